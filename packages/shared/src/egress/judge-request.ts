@@ -1,0 +1,57 @@
+/**
+ * Headers of the connection and of the message's framing (RFC 9110, 7.6.1; RFC 9112, 6). One that differs from what is
+ * really sent makes two servers in a row see two different requests; `upgrade` and `http2-settings` tunnel past a
+ * proxy's rules (h2c smuggling); `host` reaches another site than the one that was judged; `expect` stalls the body.
+ */
+const forbidden: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** RFC 9110, 5.5: CR, LF and NUL end or split a header; the other controls are never valid but for the tab. */
+function isValidValue(value: string): boolean {
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false;
+  }
+  return true;
+}
+
+/** The faults of a request's headers, one sentence each; empty when there are none. */
+export function judgeHeaders(headers: Readonly<Record<string, string>>): string[] {
+  const reasons: string[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    const lower = name.toLowerCase();
+    if (!token.test(name)) {
+      reasons.push(`${JSON.stringify(name)} is not a header name`);
+    } else if (forbidden.has(lower) || lower.startsWith('proxy-')) {
+      reasons.push(`the header ${lower} belongs to the connection and is set by the worker; remove it`);
+    }
+    if (!isValidValue(value)) {
+      reasons.push(
+        `the header ${JSON.stringify(lower)} has a character that a header value cannot hold; remove it`,
+      );
+    }
+  }
+  return reasons;
+}
+
+const notFetched: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
+
+/** Why a method is refused, as a sentence; null when it may be sent. */
+export function judgeMethod(method: string): string | null {
+  if (!token.test(method)) return `${JSON.stringify(method)} is not a method`;
+  return notFetched.has(method.toUpperCase())
+    ? `${method.toUpperCase()} is never a fetch; use another method`
+    : null;
+}

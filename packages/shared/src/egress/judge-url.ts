@@ -1,0 +1,91 @@
+import { isBadPort } from './bad-ports.ts';
+import { isAllowedHost } from './egress-policy.ts';
+import type { Egress, Judgement } from './egress-policy.ts';
+import { internalName, isLocalhost } from './internal-names.ts';
+import { judgeAddress } from './judge-address.ts';
+import { isMetadataName } from './never-allowed.ts';
+import { parseAddress } from './parse-cidr.ts';
+
+export type UrlJudgement = { ok: true; url: URL } | { ok: false; reason: string };
+
+const refuse = (reason: string) => ({ ok: false as const, reason });
+
+/** The URL parser drops tabs and line breaks without a word, so they must be seen before it runs. */
+function hasControlCharacter(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return true;
+  }
+  return false;
+}
+
+/** An `@` before the path: also where the parser would drop an empty user name (`http://@host/`). */
+function hasUserinfo(raw: string): boolean {
+  const authority = raw.trimStart().replace(/^[a-z][a-z0-9+.-]*:[\\/]*/i, '');
+  return (authority.split(/[\\/?#]/, 1)[0] ?? '').includes('@');
+}
+
+function judgePort(url: URL, egress: Egress): Judgement {
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  if (port === 0) return refuse('port 0 cannot be connected to; leave the port out or name the real one');
+  if (egress.ports !== undefined) {
+    if (egress.ports.includes(port)) return { ok: true };
+    return refuse(`port ${port} is not among the ports of this queue; add it to egress.ports on the queue`);
+  }
+  if (!isBadPort(port)) return { ok: true };
+  return refuse(
+    `port ${port} is not for HTTP (WHATWG bad port); list it in egress.ports on the queue if it must be`,
+  );
+}
+
+function judgeName(host: string, egress: Egress): Judgement {
+  if (isMetadataName(host)) return refuse(`${host} is a metadata service; no allow list permits it`);
+  const labels = host.split('.');
+  if (host.length > 253 || labels.some((label) => label === '' || label.length > 63)) {
+    return refuse(
+      `"${host}" is not a host name: a part is empty or longer than 63 characters, or all of it than 253`,
+    );
+  }
+  const why = internalName(host);
+  if (why === null || isAllowedHost(host, egress)) return { ok: true };
+  // Who allowed the loopback address has allowed its name.
+  if (isLocalhost(host)) {
+    const loopback = judgeAddress('127.0.0.1', egress);
+    if (loopback.ok || judgeAddress('::1', egress).ok) return { ok: true };
+    return refuse(
+      `${host} is a name of this machine; allow it with --allow-net 127.0.0.0/8 or egress.allow on the queue`,
+    );
+  }
+  return refuse(`${host} is ${why}; allow it with egress.allowHosts on the queue`);
+}
+
+/**
+ * The rules that need the URL alone, for a job's URL and for every redirect's. An accepted URL comes back with its
+ * host normalised (no trailing dot), so that one host has one pool, one hold and one rule. The addresses behind a name
+ * are judged at connect time: a name that passes here may still be refused there.
+ */
+export function judgeUrl(raw: string, egress: Egress): UrlJudgement {
+  if (hasControlCharacter(raw))
+    return refuse('the URL has a control character in it; remove or percent-encode it');
+  const url = URL.parse(raw);
+  if (url === null) return refuse(`"${raw}" is not an absolute URL; write http://… or https://…`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    return refuse(`${url.protocol.slice(0, -1)} is not a scheme that is fetched; use http or https`);
+  }
+  if (url.username !== '' || url.password !== '' || hasUserinfo(raw)) {
+    return refuse('the URL has a user name or password in it; send an authorization header instead');
+  }
+  const port = judgePort(url, egress);
+  if (!port.ok) return port;
+
+  const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (parseAddress(literal) !== null) {
+    const address = judgeAddress(literal, egress);
+    return address.ok ? { ok: true, url } : address;
+  }
+  const host = url.hostname.replace(/\.$/, '');
+  const name = judgeName(host, egress);
+  if (!name.ok) return name;
+  url.hostname = host;
+  return { ok: true, url };
+}
