@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { markedEnvironment } from './test-run.ts';
+
+/** The top folder of the workspace, an absolute path. */
+export const workspace = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface ProgramOptions {
+  /** On top of this process's environment; undefined takes a variable away. */
+  env?: Record<string, string | undefined>;
+  /** The workspace if left out. */
+  cwd?: string;
+  /** Written to its stdin, which is then closed. Left out: an empty stdin. */
+  input?: string;
+  /** Opens an IPC channel; the program needs nothing for it but `process.send`. */
+  ipc?: boolean;
+  /** How long a wait for a line, a message or the end lasts before it fails, in ms. 15 s if left out. */
+  patience?: number;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A running program. Every wait fails early, with all that the program printed, when it can not come true. */
+export interface Program extends AsyncDisposable {
+  readonly pid: number;
+  /** All that it printed so far. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Resolves with the first line, of those printed already too, that contains or matches `what`. */
+  line(what: string | RegExp): Promise<string>;
+  /** Resolves with the first IPC message, of those received already too, that `accept` takes. */
+  message<T>(accept: (message: unknown) => message is T): Promise<T>;
+  send(message: object): void;
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves when it has ended by itself. */
+  exit(): Promise<Exit>;
+  /** Ends it, and every process of its group, at once. Twice is once. */
+  kill(): Promise<Exit>;
+}
+
+/**
+ * Starts a TypeScript program of the workspace on Node 24, from the sources. `file` is relative to the workspace, or absolute.
+ * Let go of it with `await using`, or kill() it; whatever is forgotten is ended with the test run, and fails it.
+ */
+export function startProgram(file: string, args: string[] = [], options: ProgramOptions = {}): Program {
+  return startCommand(
+    process.execPath,
+    ['--conditions=sluice-source', resolve(workspace, file), ...args],
+    options,
+  );
+}
+
+/** The same for any command. */
+export function startCommand(command: string, args: string[], options: ProgramOptions = {}): Program {
+  const { env = {}, cwd = workspace, input, ipc = false, patience = 15_000 } = options;
+  const child = spawn(command, args, {
+    cwd,
+    env: markedEnvironment(env),
+    // A group of its own, so that kill() reaches what it started.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+  });
+  return new RunningProgram(child, `${command} ${args.join(' ')}`, patience, input);
+}
+
+/** Runs one to its end. */
+export async function runProgram(
+  file: string,
+  args: string[] = [],
+  options: ProgramOptions = {},
+): Promise<Exit> {
+  await using program = startProgram(file, args, options);
+  return await program.exit();
+}
+
+class RunningProgram implements Program {
+  stdout = '';
+  stderr = '';
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #patience: number;
+  readonly #messages: unknown[] = [];
+  #end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  /** Looked at again whenever something came from the program. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(child: ChildProcess, name: string, patience: number, input: string | undefined) {
+    this.#child = child;
+    this.#name = name;
+    this.#patience = patience;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#note(() => (this.stdout += text)));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#note(() => (this.stderr += text)));
+    child.on('message', (message) => this.#note(() => this.#messages.push(message)));
+    child.on('error', (error) => this.#note(() => (this.stderr += `${error.message}\n`)));
+    // 'close', not 'exit': by then all it printed has been read.
+    child.on('close', (code, signal) => this.#note(() => (this.#end = { code, signal })));
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input ?? '');
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  line(what: string | RegExp): Promise<string> {
+    const matches = (text: string) => (typeof what === 'string' ? text.includes(what) : what.test(text));
+    return this.#until(`printed ${String(what)}`, () =>
+      [this.stdout, this.stderr].flatMap((text) => text.split('\n').slice(0, -1)).find(matches),
+    );
+  }
+
+  message<T>(accept: (message: unknown) => message is T): Promise<T> {
+    return this.#until('sent the message waited for', () => this.#messages.find(accept));
+  }
+
+  send(message: object): void {
+    this.#child.send(message);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  exit(): Promise<Exit> {
+    return this.#until('ended', () => this.#exit());
+  }
+
+  async kill(): Promise<Exit> {
+    if (this.#child.pid !== undefined) {
+      try {
+        process.kill(-this.#child.pid, 'SIGKILL');
+      } catch {
+        // The whole group is gone already.
+      }
+    }
+    if (this.#end === undefined) await once(this.#child, 'close');
+    return await this.exit();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  #exit(): Exit | undefined {
+    return this.#end && { ...this.#end, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  #note(change: () => unknown): void {
+    change();
+    for (const look of this.#waiting) look();
+  }
+
+  #until<T>(what: string, find: () => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        act();
+      };
+      const fail = (why: string): void => settle(() => reject(new Error(`${this.#story()}\n${why}`)));
+      const timer = setTimeout(
+        () => fail(`has not ${what} within ${this.#patience / 1000} s`),
+        this.#patience,
+      );
+      const look = (): void => {
+        const found = find();
+        if (found !== undefined) settle(() => resolve(found));
+        else if (this.#end !== undefined) fail(`has not ${what} before its end (code ${this.#end.code})`);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  #story(): string {
+    return `${this.#name}\n--- stdout\n${this.stdout}--- stderr\n${this.stderr}---`;
+  }
+}

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * One test run: whatever its tests start carries its mark, whatever they write lies in its folder, and a reaper
+ * process removes both when the run ends, however it ends. Vitest's main process opens the run and its worker
+ * processes inherit it through the environment; a program outside vitest opens one of its own on first use.
+ */
+const variable = 'SLUICE_TEST_RUN';
+
+/** The variable that marks a process as started by a test; its value is the run's id. */
+export const markVariable = 'SLUICE_TEST_CHILD_OF';
+
+/** The label that marks a container as started by a test. */
+export const containerLabel = 'sluice.test-run';
+
+export interface TestRun {
+  id: string;
+  /** Absolute path; removed with everything in it when the run ends. */
+  dir: string;
+}
+
+export function testRun(): TestRun {
+  const inherited = process.env[variable];
+  if (inherited !== undefined) return JSON.parse(inherited) as TestRun;
+
+  const id = randomUUID();
+  const run: TestRun = { id, dir: join(tmpdir(), `sluice-test-${id}`) };
+  mkdirSync(run.dir, { recursive: true });
+  process.env[variable] = JSON.stringify(run);
+
+  // The reaper learns of our end from its stdin, so a SIGKILL of this process is no way round it. It has a process
+  // group of its own, so that the terminal's Ctrl-C does not end it before its work.
+  const reaper = fileURLToPath(new URL('reaper.ts', import.meta.url));
+  const child = spawn(process.execPath, [reaper, run.id, run.dir], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    detached: true,
+    env: withoutRun(),
+  });
+  child.stdin?.on('error', () => {});
+  child.unref();
+  return run;
+}
+
+/** A new empty folder that goes away with the run. */
+export function temporaryFolder(name: string): string {
+  return mkdtempSync(join(testRun().dir, `${name}-`));
+}
+
+/** The environment for a process that a test starts: ours, marked, with `extra` on top (undefined takes one away). */
+export function markedEnvironment(extra: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
+  return { ...withoutRun(), ...extra, [markVariable]: testRun().id };
+}
+
+function withoutRun(): NodeJS.ProcessEnv {
+  const { [variable]: _, ...rest } = process.env;
+  return rest;
+}
