@@ -1,0 +1,46 @@
+import type { UpstreamLimit } from './options.ts';
+
+/**
+ * An exact sliding log: it admits a request when fewer than `limit` counted ones lie in the `perMs` before it.
+ * Only the last `limit` counted times matter, so a ring of that size is the whole log.
+ */
+export class SlidingLimit {
+  readonly #perMs: number;
+  readonly #refusedCount: boolean;
+  readonly #ring: Float64Array;
+  /** Where the oldest of the ring stands, and where the next one goes. */
+  #oldest = 0;
+
+  constructor(limit: UpstreamLimit) {
+    this.#perMs = limit.perMs;
+    this.#refusedCount = limit.refusedCount ?? false;
+    this.#ring = new Float64Array(limit.limit).fill(-Infinity);
+  }
+
+  /**
+   * Ask for one request at time `t` (ms; never earlier than the one before).
+   * @returns 0 when it is admitted, else the ms until one would be, if nobody asks in between.
+   */
+  take(t: number): number {
+    // A subtraction, as in worstWindow: the two must agree to the last bit on what lies inside a window.
+    const refused = t - this.#oldestTime() < this.#perMs;
+    if (!refused || this.#refusedCount) {
+      this.#ring[this.#oldest] = t;
+      this.#oldest = (this.#oldest + 1) % this.#ring.length;
+    }
+    if (!refused) return 0;
+    // Rounding must not turn a refusal by a hair into a wait of nothing, which would mean admitted.
+    return Math.max(1e-6, this.#oldestTime() + this.#perMs - t);
+  }
+
+  #oldestTime(): number {
+    return this.#ring[this.#oldest] ?? -Infinity;
+  }
+}
+
+/** The headers with which a refusal states its wait. */
+export function waitHeaders(limit: UpstreamLimit, waitMs: number): Record<string, string> {
+  if (limit.retryAfter === 'none') return {};
+  if (limit.retryAfter === 'ms') return { 'retry-after-ms': String(Math.ceil(waitMs)) };
+  return { 'retry-after': String(Math.ceil(waitMs / 1000)) };
+}
