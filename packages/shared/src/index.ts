@@ -1,1 +1,50 @@
-export {};
+export {
+  type WorkerConfig,
+  prefixSchema,
+  readWorkerConfig,
+  redactRedisUrl,
+  redisUrlSchema,
+} from './config.ts';
+export { duration, formatDuration, parseDuration } from './duration.ts';
+export { type Egress, type Judgement } from './egress/egress-policy.ts';
+export { judgeAddress } from './egress/judge-address.ts';
+export { judgeHeaders, judgeMethod } from './egress/judge-request.ts';
+export { type UrlJudgement, judgeUrl } from './egress/judge-url.ts';
+export { type Cidr, parseCidr } from './egress/parse-cidr.ts';
+export { type Envelope, envelopeSchema, envelopeVersion } from './envelope.ts';
+export { type ErrorCode, type Fault, SluiceError, errorCodes, failedReason } from './errors.ts';
+export { type Keys, defaultPrefix, keysOf } from './keys.ts';
+export { type Logger, createLogger } from './logger.ts';
+export { acknowledgeScript } from './lua/acknowledge.ts';
+export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
+export { holdScript } from './lua/hold.ts';
+export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
+export { type BoundScript, type Script, bindScript } from './lua/script.ts';
+export { settleScript, settleVerdicts } from './lua/settle.ts';
+export { type Message, decodeMessage, encodeMessage } from './messages.ts';
+export {
+  type Outcome,
+  type OutcomeKind,
+  type ResponseHead,
+  type Settled,
+  codeOfOutcome,
+  decodeSettled,
+  encodeSettled,
+  outcomeKinds,
+} from './outcome.ts';
+export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pace.ts';
+export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
+export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
+export { type ClientOptions, assertServerVersion, openClient, redisFault } from './redis-server.ts';
+export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';
+export { askedDelay, backoffDelay } from './retry.ts';
+export {
+  type HttpRequest,
+  type JobSpec,
+  type Method,
+  type NormalSpec,
+  jobSpecSchema,
+  methods,
+  normalSpecSchema,
+} from './spec.ts';
+export { faultsText, validate } from './validate.ts';

@@ -1,1 +1,1 @@
-export {};
+export { type RunningPool, startPool } from './pool.ts';

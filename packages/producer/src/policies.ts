@@ -1,0 +1,97 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  type Policy,
+  type PolicyInput,
+  SluiceError,
+  applyPolicyScript,
+  applyVerdicts,
+  bindScript,
+  encodeMessage,
+  pacingOf,
+  policySchema,
+  queueNameSchema,
+  validate,
+} from '@sluice/shared';
+
+export type PolicyChange = 'created' | 'changed' | 'same';
+
+/** The paths at which two policies differ, as `rate.limit: 100 -> 50`. */
+export function differences(from: unknown, to: unknown, path = ''): string[] {
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (isObject(from) && isObject(to)) {
+    const names = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+    return names.flatMap((name) => differences(from[name], to[name], path === '' ? name : `${path}.${name}`));
+  }
+  const [before, after] = [JSON.stringify(from), JSON.stringify(to)];
+  return before === after ? [] : [`${path}: ${before} -> ${after}`];
+}
+
+/** The policies of all queues: read and written here, obeyed by the workers. */
+export class Policies {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #apply: BoundScript;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#apply = bindScript(redis, applyPolicyScript);
+  }
+
+  /** The policy in force; null when the queue has none, and so is not served. */
+  async read(queue: string): Promise<Policy | null> {
+    const json = await this.#redis.hget(this.#keys.policy(queue), 'json');
+    return json === null ? null : (JSON.parse(json) as Policy);
+  }
+
+  /** Sets the policy, whatever there was. Every worker obeys it within 2 s. @throws SLUICE_INVALID_POLICY */
+  async set(queue: string, input: PolicyInput): Promise<PolicyChange> {
+    const { verdict } = await this.#write(queue, input, 'set');
+    return verdict;
+  }
+
+  /** Creates the policy where there is none. @throws SLUICE_POLICY_CONFLICT when there is another one */
+  async create(queue: string, input: PolicyInput): Promise<PolicyChange> {
+    const { verdict } = await this.#write(queue, input, 'create');
+    return verdict;
+  }
+
+  async #write(
+    queue: string,
+    input: PolicyInput,
+    mode: 'set' | 'create',
+  ): Promise<{ verdict: PolicyChange }> {
+    validate(queueNameSchema, queue, 'SLUICE_INVALID_POLICY', `queue "${queue}"`);
+    const policy = validate(policySchema, input, 'SLUICE_INVALID_POLICY', `policy of queue "${queue}"`);
+    const { gate, paceUs } = pacingOf(policy.rate);
+    const keys = this.#keys;
+    const bull = keys.bull(queue);
+    const [index, , json] = (await this.#apply(
+      [keys.queues, keys.policy(queue), bull.meta, bull.limiter, keys.pace(queue), keys.holds(queue)],
+      [
+        queue,
+        JSON.stringify(policy),
+        gate.max,
+        gate.duration,
+        paceUs,
+        policy.concurrency.global ?? '',
+        policy.origin ?? '',
+        mode,
+        keys.events,
+        encodeMessage({ type: 'policy', queue }),
+      ],
+    )) as [number, number, string];
+    const verdict = applyVerdicts[index]!;
+    if (verdict === 'conflict') {
+      const list = differences(JSON.parse(json), policy).join('; ');
+      throw new SluiceError(
+        'SLUICE_POLICY_CONFLICT',
+        `queue "${queue}" has another policy (${list}); leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`,
+      );
+    }
+    return { verdict };
+  }
+}

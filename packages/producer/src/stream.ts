@@ -1,0 +1,110 @@
+import type { JobSpec, Settled } from '@sluice/shared';
+import type { Handle } from './handle.ts';
+
+/** One job of a stream that ended. */
+export type StreamItem = {
+  /** Position of its spec in the input, from 0. */
+  index: number;
+  id: string;
+  spec: string | JobSpec;
+  outcome: Settled['outcome'];
+  body: Uint8Array;
+};
+
+export type StreamOptions = {
+  /** Jobs enqueued and not yet yielded, at most. Default 1000; more keeps more workers busy and takes more memory. */
+  inFlight?: number;
+  /** Stops taking specs and takes back the jobs that wait; those that run are awaited and yielded. */
+  signal?: AbortSignal;
+};
+
+/** What the stream needs of a client. */
+export type StreamClient = {
+  enqueue(spec: string | JobSpec, index: number): Promise<Handle>;
+  withdraw(handle: Handle): Promise<void>;
+};
+
+/**
+ * Enqueues specs and yields each as it ends, in the order of their ends (`as_completed`). Memory is bounded by
+ * `inFlight`, however long the input is. A faulty spec, or a fault of Redis, throws; jobs already enqueued go on.
+ */
+export async function* streamJobs(
+  client: StreamClient,
+  specs: Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>,
+  options: StreamOptions = {},
+): AsyncGenerator<StreamItem, void, undefined> {
+  const limit = options.inFlight ?? 1000;
+  const ended: StreamItem[] = [];
+  const running = new Map<number, Handle>();
+  let inFlight = 0;
+  let exhausted = false;
+  let stopped = false;
+  let failure: { error: unknown } | undefined;
+
+  // One signal for all that both sides wait for: room to enqueue, something to yield, the end.
+  let wake = Promise.withResolvers<void>();
+  const changed = () => {
+    wake.resolve();
+    wake = Promise.withResolvers<void>();
+  };
+  const fail = (error: unknown) => {
+    failure ??= { error };
+    changed();
+  };
+
+  const start = async (spec: string | JobSpec, index: number) => {
+    const handle = await client.enqueue(spec, index);
+    running.set(index, handle);
+    if (stopped) await client.withdraw(handle);
+    const { outcome, body } = await handle.outcome();
+    running.delete(index);
+    ended.push({ index, id: handle.id, spec, outcome, body });
+    changed();
+  };
+
+  const feed = async () => {
+    let index = 0;
+    for await (const spec of specs) {
+      while (inFlight >= limit && !stopped) await wake.promise;
+      if (stopped) break;
+      inFlight += 1;
+      start(spec, index).catch(fail);
+      index += 1;
+    }
+    exhausted = true;
+    changed();
+  };
+
+  const stop = () => {
+    stopped = true;
+    changed();
+    // One after the other: a thousand removals at once would hold up the replies of the jobs that run.
+    const takeBack = async () => {
+      for (const handle of running.values()) await client.withdraw(handle);
+    };
+    takeBack().catch(fail);
+  };
+  if (options.signal?.aborted === true) stop();
+  options.signal?.addEventListener('abort', stop, { once: true });
+  feed().catch(fail);
+
+  try {
+    for (;;) {
+      if (failure !== undefined) throw failure.error;
+      const item = ended.shift();
+      if (item !== undefined) {
+        inFlight -= 1;
+        changed();
+        yield item;
+      } else if ((exhausted || stopped) && inFlight === 0) {
+        return;
+      } else {
+        await wake.promise;
+      }
+    }
+  } finally {
+    stopped = true;
+    changed();
+    options.signal?.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,37 @@
+import type { JobsOptions } from 'bullmq';
+import { type Envelope, type NormalSpec, envelopeVersion } from '@sluice/shared';
+
+/** Enough for any policy: where the caller names no `attempts`, the policy's are counted by the worker. */
+const anyAttempts = 1000;
+
+/** What a caller may say of the job besides its request. */
+export type Delivery = {
+  id: string;
+  replyTo?: string;
+  keepMs?: number;
+  now: number;
+};
+
+export type BullJob = { name: string; data: Envelope; opts: JobsOptions };
+
+/**
+ * A validated spec as a BullMQ job: the only place that knows job options. What becomes of finished jobs is the
+ * workers' to say (`removeOnComplete`, `removeOnFail`), so that each waiting job is smaller by it.
+ */
+export function toJob(spec: NormalSpec, delivery: Delivery): BullJob {
+  const data: Envelope = { v: envelopeVersion, req: spec.request, at: delivery.now };
+  if (spec.attempts !== undefined) data.attempts = spec.attempts;
+  if (spec.timeoutMs !== undefined) data.timeoutMs = spec.timeoutMs;
+  if (spec.deadline !== undefined) data.deadline = spec.deadline;
+  if (delivery.replyTo !== undefined) data.replyTo = delivery.replyTo;
+  if (delivery.keepMs !== undefined) data.keepMs = delivery.keepMs;
+  const opts: JobsOptions = {
+    jobId: delivery.id,
+    attempts: spec.attempts ?? anyAttempts,
+    // The worker's strategy reads the delay from the error that the attempt ended with.
+    backoff: { type: 'sluice' },
+    stackTraceLimit: 0,
+  };
+  if (spec.delayMs !== undefined && spec.delayMs > 0) opts.delay = spec.delayMs;
+  return { name: 'fetch', data, opts };
+}

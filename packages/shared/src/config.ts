@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { duration } from './duration.ts';
+import { SluiceError } from './errors.ts';
+import { defaultPrefix } from './keys.ts';
+import { queueNameSchema } from './policy.ts';
+import { validate } from './validate.ts';
+
+const integer = (min: number, max: number) =>
+  z.coerce.number({ error: 'must be a number' }).pipe(z.int('must be a whole number').min(min).max(max));
+
+const schemes = ['redis:', 'rediss:', 'redis+unix:'];
+
+/** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
+export const redisUrlSchema = z
+  .string()
+  .refine(
+    (text) => schemes.includes(URL.parse(text)?.protocol ?? ''),
+    'must be a URL such as redis://localhost:6379',
+  );
+
+/** A key prefix with a Redis Cluster hash tag. */
+export const prefixSchema = z
+  .string()
+  .regex(/^\{[A-Za-z0-9_.-]+\}[A-Za-z0-9_.-]*$/, 'must begin with a hash tag in braces, such as {sluice}');
+
+const queueList = z.string().transform((text, ctx) => {
+  if (text.trim() === '*') return '*' as const;
+  const names = text.split(',').map((name) => name.trim());
+  for (const name of names) {
+    const fault = queueNameSchema.safeParse(name).error?.issues[0];
+    if (fault) ctx.addIssue(`queue "${name}" ${fault.message}`);
+  }
+  return names;
+});
+
+/** The environment of a worker process. Every variable begins with SLUICE_. */
+export const workerConfigSchema = z
+  .strictObject({
+    /** Where the queues are. Redis >= 7.0 or Valkey >= 8. */
+    SLUICE_REDIS_URL: redisUrlSchema.default('redis://127.0.0.1:6379'),
+    /** The key prefix that this fleet shares with its producers. */
+    SLUICE_PREFIX: prefixSchema.default(defaultPrefix),
+    /** Queues served, by name, comma-separated; `*` all that have a policy, also those created later. */
+    SLUICE_QUEUES: queueList.default('*'),
+    /** Requests in flight in this process, over all its queues. */
+    SLUICE_CONCURRENCY: integer(1, 10_000).default(50),
+    /** Port of /livez and /readyz; 0 switches the server off. */
+    SLUICE_HEALTH_PORT: integer(0, 65_535).default(8080),
+    SLUICE_HEALTH_HOST: z.string().default('0.0.0.0'),
+    /** On SIGTERM, how long requests in flight may take to finish before they are given back. */
+    SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
+    /** A killed worker's jobs run again after this at the earliest; an outage of Redis longer than this repeats requests. */
+    SLUICE_LOCK_DURATION: duration({ min: 5000, max: 3_600_000 }).default(60_000),
+    SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  })
+  .transform((env) => ({
+    redisUrl: env.SLUICE_REDIS_URL,
+    prefix: env.SLUICE_PREFIX,
+    queues: env.SLUICE_QUEUES,
+    concurrency: env.SLUICE_CONCURRENCY,
+    health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
+    graceMs: env.SLUICE_GRACE,
+    lockMs: env.SLUICE_LOCK_DURATION,
+    logLevel: env.SLUICE_LOG_LEVEL,
+  }));
+
+export type WorkerConfig = z.output<typeof workerConfigSchema>;
+
+/** Variables of Sluice that are not the worker's: set for other commands in the same shell. */
+const foreign = new Set(['SLUICE_TEST_REDIS_IMAGE']);
+
+/** Reads the SLUICE_ variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
+export function readWorkerConfig(env: Record<string, string | undefined>): WorkerConfig {
+  const own = Object.entries(env).filter(
+    ([name, value]) =>
+      name.startsWith('SLUICE_') && value !== undefined && value !== '' && !foreign.has(name),
+  );
+  return validate(
+    workerConfigSchema,
+    Object.fromEntries(own),
+    'SLUICE_INVALID_CONFIG',
+    'the environment has faults',
+  );
+}
+
+/** A Redis URL without its password, for messages. */
+export function redactRedisUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null) throw new SluiceError('SLUICE_INVALID_CONFIG', 'not a Redis URL');
+  if (url.password !== '') url.password = '***';
+  return url.href;
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { httpRequestSchema } from './spec.ts';
+
+/** The version of the envelope that this code writes, and the newest it reads. */
+export const envelopeVersion = 1;
+
+/**
+ * A job's data on the queue: what producers write and workers read. Times are epoch ms.
+ * Kept small (it stays in Redis while the job waits), so the names are short.
+ */
+export const envelopeSchema = z.object({
+  v: z.literal(envelopeVersion),
+  req: httpRequestSchema,
+  /** Tries in all; absent: the policy's. */
+  attempts: z.number().optional(),
+  /** Timeout of one attempt, ms; absent: the policy's. */
+  timeoutMs: z.number().optional(),
+  /** Absolute deadline, epoch ms. */
+  deadline: z.number().optional(),
+  /** The producer process whose reply stream takes the outcome; absent: nobody awaits it. */
+  replyTo: z.string().optional(),
+  /** How long the outcome is kept under the job's id, ms; absent: only a marker, the reply has the outcome. */
+  keepMs: z.number().optional(),
+  /** The producer's clock at the enqueue, epoch ms. */
+  at: z.number(),
+});
+
+export type Envelope = z.infer<typeof envelopeSchema>;

@@ -1,0 +1,35 @@
+/** The default prefix. Its braces are a Redis Cluster hash tag: all keys fall into one slot, so scripts can use several. */
+export const defaultPrefix = '{sluice}';
+
+/** The names of Sluice's own Redis keys. BullMQ's begin with `prefix:`, ours with `prefix/`, so none can meet. */
+export function keysOf(prefix: string) {
+  return {
+    /** Hash: queue -> version of its policy. The list of all queues. */
+    queues: `${prefix}/queues`,
+    /** Channel: what workers should look at now (see messages.ts). */
+    events: `${prefix}/events`,
+    /** Hash: `json`, `version`, and what scripts need of it: `paceUs`, `origin`, `window`. */
+    policy: (queue: string) => `${prefix}/policy/${queue}`,
+    /** String: the earliest time of the next permit, µs of Redis' clock. */
+    pace: (queue: string) => `${prefix}/pace/${queue}`,
+    /** Sorted set: origin -> held until, ms of Redis' clock. */
+    holds: (queue: string) => `${prefix}/holds/${queue}`,
+    /** Hash: `sent` and `refused` requests of the queue since it was created. */
+    stats: (queue: string) => `${prefix}/stats/${queue}`,
+    /** String with TTL: the job was cancelled. */
+    cancel: (queue: string, id: string) => `${prefix}/cancel/${queue}/${id}`,
+    /** String with TTL: the settled outcome, or a marker that there was one. */
+    outcome: (queue: string, id: string) => `${prefix}/outcome/${queue}/${id}`,
+    /** Stream: the outcomes that one producer process awaits. */
+    replies: (producer: string) => `${prefix}/replies/${producer}`,
+    /** BullMQ's own keys that our scripts read or write. */
+    bull: (queue: string) => ({
+      meta: `${prefix}:${queue}:meta`,
+      limiter: `${prefix}:${queue}:limiter`,
+      job: (id: string) => `${prefix}:${queue}:${id}`,
+      lock: (id: string) => `${prefix}:${queue}:${id}:lock`,
+    }),
+  };
+}
+
+export type Keys = ReturnType<typeof keysOf>;

@@ -1,0 +1,74 @@
+import { closedGate } from '../pace.ts';
+import type { Script } from './script.ts';
+
+/** What the permit script answers, in the order it looks. */
+export const permitVerdicts = ['go', 'cancelled', 'settled', 'held', 'closed', 'no-policy'] as const;
+export type PermitVerdict = (typeof permitVerdicts)[number];
+
+/**
+ * The right to send one request now, asked for just before it leaves. One call decides, on Redis' clock, in this
+ * order: the job was cancelled | it already has an outcome | its origin is held | its start, `paceUs` after the last
+ * one (GCRA with a burst of one).
+ *
+ * KEYS  policy, pace, holds, limiter, cancel mark, outcome, stats
+ * ARGV  1 origin, 2 longest wait that is reserved (ms), 3 ms since the job was taken (-1: it holds no gate token)
+ * Returns { index into permitVerdicts, wait (µs for go; ms for held and closed), policy version }
+ *
+ * Who sends nothing pays nothing: every answer but `go` gives the gate's token back, if its window still runs.
+ * A start further away than ARGV 2 is not reserved; the gate is closed until then instead, so that the job that is
+ * given back is not taken again at once.
+ */
+export const permitScript: Script = {
+  name: 'sluicePermit',
+  keys: 7,
+  lua: `
+local function refund(window)
+  local age = tonumber(ARGV[3])
+  local taken = tonumber(redis.call('GET', KEYS[4]) or '0')
+  if age < 0 or taken < 1 or taken >= ${closedGate} then return end
+  if age <= window - redis.call('PTTL', KEYS[4]) then redis.call('DECR', KEYS[4]) end
+end
+
+local function closeGate(ms)
+  local ttl = redis.call('PTTL', KEYS[4])
+  if ms > ttl then ttl = ms end
+  redis.call('SET', KEYS[4], '${closedGate}', 'PX', string.format('%.0f', ttl))
+end
+
+local policy = redis.call('HMGET', KEYS[1], 'paceUs', 'window', 'origin', 'version')
+if not policy[1] then return {5, 0, 0} end
+local version = tonumber(policy[4])
+local window = tonumber(policy[2])
+
+if redis.call('EXISTS', KEYS[5]) == 1 then refund(window) return {1, 0, version} end
+if redis.call('EXISTS', KEYS[6]) == 1 then refund(window) return {2, 0, version} end
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local heldUntil = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]) or '0')
+local heldFor = math.ceil(heldUntil - now / 1000)
+if heldFor > 0 then
+  if policy[3] == ARGV[1] then closeGate(heldFor) else refund(window) end
+  return {3, heldFor, version}
+end
+
+local pace = tonumber(policy[1])
+local wait = 0
+if pace > 0 then
+  local longest = tonumber(ARGV[2]) * 1000
+  local start = tonumber(redis.call('GET', KEYS[2]) or '0')
+  -- No reservation reaches this far: the clock was set back.
+  if start > now + longest + pace then start = now + pace end
+  if start < now then start = now end
+  wait = start - now
+  if wait > longest then
+    closeGate(math.ceil(wait / 1000))
+    return {4, math.ceil(wait / 1000), version}
+  end
+  redis.call('SET', KEYS[2], string.format('%.0f', start + pace), 'PX', string.format('%.0f', math.ceil((wait + pace) / 1000) + 1000))
+end
+redis.call('HINCRBY', KEYS[7], 'sent', 1)
+return {0, wait, version}
+`,
+};

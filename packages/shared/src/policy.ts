@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { duration } from './duration.ts';
+import { parseCidr } from './egress/parse-cidr.ts';
+import { rateSchema } from './rate.ts';
+import { methods } from './spec.ts';
+
+const minute = 60_000;
+const day = 86_400_000;
+
+/** `"10MiB"`, `"512KiB"`, `"1000"` or a number of bytes. */
+const byteSize = z.union([z.number(), z.string()]).transform((value, ctx) => {
+  const match = /^(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/.exec(String(value).trim());
+  const unit: Record<string, number> = {
+    B: 1,
+    KiB: 2 ** 10,
+    MiB: 2 ** 20,
+    GiB: 2 ** 30,
+    kB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+  };
+  const bytes = match ? Number(match[1]) * unit[match[2] ?? 'B']! : Number.NaN;
+  if (!(bytes >= 1 && bytes <= 2 ** 30)) {
+    ctx.addIssue(`"${value}" is not a size from 1 B to 1 GiB; write "10MiB" or a number of bytes`);
+    return z.NEVER;
+  }
+  return bytes;
+});
+
+const retry = z.strictObject({
+  /** Tries in all, the first included. */
+  attempts: z.int().min(1).max(100).default(6),
+  /** Delay before the first retry, ms, where the upstream does not say. */
+  base: duration({ min: 0, max: day }).default(1000),
+  /** Each further retry waits this many times longer: 1, 2, 4, 8, 16 s. */
+  factor: z.number().min(1).max(10).default(2),
+  /** No computed delay is longer, ms. What the upstream asks is bounded by `maxHold` instead. */
+  cap: duration({ min: 0, max: day }).default(minute),
+  /** The share of a delay that is random: 0.5 spreads it over 50-100 %. */
+  jitter: z.number().min(0).max(1).default(0.5),
+  /** Statuses that are tried again. Default of RFC 9110 (408, 503), RFC 8470 (425), RFC 6585 (429) and gateways. */
+  statuses: z.array(z.int().min(400).max(599)).default([408, 425, 429, 500, 502, 503, 504]),
+  /**
+   * Methods tried again after any retryable failure. Others (POST, PATCH) are tried again only after a proof that
+   * nothing happened, or when the caller sent an Idempotency-Key.
+   */
+  methods: z.array(z.enum(methods)).default(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']),
+  /** What a bare number in the upstream's `*-reset` headers counts; null: told by its size. */
+  resetUnit: z
+    .enum(['seconds', 'milliseconds', 'epoch-seconds', 'epoch-milliseconds'])
+    .nullable()
+    .default(null),
+  /** The upstream whose documentation fills in what its headers leave out. */
+  profile: z.enum(['github']).nullable().default(null),
+});
+
+const concurrency = z.union([
+  z
+    .int()
+    .min(1)
+    .max(100_000)
+    .transform((worker) => ({ worker, global: null })),
+  z.strictObject({
+    /** Requests of this queue in flight in one worker process; null: the process's own concurrency. */
+    worker: z.int().min(1).max(100_000).nullable().default(null),
+    /** Requests of this queue in flight in the whole fleet; null: no such cap. */
+    global: z.int().min(1).max(1_000_000).nullable().default(null),
+  }),
+]);
+
+const egress = z.strictObject({
+  /** Address ranges allowed besides the public internet, as CIDRs. Metadata addresses are never allowed. */
+  allow: z
+    .array(
+      z.string().refine((cidr) => parseCidr(cidr) !== null, {
+        error: (issue) =>
+          `"${String(issue.input)}" is not a CIDR; write an address and a length, such as 10.0.0.0/8`,
+      }),
+    )
+    .default([]),
+  /** Host names allowed although they look internal: `api.corp.internal`, `*.corp.internal`. */
+  allowHosts: z.array(z.string().min(1)).default([]),
+  /** When set, the only ports that may be contacted. */
+  ports: z.array(z.int().min(1).max(65_535)).optional(),
+});
+
+/** What a queue obeys: one value for the whole fleet, kept in Redis, changeable at run time. Times in ms. */
+export const policySchema = z.strictObject({
+  /** Requests per window for the whole fleet (`"100/60s"`); null: no limit. */
+  rate: rateSchema.nullable().default(null),
+  /**
+   * The one origin (`https://api.example.com`) that this queue's jobs go to; null: any. When it refuses, nothing
+   * more is taken from the queue; without it, jobs are taken and put off one by one.
+   */
+  origin: z
+    .string()
+    .refine(
+      (text) => URL.parse(text)?.origin === text,
+      'must be an origin: scheme, host and port, such as "https://api.example.com"',
+    )
+    .nullable()
+    .default(null),
+  concurrency: concurrency.default({ worker: null, global: null }),
+  /** How long one attempt may take, from its permit to the last byte. */
+  timeout: duration({ min: 1, max: 60 * minute }).default(30_000),
+  retry: retry.prefault({}),
+  egress: egress.prefault({}),
+  /** Redirects followed; each hop is guarded and asks for its own permit. 0: a redirect is the response. */
+  maxRedirects: z.int().min(0).max(20).default(5),
+  /** Largest response body, after decompression. A larger one ends the job as `too-large`. */
+  maxBody: byteSize.default(10 * 2 ** 20),
+  /** The longest hold that is obeyed blindly; after it one probe goes out. */
+  maxHold: duration({ min: 0, max: day }).default(15 * minute),
+});
+
+export type PolicyInput = z.input<typeof policySchema>;
+export type Policy = z.output<typeof policySchema>;
+
+/** A queue's name: it is part of Redis keys, so neither `:` nor `/` nor braces. */
+export const queueNameSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    'must be 1 to 100 letters, digits or . _ - and begin with a letter or digit',
+  );

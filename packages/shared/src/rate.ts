@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { duration, formatDuration, parseDuration } from './duration.ts';
+
+const day = 86_400_000;
+const defaultSlackMs = 30;
+
+/** `100/60s` -> 100 per 60,000 ms; null when the text is not of that form. */
+function parseRateText(text: string): { limit: number; per: number } | null {
+  const match = /^(\d+)\/(.+)$/.exec(text.trim());
+  if (!match) return null;
+  // `100/s` and `100/m` read as one of that unit.
+  const per = parseDuration(match[2]!) ?? parseDuration(`1${match[2]!}`);
+  return per === null ? null : { limit: Number(match[1]), per };
+}
+
+const rateObject = z.strictObject({
+  /** Requests that may leave in any window of `per`, for the whole fleet. */
+  limit: z
+    .int({ error: 'must be a whole number of requests' })
+    .min(1, 'must be at least 1')
+    .max(1_000_000_000),
+  /** Window, ms. */
+  per: duration({ min: 100, max: 31 * day }),
+  /**
+   * `smooth` (default): no sliding window of `per` ever holds more than `limit`.
+   * `burst`: a fixed window, as BullMQ counts it; up to 2 x `limit` can fall around a window's edge.
+   */
+  shape: z.enum(['smooth', 'burst']).default('smooth'),
+  /**
+   * How late, in ms, a request may arrive after its permit without breaking the window (default 30, or 5 % of
+   * `per` when that is less). Larger wastes `slack / per` of the rate; smaller makes slow connections miss permits.
+   */
+  slack: duration({ min: 0, max: 60_000 }).optional(),
+});
+
+/**
+ * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack? }`.
+ * The parsed value always has all four fields, times in ms.
+ */
+export const rateSchema = z
+  .union([
+    z.string().transform((text, ctx) => {
+      const rate = parseRateText(text);
+      if (rate === null) {
+        ctx.addIssue(`"${text}" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/1h"`);
+        return z.NEVER;
+      }
+      return rate;
+    }),
+    z.looseObject({}),
+  ])
+  .pipe(rateObject)
+  .transform((rate) => ({
+    ...rate,
+    slack: rate.slack ?? Math.min(defaultSlackMs, Math.ceil(rate.per / 20)),
+  }));
+
+export type RateInput = z.input<typeof rateSchema>;
+export type Rate = z.output<typeof rateSchema>;
+
+/** `100/1m`, or `100/1m burst`. */
+export function formatRate(rate: Rate): string {
+  return `${rate.limit}/${formatDuration(rate.per)}${rate.shape === 'burst' ? ' burst' : ''}`;
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+/** The methods a job may use. CONNECT and TRACE are never a fetch. */
+export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+export type Method = (typeof methods)[number];
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// Visible characters, space, tab and obs-text (RFC 9110, 5.5); no CR, LF or NUL, which would split the head.
+// oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+const badHeaderValue = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/;
+// oxlint-disable-next-line no-control-regex
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/** Headers that belong to the connection or to the framing: the worker sets them, a job may not. */
+const forbiddenHeaders = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const url = z.string({ error: 'expected a URL as text' }).superRefine((text, ctx) => {
+  if (text === '') return void ctx.addIssue('is empty; expected an absolute http or https URL');
+  if (controlCharacter.test(text))
+    return void ctx.addIssue('has a control character; remove or percent-encode it');
+  const parsed = URL.parse(text);
+  if (parsed === null)
+    return void ctx.addIssue(`"${text}" is not an absolute URL; expected http://… or https://…`);
+  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
+    return void ctx.addIssue(`the scheme "${parsed.protocol}" is not allowed; use http: or https:`);
+  }
+  if (parsed.username !== '' || parsed.password !== '') {
+    return void ctx.addIssue('has a user name or password; send an authorization header instead');
+  }
+});
+
+const method = z
+  .string()
+  .transform((text) => text.toUpperCase())
+  .pipe(z.enum(methods, { error: `must be one of ${methods.join(', ')}` }));
+
+const headers = z.record(z.string(), z.string({ error: 'must be text' })).superRefine((fields, ctx) => {
+  for (const [name, value] of Object.entries(fields)) {
+    const issue = (message: string) => ctx.addIssue({ code: 'custom', message, path: [name] });
+    if (!token.test(name)) issue('is not a header name');
+    else if (forbiddenHeaders.has(name.toLowerCase())) issue('is set by the worker; remove it');
+    if (badHeaderValue.test(value)) issue('has a character that a header value cannot hold');
+  }
+});
+
+/** What a caller may say of one HTTP request. Everything but `url` has a default. */
+export const jobSpecSchema = z.strictObject({
+  /** Absolute http or https URL, without user name and password. A fragment is not sent. */
+  url,
+  /** Default GET, or POST where there is a body. */
+  method: method.optional(),
+  headers: headers.optional(),
+  /** Body as text, sent in UTF-8. At most one of `body`, `bodyBase64`, `json` and `form`. */
+  body: z.string().optional(),
+  /** Body as bytes, in base64. */
+  bodyBase64: z.base64('must be base64').optional(),
+  /** Body as JSON; sets `content-type: application/json` unless a header does. */
+  json: z.json().optional(),
+  /** Body as form fields; sets `content-type: application/x-www-form-urlencoded` unless a header does. */
+  form: z.record(z.string(), z.string()).optional(),
+  /**
+   * How long one attempt may take, from its permit to the last byte, ms. Default: the policy's (30 s).
+   * Waiting for the permit is not in it.
+   */
+  timeoutMs: z.int().min(1).max(3_600_000).optional(),
+  /** Tries in all, the first included (1 = no retry). Default: the policy's (6). */
+  attempts: z.int().min(1).max(100).optional(),
+  /** Absolute time, epoch ms, after which the job must not be attempted. Default: none. */
+  deadline: z.int().min(0).optional(),
+  /** Not before: ms from now until the job may first be taken. Default 0. */
+  delayMs: z
+    .int()
+    .min(0)
+    .max(366 * 86_400_000)
+    .optional(),
+  /** The job's id, unique in its queue. Default: a random one. */
+  id: z
+    .string()
+    .regex(
+      /^(?!\d+$)[A-Za-z0-9_.~-]{1,128}$/,
+      'must be 1 to 128 letters, digits or _ . ~ - and not only digits',
+    )
+    .optional(),
+});
+
+export type JobSpec = z.input<typeof jobSpecSchema>;
+
+/** The request as a worker sends it: the spec with defaults, one form of body, lower-case header names. */
+export const httpRequestSchema = z.object({
+  url: z.string(),
+  method: z.enum(methods),
+  headers: z.record(z.string(), z.string()),
+  /** UTF-8 text, unless `base64` is set. */
+  body: z.string().optional(),
+  base64: z.literal(true).optional(),
+});
+export type HttpRequest = z.infer<typeof httpRequestSchema>;
+
+function bodyOf(spec: z.output<typeof jobSpecSchema>): { text: string; base64?: true; type?: string } | null {
+  if (spec.body !== undefined) return { text: spec.body };
+  if (spec.bodyBase64 !== undefined) return { text: spec.bodyBase64, base64: true };
+  if (spec.json !== undefined) return { text: JSON.stringify(spec.json), type: 'application/json' };
+  if (spec.form !== undefined) {
+    const text = new URLSearchParams(spec.form).toString();
+    return { text, type: 'application/x-www-form-urlencoded' };
+  }
+  return null;
+}
+
+/** A validated spec whose request is in the form that workers send. */
+export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
+  const given = (['body', 'bodyBase64', 'json', 'form'] as const).filter((name) => spec[name] !== undefined);
+  if (given.length > 1) ctx.addIssue(`has ${given.join(' and ')}; give the body once`);
+  const body = bodyOf(spec);
+  const chosen = spec.method ?? (body === null ? 'GET' : 'POST');
+  if (body !== null && (chosen === 'GET' || chosen === 'HEAD')) {
+    ctx.addIssue({
+      code: 'custom',
+      path: [given[0]!],
+      message: `a ${chosen} request has no body; use POST, or drop it`,
+    });
+  }
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(spec.headers ?? {})) headers[name.toLowerCase()] = value.trim();
+  if (body?.type !== undefined) headers['content-type'] ??= body.type;
+  const request: HttpRequest = { url: spec.url.trim(), method: chosen, headers };
+  if (body !== null) request.body = body.text;
+  if (body?.base64) request.base64 = true;
+  const { timeoutMs, attempts, deadline, delayMs, id } = spec;
+  return { request, timeoutMs, attempts, deadline, delayMs, id };
+});
+
+export type NormalSpec = z.output<typeof normalSpecSchema>;

@@ -1,0 +1,191 @@
+import { type Socket, isIP } from 'node:net';
+import { type Egress, judgeAddress, judgeUrl } from '@sluice/shared';
+import { type buildConnector, errors } from 'undici';
+import { dial } from './dial.ts';
+import { EgressBlocked } from './egress-blocked.ts';
+import { type TlsOptions, createHandshake } from './handshake.ts';
+import { createParking } from './parking.ts';
+import { type Resolve, createResolver } from './resolve.ts';
+
+export { EgressBlocked };
+
+export type ConnectorOptions = {
+  /** Read at each connect, because a policy changes at run time. */
+  egress: () => Egress;
+  /** How long DNS, TCP and TLS may take together, ms. */
+  connectTimeoutMs: number;
+  /** Default: c-ares, then the system. */
+  resolve?: Resolve;
+  tls?: TlsOptions;
+  /** Connections that `warm` may keep ready per origin. Default 2. */
+  maxParked?: number;
+  /** How long a connection that `warm` opened waits for its request, ms. Default 4000. */
+  parkedIdleMs?: number;
+};
+
+export type Connector = {
+  /** For `new Agent({ connect })`. Errors: `EgressBlocked`, a DNS, socket or TLS error with its code, or a timeout. */
+  connect: buildConnector.connector;
+  /**
+   * Opens a connection to an origin ahead of need, so that a permit is not asked for before the connection exists.
+   * Does nothing when `maxParked` are there or on their way. Rejects as `connect` would fail.
+   */
+  warm(origin: string): Promise<void>;
+  /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
+  close(): void;
+};
+
+type Target = { origin: string; protocol: string; host: string; port: number };
+
+/** One address judged and pinned per connection: undici never looks up a name that came through here. */
+export function createConnector(options: ConnectorOptions): Connector {
+  const { egress, connectTimeoutMs, maxParked = 2, parkedIdleMs = 4000 } = options;
+  const resolver = options.resolve ? { resolve: options.resolve, close: () => {} } : createResolver();
+  const handshake = createHandshake(options.tls);
+  const parking = createParking(parkedIdleMs);
+  const underWay = new Set<AbortController>();
+  const warming = new Map<string, number>();
+  let closed = false;
+
+  /** The guard before this one judged the URL; a redirect or a bug that went round it ends here. */
+  function targetOf(url: string): Target {
+    if (closed) throw new errors.ClientClosedError('the connector is closed');
+    const judged = judgeUrl(url, egress());
+    if (!judged.ok) throw new EgressBlocked(judged.reason);
+    const { origin, protocol, hostname, port } = judged.url;
+    const host = hostname.replace(/^\[(.*)\]$/, '$1');
+    return { origin, protocol, host, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+  }
+
+  /** The addresses of the host that may be contacted. The others of a mixed answer are dropped, not fatal. */
+  async function addressesOf(host: string, signal: AbortSignal): Promise<readonly string[]> {
+    if (isIP(host) !== 0) return [host];
+    const answer = await untilAborted(resolver.resolve(host), signal);
+    if (answer.length === 0) {
+      throw Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND', hostname: host });
+    }
+    const reasons: string[] = [];
+    const allowed = answer.filter((ip) => {
+      const judged = judgeAddress(ip, egress(), host);
+      if (!judged.ok) reasons.push(judged.reason);
+      return judged.ok;
+    });
+    if (allowed.length === 0)
+      throw new EgressBlocked(`${host} resolves to a refused address: ${reasons.join('; ')}`);
+    return allowed;
+  }
+
+  /** The last look, at what the socket is really connected to, under the policy of this moment. */
+  function assertPeer(socket: Socket, { host }: Target): void {
+    const peer = socket.remoteAddress;
+    if (peer === undefined) {
+      throw Object.assign(new Error(`${host} closed the connection`), { code: 'ECONNRESET' });
+    }
+    const judged = judgeAddress(peer, egress(), host);
+    if (!judged.ok) throw new EgressBlocked(judged.reason);
+  }
+
+  async function open(target: Target, localAddress?: string | null): Promise<Socket> {
+    const { host, port, protocol, origin } = target;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const timer = setTimeout(() => {
+      const message = `${origin} did not accept a connection within ${connectTimeoutMs} ms`;
+      controller.abort(new errors.ConnectTimeoutError(message));
+    }, connectTimeoutMs);
+    underWay.add(controller);
+    let socket: Socket | undefined;
+    try {
+      const addresses = await addressesOf(host, signal);
+      socket = await dial(addresses, { port, localAddress, signal });
+      // Before the handshake too: a ClientHello is already something sent.
+      assertPeer(socket, target);
+      if (protocol === 'https:') {
+        socket = await handshake(socket, { origin, host, signal });
+        assertPeer(socket, target);
+      }
+      return socket;
+    } catch (error) {
+      socket?.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      underWay.delete(controller);
+    }
+  }
+
+  async function takeParked(target: Target): Promise<Socket | null> {
+    const socket = await parking.take(target.origin);
+    if (socket === null) return null;
+    try {
+      assertPeer(socket, target);
+      return socket;
+    } catch {
+      // The policy changed since, or it has just closed. A new connection finds an address that is allowed, or says why not.
+      socket.destroy();
+      return null;
+    }
+  }
+
+  async function socketFor(request: buildConnector.Options): Promise<Socket> {
+    if (request.httpSocket || request.socketPath) {
+      throw new EgressBlocked(
+        'a proxy or a Unix socket goes round the egress guard; connect to the host itself',
+      );
+    }
+    const host = isIP(request.hostname) === 6 ? `[${request.hostname}]` : request.hostname;
+    const target = targetOf(`${request.protocol}//${host}${request.port === '' ? '' : `:${request.port}`}/`);
+    const parked = request.localAddress ? null : await takeParked(target);
+    return parked ?? open(target, request.localAddress);
+  }
+
+  async function deliver(request: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
+    let socket: Socket;
+    try {
+      socket = await socketFor(request);
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error(String(error)), null);
+      return;
+    }
+    callback(null, socket);
+  }
+
+  return {
+    connect(request, callback) {
+      void deliver(request, callback);
+    },
+
+    async warm(url) {
+      const target = targetOf(url);
+      const { origin } = target;
+      const pending = warming.get(origin) ?? 0;
+      if (parking.count(origin) + pending >= maxParked) return;
+      warming.set(origin, pending + 1);
+      try {
+        const socket = await open(target);
+        if (closed) socket.destroy();
+        else parking.park(origin, socket);
+      } finally {
+        const rest = (warming.get(origin) ?? 1) - 1;
+        if (rest === 0) warming.delete(origin);
+        else warming.set(origin, rest);
+      }
+    },
+
+    close() {
+      closed = true;
+      for (const controller of underWay)
+        controller.abort(new errors.ClientClosedError('the connector is closed'));
+      parking.close();
+      resolver.close();
+    },
+  };
+}
+
+/** A resolver takes no signal, and `getaddrinfo` cannot be stopped: it is left behind instead. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  if (signal.aborted) reject(signal.reason);
+  else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return Promise.race([promise, aborted]);
+}

@@ -1,0 +1,12 @@
+/** The egress guard refused a URL or every address behind it. Nothing was sent, and trying again changes nothing. */
+export class EgressBlocked extends Error {
+  override readonly name = 'EgressBlocked';
+  readonly code = 'SLUICE_BLOCKED';
+  /** What was refused, why, and what would allow it: a sentence for the job's outcome. */
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(reason);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  bindScript,
+  decodeMessage,
+  encodeMessage,
+  holdScript,
+} from '@sluice/shared';
+
+/**
+ * Holds: "no request to this origin before time t". Kept in Redis, where the permit script reads them; here is only
+ * what was published, so that a permit that is slept on is dropped when its origin becomes held.
+ */
+export class Holds {
+  readonly #keys: Keys;
+  readonly #redis: Redis;
+  readonly #hold: BoundScript;
+  /** `queue/origin` -> until, on this process' monotonic clock. */
+  readonly #known = new Map<string, number>();
+  readonly #listeners = new Set<(key: string) => void>();
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#hold = bindScript(redis, holdScript);
+  }
+
+  /**
+   * Counts a refusal and extends the hold of the origin, never shortens it.
+   * @param ms how long the upstream asked for; 0: it did not say
+   * @returns ms that the origin is now held for
+   */
+  async refuse(queue: string, origin: string, ms: number, refused: boolean): Promise<number> {
+    const keys = this.#keys;
+    const message = encodeMessage({ type: 'hold', queue, origin, ms });
+    const held = await this.#hold(
+      [keys.policy(queue), keys.holds(queue), keys.bull(queue).limiter, keys.stats(queue)],
+      [origin, ms, keys.events, message, refused ? 1 : 0],
+    );
+    return Number(held);
+  }
+
+  /** Called with each message of the events channel. */
+  onMessage(text: string): void {
+    const message = decodeMessage(text);
+    if (message?.type === 'release') {
+      for (const key of this.#known.keys()) if (key.startsWith(`${message.queue}/`)) this.#known.delete(key);
+    }
+    if (message?.type !== 'hold') return;
+    const key = `${message.queue}/${message.origin}`;
+    const now = performance.now();
+    for (const [other, until] of this.#known) if (until < now) this.#known.delete(other);
+    this.#known.set(key, Math.max(this.#known.get(key) ?? 0, now + message.ms));
+    for (const listener of this.#listeners) listener(key);
+  }
+
+  /** ms that the origin is held for, as far as this process was told; 0: it is not. */
+  heldFor(queue: string, origin: string): number {
+    return Math.max(0, (this.#known.get(`${queue}/${origin}`) ?? 0) - performance.now());
+  }
+
+  /** The same, asked of Redis: true also when the message was lost. Both times are of Redis' clock. */
+  async readHeldFor(queue: string, origin: string): Promise<number> {
+    const [until, time] = await Promise.all([
+      this.#redis.zscore(this.#keys.holds(queue), origin),
+      this.#redis.time(),
+    ]);
+    if (until === null) return 0;
+    return Math.max(0, Number(until) - (Number(time[0]) * 1000 + Number(time[1]) / 1000));
+  }
+
+  /** Calls back when the origin becomes held; returns the unsubscribe. */
+  onHold(queue: string, origin: string, callback: () => void): () => void {
+    const listener = (key: string) => {
+      if (key === `${queue}/${origin}`) callback();
+    };
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

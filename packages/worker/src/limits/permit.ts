@@ -1,0 +1,136 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  type Policy,
+  bindScript,
+  permitScript,
+  permitVerdicts,
+} from '@sluice/shared';
+import type { Holds } from './holds.ts';
+import { sleepUntil } from './sleep.ts';
+
+/** A start further away than this is not reserved: the job is given back, and another process may have it. */
+const longestWaitMs = 1000;
+
+/** After a longer sleep the hold is asked for again: its message may have been lost. */
+const trustedSleepMs = 100;
+
+/** A stale permit is asked for once more; then the process is too slow to use one. */
+const tries = 3;
+
+/** What a request asks with. */
+export type PermitRequest = {
+  queue: string;
+  policy: Policy;
+  id: string;
+  origin: string;
+  /** performance.now() when the job was taken; undefined for a redirect hop, which holds no gate token. */
+  takenAt: number | undefined;
+  signal: AbortSignal;
+};
+
+/** The answer: send now, or why nothing may be sent. */
+export type PermitAnswer =
+  | { type: 'go' }
+  | { type: 'cancelled' }
+  | { type: 'settled' }
+  /** Not now: the origin is held, or the next start is far away. */
+  | { type: 'not-now'; reason: 'held' | 'closed' | 'stale' | 'aborted' | 'no-policy'; forMs: number };
+
+/** How late a permit may be used, ms: half the slack, since the other half is the network's. */
+function oldestPermitMs(policy: Policy): number {
+  return policy.rate === null || policy.rate.shape === 'burst'
+    ? Number.POSITIVE_INFINITY
+    : policy.rate.slack / 2;
+}
+
+/** Asks Redis for the right to send one request, and sleeps until it may leave. */
+export class Permits {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #holds: Holds;
+  readonly #ask: BoundScript;
+
+  constructor(redis: Redis, keys: Keys, holds: Holds) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#holds = holds;
+    this.#ask = bindScript(redis, permitScript);
+  }
+
+  async obtain(request: PermitRequest): Promise<PermitAnswer> {
+    for (let attempt = 0; attempt < tries; attempt++) {
+      const answer = await this.#reserve(request);
+      if (answer.type !== 'reserved') return answer;
+      await this.#sleep(request, answer.startAt);
+      const obstacle = await this.#obstacle(request, answer.startAt - answer.grantedAt);
+      if (obstacle === null) {
+        // A process that was stopped, or whose loop stalled, holds permits whose time is over.
+        const ageMs = performance.now() - answer.startAt;
+        if (ageMs <= oldestPermitMs(request.policy)) return { type: 'go' };
+      }
+      // The permit is dropped: it was counted as a request sent.
+      await this.#redis.hincrby(this.#keys.stats(request.queue), 'sent', -1);
+      if (obstacle !== null) return obstacle;
+    }
+    return { type: 'not-now', reason: 'stale', forMs: 0 };
+  }
+
+  /** What came up during the sleep; null: nothing. */
+  async #obstacle(request: PermitRequest, sleptMs: number): Promise<PermitAnswer | null> {
+    if (request.signal.aborted) return { type: 'not-now', reason: 'aborted', forMs: 0 };
+    let heldFor = this.#holds.heldFor(request.queue, request.origin);
+    if (heldFor === 0 && sleptMs > trustedSleepMs) {
+      heldFor = await this.#holds.readHeldFor(request.queue, request.origin);
+    }
+    return heldFor > 0 ? { type: 'not-now', reason: 'held', forMs: heldFor } : null;
+  }
+
+  async #reserve(
+    request: PermitRequest,
+  ): Promise<
+    { type: 'reserved'; grantedAt: number; startAt: number } | Exclude<PermitAnswer, { type: 'go' }>
+  > {
+    const { queue, id, origin, takenAt } = request;
+    const keys = this.#keys;
+    const asked = performance.now();
+    const age = takenAt === undefined ? -1 : Math.ceil(asked - takenAt);
+    const [index, wait] = (await this.#ask(
+      [
+        keys.policy(queue),
+        keys.pace(queue),
+        keys.holds(queue),
+        keys.bull(queue).limiter,
+        keys.cancel(queue, id),
+        keys.outcome(queue, id),
+        keys.stats(queue),
+      ],
+      [origin, longestWaitMs, age],
+    )) as [number, number, number];
+    const verdict = permitVerdicts[index]!;
+    switch (verdict) {
+      case 'go': {
+        // The wait counts from the script's run, which was at the latest now, so the start is never early.
+        const grantedAt = performance.now();
+        return { type: 'reserved', grantedAt, startAt: grantedAt + wait / 1000 };
+      }
+      case 'cancelled':
+      case 'settled':
+        return { type: verdict };
+      default:
+        return { type: 'not-now', reason: verdict, forMs: wait };
+    }
+  }
+
+  async #sleep(request: PermitRequest, until: number): Promise<void> {
+    if (until - performance.now() <= 0) return;
+    const woken = new AbortController();
+    const wake = () => woken.abort();
+    const forget = this.#holds.onHold(request.queue, request.origin, wake);
+    request.signal.addEventListener('abort', wake, { once: true });
+    await sleepUntil(until, woken.signal);
+    request.signal.removeEventListener('abort', wake);
+    forget();
+  }
+}

@@ -1,0 +1,121 @@
+import type { Redis } from 'ioredis';
+import { type Keys, type Logger, type Policy, decodeMessage } from '@sluice/shared';
+
+const pollMs = 1000;
+
+/** A queue that this process serves, and its policy: the object stays, its policy changes. */
+export type ServedQueue = { readonly name: string; policy: Policy; version: number };
+
+export type PolicyEvents = {
+  /** A queue got its first policy, or came back. */
+  served: (queue: ServedQueue) => void;
+  changed: (queue: ServedQueue) => void;
+  /** Its policy is gone: stop serving it. */
+  removed: (queue: ServedQueue) => void;
+};
+
+/**
+ * The policies of the queues that this process serves. Read from Redis, never written. A published message makes a
+ * change known at once; a look at the versions every second makes it known when the message was lost.
+ */
+export class PolicyReader {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #wanted: '*' | readonly string[];
+  readonly #events: PolicyEvents;
+  readonly #log: Logger;
+  readonly #served = new Map<string, ServedQueue>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+
+  constructor(options: {
+    redis: Redis;
+    keys: Keys;
+    queues: '*' | readonly string[];
+    events: PolicyEvents;
+    log: Logger;
+  }) {
+    this.#redis = options.redis;
+    this.#keys = options.keys;
+    this.#wanted = options.queues;
+    this.#events = options.events;
+    this.#log = options.log;
+  }
+
+  /** Queues that were named and have no policy: they are not served, and keep the process not ready. */
+  get missing(): string[] {
+    return this.#wanted === '*' ? [] : this.#wanted.filter((name) => !this.#served.has(name));
+  }
+
+  get(queue: string): ServedQueue | undefined {
+    return this.#served.get(queue);
+  }
+
+  /** Looks once, then again on every message and every second. */
+  async start(): Promise<void> {
+    await this.look();
+    const again = () => {
+      this.#timer = setTimeout(() => void this.look().finally(() => this.#stopped || again()), pollMs);
+    };
+    if (!this.#stopped) again();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Called with each message of the events channel. */
+  onMessage(text: string): void {
+    if (decodeMessage(text)?.type === 'policy') void this.look();
+  }
+
+  /** One look at a time; a call during a look makes it look once more. */
+  look(): Promise<void> {
+    if (this.#looking !== undefined) {
+      this.#again = true;
+      return this.#looking;
+    }
+    this.#looking = this.#look()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'cannot read the policies; trying again'))
+      .finally(() => {
+        this.#looking = undefined;
+        if (this.#again) {
+          this.#again = false;
+          void this.look();
+        }
+      });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const versions = await this.#redis.hgetall(this.#keys.queues);
+    for (const [name, version] of Object.entries(versions)) {
+      if (this.#wanted !== '*' && !this.#wanted.includes(name)) continue;
+      if (this.#served.get(name)?.version !== Number(version)) await this.#load(name);
+    }
+    for (const queue of this.#served.values()) {
+      if (versions[queue.name] !== undefined) continue;
+      this.#served.delete(queue.name);
+      this.#events.removed(queue);
+    }
+  }
+
+  async #load(name: string): Promise<void> {
+    const [json, version] = await this.#redis.hmget(this.#keys.policy(name), 'json', 'version');
+    if (json == null || this.#stopped) return;
+    const policy = JSON.parse(json) as Policy;
+    const queue = this.#served.get(name);
+    if (queue === undefined) {
+      const added: ServedQueue = { name, policy, version: Number(version) };
+      this.#served.set(name, added);
+      this.#events.served(added);
+    } else {
+      queue.policy = policy;
+      queue.version = Number(version);
+      this.#events.changed(queue);
+    }
+  }
+}

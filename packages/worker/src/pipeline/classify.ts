@@ -1,0 +1,137 @@
+import {
+  type Envelope,
+  type Outcome,
+  type OutcomeKind,
+  type Policy,
+  type ResponseHead,
+  askedDelay,
+  backoffDelay,
+  codeOfOutcome,
+  readRetryAdvice,
+} from '@sluice/shared';
+import type { Failure } from '../http/failure.ts';
+import type { Verdict } from './verdict.ts';
+
+/** How one attempt went. */
+export type Attempt =
+  | { type: 'response'; head: ResponseHead; body: Uint8Array; durationMs: number }
+  | { type: 'failure'; failure: Failure; durationMs: number };
+
+/** What the verdict depends on besides the attempt. */
+export type ClassifyContext = {
+  envelope: Envelope;
+  policy: Policy;
+  /** Attempts that ended before this one. */
+  attemptsMade: number;
+  /** Epoch ms. */
+  now: number;
+  /** In [0, 1). */
+  random: number;
+};
+
+/** The verdict, and how long the origin should be held (0: not); `refused`: the upstream said no to this request. */
+export type Classified = { verdict: Verdict; holdMs: number; refused: boolean };
+
+/** The statuses of the default list: what the policy leaves out of these is not tried again. */
+const usualStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** Statuses that, with a stated wait, refuse the request unprocessed (408, 500 and 502 may have begun). */
+function meansRefused(status: number): boolean {
+  return status === 503 || (status >= 400 && status < 500 && status !== 408);
+}
+
+const none = new Uint8Array();
+
+/**
+ * One attempt -> what becomes of the job. Pure.
+ *
+ * A status is tried again if the policy lists it, unless the upstream's should-retry header says otherwise (either
+ * way). Methods that are not idempotent (RFC 9110, 9.2.2) are tried again only after a proof that nothing happened,
+ * or when the caller sent an Idempotency-Key.
+ */
+export function classify(attempt: Attempt, context: ClassifyContext): Classified {
+  return attempt.type === 'response' ? classifyResponse(attempt, context) : classifyFailure(attempt, context);
+}
+
+function classifyResponse(attempt: Attempt & { type: 'response' }, context: ClassifyContext): Classified {
+  const { head, body, durationMs } = attempt;
+  const { policy, now } = context;
+  const advice = readRetryAdvice(head, {
+    now,
+    extraRetryStatuses: policy.retry.statuses,
+    resetUnit: policy.retry.resetUnit ?? undefined,
+    profile: policy.retry.profile ?? undefined,
+  });
+  const { status } = head;
+  const listed = policy.retry.statuses.includes(status);
+  // GitHub's 403, a 413 or an unknown 5xx that names a time passes by itself; a status taken off the list does not.
+  const timed = advice.waitMs !== null && !usualStatuses.has(status);
+  if (!(advice.shouldRetry ?? (listed || timed))) {
+    const holdMs = Math.min(advice.holdMs ?? advice.waitMs ?? 0, policy.maxHold);
+    const refused = status === 429;
+    // A refusal that must not be repeated is still a failure to the caller.
+    if (listed) return { verdict: giveUp(context, attempt, 'the upstream forbids a retry'), holdMs, refused };
+    const outcome: Outcome = { ...base('response', context, durationMs), response: head };
+    return { verdict: { type: 'done', outcome, body }, holdMs, refused };
+  }
+
+  const refused = status === 429 || (advice.waitMs !== null && meansRefused(status));
+  const asked = advice.waitMs === null ? 0 : Math.min(advice.waitMs, policy.maxHold);
+  const holdMs = refused ? asked : 0;
+  // 425: the server was unwilling to process it (RFC 8470, 5.2).
+  const untouched = refused || status === 425;
+  if (!mayRepeat(context, untouched)) {
+    const why = `a ${context.envelope.req.method} is not repeated without an idempotency-key header`;
+    return { verdict: giveUp(context, attempt, why), holdMs, refused };
+  }
+  if (isLast(context)) return { verdict: giveUp(context, attempt, 'the last attempt'), holdMs, refused };
+  const inMs =
+    asked > 0
+      ? askedDelay(asked, context.random)
+      : backoffDelay(policy.retry, context.attemptsMade, context.random);
+  return { verdict: { type: 'retry', inMs, message: `the upstream answered ${status}` }, holdMs, refused };
+}
+
+function classifyFailure(attempt: Attempt & { type: 'failure' }, context: ClassifyContext): Classified {
+  const { failure, durationMs } = attempt;
+  const passing = failure.kind === 'timeout' || failure.kind === 'network';
+  if (passing && !isLast(context) && mayRepeat(context, failure.unsent)) {
+    const inMs = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
+    return { verdict: { type: 'retry', inMs, message: failure.message }, holdMs: 0, refused: false };
+  }
+  const error = { code: codeOfOutcome[failure.kind], message: failure.message };
+  // A URL that the guard refuses is never attempted.
+  const attempts = failure.kind === 'blocked' ? context.attemptsMade : context.attemptsMade + 1;
+  const outcome: Outcome = { ...base(failure.kind, context, durationMs), attempts, error };
+  return { verdict: { type: 'give-up', outcome, body: none }, holdMs: 0, refused: false };
+}
+
+function giveUp(context: ClassifyContext, attempt: Attempt & { type: 'response' }, why: string): Verdict {
+  const { head, body, durationMs } = attempt;
+  const kind = head.status === 429 ? 'rate-limited' : 'http-error';
+  const message = `the upstream answered ${head.status} to attempt ${context.attemptsMade + 1} (${why})`;
+  const outcome: Outcome = {
+    ...base(kind, context, durationMs),
+    response: head,
+    error: { code: codeOfOutcome[kind], message },
+  };
+  return { type: 'give-up', outcome, body };
+}
+
+function base(kind: OutcomeKind, context: ClassifyContext, durationMs: number) {
+  return {
+    kind,
+    attempts: context.attemptsMade + 1,
+    endedAt: context.now,
+    durationMs: Math.round(durationMs),
+  };
+}
+
+function isLast({ envelope, policy, attemptsMade }: ClassifyContext): boolean {
+  return attemptsMade + 1 >= (envelope.attempts ?? policy.retry.attempts);
+}
+
+function mayRepeat({ envelope, policy }: ClassifyContext, untouched: boolean): boolean {
+  const { method, headers } = envelope.req;
+  return untouched || policy.retry.methods.includes(method) || headers['idempotency-key'] !== undefined;
+}

@@ -1,0 +1,16 @@
+import { type Policy, judgeUrl } from '@sluice/shared';
+import { UrlBlocked } from '../http/failure.ts';
+
+/**
+ * The URL rules of the queue, for the first URL and for every redirect's: scheme, host, port, userinfo, literal
+ * addresses. Names are judged again by the connector, on the address that they resolve to.
+ * @throws UrlBlocked
+ */
+export function guard(raw: string, policy: Policy, firstHop: boolean): URL {
+  const judged = judgeUrl(raw, policy.egress);
+  if (!judged.ok) throw new UrlBlocked(judged.reason);
+  if (firstHop && policy.origin !== null && judged.url.origin !== policy.origin) {
+    throw new UrlBlocked(`the queue serves ${policy.origin} only, and this URL is of ${judged.url.origin}`);
+  }
+  return judged.url;
+}

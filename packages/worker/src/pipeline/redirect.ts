@@ -1,0 +1,49 @@
+import type { HttpRequest } from '@sluice/shared';
+import { BadRedirect } from '../http/failure.ts';
+
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+
+/** What may follow a redirect to another origin. Everything else a caller set could be a credential. */
+const safeAcrossOrigins = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'cache-control',
+  'content-type',
+  'range',
+  'user-agent',
+]);
+
+const bodyHeaders = ['content-type', 'content-encoding', 'content-language', 'content-location'];
+
+/**
+ * The request that follows a redirect (Fetch standard, 4.4 "HTTP-redirect fetch"; RFC 9110, 15.4); null when the
+ * response is none. Pure.
+ * @throws BadRedirect when it cannot be followed
+ */
+export function redirected(
+  request: HttpRequest,
+  from: URL,
+  status: number,
+  location: string | string[] | undefined,
+): HttpRequest | null {
+  if (!redirectStatuses.has(status) || location === undefined) return null;
+  if (Array.isArray(location)) throw new BadRedirect('the redirect has several Location fields');
+  const to = URL.parse(location, from.href);
+  if (to === null) throw new BadRedirect(`the redirect's Location is not a URL: "${location.slice(0, 200)}"`);
+  // RFC 9110, 10.2.2: a fragment is inherited when the location has none. It is never sent, so it is dropped here.
+  to.hash = '';
+
+  const next: HttpRequest = { ...request, url: to.href, headers: { ...request.headers } };
+  const toGet = status === 303 ? request.method !== 'HEAD' : status < 303 && request.method === 'POST';
+  if (toGet) {
+    next.method = 'GET';
+    delete next.body;
+    delete next.base64;
+    for (const name of bodyHeaders) delete next.headers[name];
+  }
+  if (to.origin !== from.origin) {
+    for (const name of Object.keys(next.headers)) if (!safeAcrossOrigins.has(name)) delete next.headers[name];
+  }
+  return next;
+}

@@ -1,0 +1,59 @@
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { type Envelope, failedReason } from '@sluice/shared';
+import type { Outcomes } from '../results/store.ts';
+import type { TakenJob } from './admit.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Ends an attempt that is followed by another; carries the delay to the worker's backoff strategy. */
+export class RetryLater extends Error {
+  override readonly name = 'RetryLater';
+  readonly delayMs: number;
+  constructor(delayMs: number, message: string) {
+    super(message);
+    this.delayMs = delayMs;
+  }
+}
+
+/** BullMQ's `settings.backoffStrategy`: every worker of a queue must have it. -1 would fail the job at once. */
+export function backoffStrategy(attemptsMade: number, _type?: string, error?: Error): number {
+  if (error instanceof RetryLater) return error.delayMs;
+  // A fault of our own: try again, but not at once.
+  return Math.min(60_000, 1000 * 2 ** (attemptsMade - 1));
+}
+
+/**
+ * Verdict -> BullMQ verb. The only place that throws BullMQ's control errors. The outcome is committed first: when
+ * BullMQ hears of the end and this process dies in between, the next run finds the outcome and sends nothing.
+ * @returns the job's return value, kept to a few bytes: BullMQ copies it into its event stream
+ */
+export async function settle(
+  verdict: Verdict,
+  job: TakenJob,
+  bull: Job,
+  envelope: Envelope | null,
+  outcomes: Outcomes,
+): Promise<string> {
+  switch (verdict.type) {
+    case 'done':
+    case 'give-up': {
+      const committed = await outcomes.commit(job, envelope, verdict);
+      if (committed === 'refused') throw new Error('another worker has the job; this run is dropped');
+      if (verdict.type === 'done' || committed === 'already') return verdict.outcome.kind;
+      const error = verdict.outcome.error ?? { code: 'SLUICE_INTERNAL', message: 'gave up without an error' };
+      throw new UnrecoverableError(failedReason(error));
+    }
+    case 'settled-before':
+      return verdict.type;
+    case 'retry':
+      throw new RetryLater(verdict.inMs, verdict.message);
+    case 'give-back':
+      if (verdict.putOffMs > 0) {
+        await bull.moveToDelayed(Date.now() + verdict.putOffMs, job.token);
+        throw new DelayedError();
+      }
+      await bull.moveToWait(job.token);
+      throw new WaitingError();
+    case 'abandon':
+      throw new Error('the lock was lost; this run is dropped');
+  }
+}

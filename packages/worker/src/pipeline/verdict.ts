@@ -1,0 +1,22 @@
+import type { Outcome } from '@sluice/shared';
+
+/** An outcome and the body of its response. */
+export type End = { outcome: Outcome; body: Uint8Array };
+
+/** What becomes of a job after one run. */
+export type Verdict =
+  /** It ended well: an outcome `response`. */
+  | ({ type: 'done' } & End)
+  /** It ended, and no attempt will follow. */
+  | ({ type: 'give-up' } & End)
+  /** The attempt is spent; the next one comes after the delay. */
+  | { type: 'retry'; inMs: number; message: string }
+  /** Nothing was sent, nothing is spent. To the front of the queue, or put off when only its own origin is held. */
+  | { type: 'give-back'; putOffMs: number }
+  /** It has an outcome already, from a run that could not tell BullMQ. */
+  | { type: 'settled-before' }
+  /** Another worker has it now: this run must not touch it. */
+  | { type: 'abandon' };
+
+/** Why a job's signal was aborted. */
+export const abortReasons = { shutdown: 'shutdown', cancelled: 'cancelled', lockLost: 'lock lost' } as const;
