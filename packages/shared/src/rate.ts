@@ -38,17 +38,17 @@ const rateObject = z.strictObject({
  * The parsed value always has all four fields, times in ms.
  */
 export const rateSchema = z
-  .union([
-    z.string().transform((text, ctx) => {
-      const rate = parseRateText(text);
-      if (rate === null) {
-        ctx.addIssue(`"${text}" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/1h"`);
-        return z.NEVER;
-      }
-      return rate;
-    }),
-    z.looseObject({}),
-  ])
+  .union([z.string(), z.looseObject({})], { error: 'expected a rate such as "100/60s", or { limit, per }' })
+  // Not inside the union: that would report "Invalid input" instead of this sentence.
+  .transform((rate, ctx) => {
+    if (typeof rate !== 'string') return rate;
+    const parsed = parseRateText(rate);
+    if (parsed === null) {
+      ctx.addIssue(`"${rate}" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/1h"`);
+      return z.NEVER;
+    }
+    return parsed;
+  })
   .pipe(rateObject)
   .transform((rate) => ({
     ...rate,
