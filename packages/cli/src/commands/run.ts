@@ -1,0 +1,84 @@
+import { SluiceError } from '@sluice/shared';
+import { checkInput, readSpecs } from '../input/check.ts';
+import { openSource } from '../input/source.ts';
+import { openOutFile } from '../output/out-file.ts';
+import { resultLine } from '../output/result-line.ts';
+import { OutputClosed, type Sink, noSink, stdoutSink } from '../output/sink.ts';
+import { type ProcessIo, exitCodes } from '../process-io.ts';
+import { type Display, barDisplay, lineDisplay, quietDisplay } from '../progress/display.ts';
+import { type RunResult, runList } from '../run/run-list.ts';
+import { summaryText } from '../run/summary.ts';
+import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './run-options.ts';
+
+/**
+ * `sluice run FILE`: options -> input (all of it checked) -> output -> the run -> summary.
+ * @returns the exit code
+ * @throws SluiceError for faults of the usage, of Redis, and of the workers
+ */
+export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo): Promise<number> {
+  const options = readRunOptions(raw, io.env);
+  await using source = await openSource(file, io.stdin, io.interrupt);
+  const input = await checkInput(source, (line, message) => {
+    io.stderr.write(`sluice: line ${line}: ${message}\n`);
+  });
+  if (input.faults > 0) {
+    const message = `${input.faults} bad ${input.faults === 1 ? 'line' : 'lines'}; nothing was enqueued`;
+    throw new SluiceError('SLUICE_INVALID_SPEC', message);
+  }
+  await using sink = await openSink(options, source.path, io);
+  const display = chooseDisplay(options, io);
+  const say = (text: string) => {
+    if (!options.quiet) display.line(`sluice: ${text}`);
+  };
+  if (input.jobs === 0) say('the input has no URL');
+
+  try {
+    const result = await runList(
+      {
+        ...options,
+        jobs: input.jobs,
+        origin: input.origin,
+        specs: () => readSpecs(source),
+        signal: io.interrupt,
+      },
+      {
+        async begin() {
+          await sink.begin();
+          say(`${input.jobs} jobs, ${options.workers} workers, ${placeText(options)}`);
+        },
+        item: (item) => sink.write(`${JSON.stringify(resultLine(item, options.bodies))}\n`),
+        progress: (progress) => display.progress(progress),
+        warn: (text) => display.line(`sluice: ${text}`),
+      },
+    );
+    await sink.end();
+    display.stop();
+    return report(result, options, io);
+  } catch (error) {
+    // `sluice run … | head` is not a fault worth a message.
+    if (error instanceof OutputClosed) return exitCodes.fault;
+    throw error;
+  } finally {
+    display.stop();
+  }
+}
+
+/** `--json` wants standard output for itself. */
+async function openSink(options: RunCommandOptions, input: string, io: ProcessIo): Promise<Sink> {
+  if (options.out !== undefined) return await openOutFile(options.out, input);
+  return options.json ? noSink : stdoutSink(io.stdout);
+}
+
+/** A bar and result lines on one terminal would tear each other. */
+function chooseDisplay(options: RunCommandOptions, io: ProcessIo): Display {
+  if (options.quiet) return quietDisplay(io.stderr);
+  const shared = io.stdout.isTTY && options.out === undefined && !options.json;
+  return io.stderr.isTTY && !shared ? barDisplay(io.stderr) : lineDisplay(io.stderr, () => performance.now());
+}
+
+function report({ summary, tally }: RunResult, options: RunCommandOptions, io: ProcessIo): number {
+  if (options.json) io.stdout.write(`${JSON.stringify(summary)}\n`);
+  if (!options.quiet) io.stderr.write(`${summaryText(summary, tally)}\n`);
+  if (io.interrupt.aborted) return io.interrupt.reason as number;
+  return tally.failed > 0 ? exitCodes.someFailed : exitCodes.allCompleted;
+}

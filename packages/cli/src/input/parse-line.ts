@@ -1,0 +1,46 @@
+import { type JobSpec, SluiceError, normalSpecSchema, validate } from '@sluice/shared';
+import { type Line, longestLine } from './lines.ts';
+
+/** What one line of the input says. */
+export type ParsedLine =
+  | { type: 'skip' }
+  | { type: 'spec'; spec: JobSpec }
+  | { type: 'fault'; message: string };
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * One line: a URL, or a job spec as a JSON object; blank lines and those that begin with `#` are skipped. Pure.
+ * What it gives as a spec is valid, to the last field.
+ */
+export function parseLine(line: Line): ParsedLine {
+  if ('tooLong' in line) return { type: 'fault', message: `is longer than ${longestLine / 2 ** 20} MiB` };
+  let text: string;
+  try {
+    // The decoder also drops a byte order mark, with which some editors begin a file.
+    text = decoder.decode(line.bytes).trim();
+  } catch {
+    return { type: 'fault', message: 'is not UTF-8; convert the file' };
+  }
+  if (text === '' || text.startsWith('#')) return { type: 'skip' };
+  return text.startsWith('{') ? parseJob(text) : check({ url: text });
+}
+
+function parseJob(text: string): ParsedLine {
+  try {
+    return check(JSON.parse(text) as JobSpec);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { type: 'fault', message: `is not a JSON object (${why})` };
+  }
+}
+
+function check(spec: JobSpec): ParsedLine {
+  try {
+    validate(normalSpecSchema, spec, 'SLUICE_INVALID_SPEC', '');
+    return { type: 'spec', spec };
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    return { type: 'fault', message: error.message.replace(/^: /, '') };
+  }
+}

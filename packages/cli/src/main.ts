@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander';
+import { SluiceError } from '@sluice/shared';
+import { interruptSignal } from './interrupt.ts';
+import { exitCodes } from './process-io.ts';
+import { createProgram } from './program.ts';
+
+// The process: arguments, environment, streams and signals -> a command -> the exit code.
+const { stdin, stdout, stderr, env, argv } = process;
+// A reader that has gone must not bring the process down before it has cleaned up.
+stdout.on('error', () => {});
+stderr.on('error', () => {});
+const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`));
+
+let code: number = exitCodes.fault;
+try {
+  const program = createProgram({ env, stdin, stdout, stderr, interrupt }, (done) => (code = done));
+  await program.parseAsync(argv);
+} catch (error) {
+  if (error instanceof CommanderError) code = error.exitCode;
+  else if (interrupt.aborted) code = interrupt.reason as number;
+  else if (error instanceof SluiceError) stderr.write(`sluice: ${error.message}\n`);
+  else stderr.write(`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}
+const flushed = (stream: NodeJS.WriteStream) =>
+  new Promise<void>((resolve) => {
+    if (stream.destroyed || stream.errored !== null) resolve();
+    else stream.write('', () => resolve());
+  });
+await Promise.all([flushed(stdout), flushed(stderr)]);
+// A connection to a Redis that is gone would keep the process alive.
+process.exit(code);

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+
+/** Where result lines go. Disposed of without `begin()`, it leaves no trace. */
+export type Sink = AsyncDisposable & {
+  /** Everything is checked and the run begins: what was there before is replaced now. */
+  begin(): Promise<void>;
+  /** Resolves when there is room for more. @throws OutputClosed, or the fault of the file */
+  write(text: string): Promise<void>;
+  /** Resolves when everything is written. @throws like write */
+  end(): Promise<void>;
+};
+
+/** Whoever read our standard output has gone, as `head` does when it has seen enough. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed';
+}
+
+/** No output: the lines are dropped. */
+export const noSink: Sink = {
+  begin: async () => {},
+  write: async () => {},
+  end: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+};
+
+/**
+ * Writes to a stream, no faster than it takes the lines. Does not close it.
+ * @param faultOf makes the error to throw of the stream's own
+ */
+export function streamSink(stream: Writable, faultOf: (error: NodeJS.ErrnoException) => Error): Sink {
+  let failure: Error | undefined;
+  const check = () => {
+    if (failure !== undefined) throw failure;
+  };
+  stream.on('error', (error: NodeJS.ErrnoException) => (failure ??= faultOf(error)));
+  return {
+    begin: async () => {},
+    async write(text) {
+      check();
+      if (stream.write(text)) return;
+      // Its rejection is the stream's error, which is kept above.
+      await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {});
+      check();
+    },
+    async end() {
+      check();
+      // The callback of a write comes after all writes before it, also when they failed.
+      await new Promise<void>((resolve) => stream.write('', () => resolve()));
+      check();
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** Standard output; a reader that has gone is OutputClosed. */
+export function stdoutSink(stdout: Writable): Sink {
+  return streamSink(stdout, (error) =>
+    error.code === 'EPIPE' ? new OutputClosed('standard output was closed') : error,
+  );
+}

@@ -1,0 +1,14 @@
+import type { Readable } from 'node:stream';
+
+/** What a command uses of its process; made in main.ts, so that nothing else reads the process. */
+export type ProcessIo = {
+  env: Readonly<Record<string, string | undefined>>;
+  stdin: Readable;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  /** Aborts on the first Ctrl-C, SIGTERM or SIGHUP; its reason is the exit code. */
+  interrupt: AbortSignal;
+};
+
+/** 1: a fault of the usage or of what a command stands on. */
+export const exitCodes = { allCompleted: 0, fault: 1, someFailed: 2 } as const;

@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import { runCommand } from './commands/run.ts';
+import type { RawRunOptions } from './commands/run-options.ts';
+import type { ProcessIo } from './process-io.ts';
+
+const runExamples = `
+Input: one URL a line, or one JSON job spec a line ({"url": …, "method": …, "headers": …, "body": …, "json": …});
+blank lines and lines that begin with # are skipped. All of it is checked before anything is sent.
+
+Results: one JSON line a job as it ends, to --out or to standard output:
+  {"index","id","url","outcome","status","attempts","durationMs","bytes"}, with "error" where it failed and, with
+  --bodies, "body" or "bodyBase64". "index" counts the jobs of the input from 0.
+  With --json standard output holds only the summary; the results then go to --out, or nowhere:
+  {"jobs","completed","failed","requests","rateLimited","seconds","requestsPerSecond"}
+  A job is completed when it got a response of any status that is not tried again (404 is one).
+
+Exit code: 0 all completed, 2 some failed, 1 bad usage or no Redis, 130 stopped by Ctrl-C.
+Ctrl-C once: nothing more is sent, waiting jobs are taken back, requests under way may finish. Twice: now.
+
+Environment: SLUICE_REDIS_URL and SLUICE_PREFIX stand in for --redis and --prefix.
+
+Examples:
+  sluice run urls.txt --rate 100/60s --out results.jsonl
+  cat urls.txt | sluice run - --rate 5/s --workers 1 --bodies > results.jsonl
+  sluice run urls.txt --rate 50/s --allow-net 127.0.0.0/8 --json --quiet
+  sluice run urls.txt --redis redis://redis.internal:6379 --queue partner-api --workers 0`;
+
+/** The command line of `sluice`. @param done called with the exit code of the command that ran */
+export function createProgram(io: ProcessIo, done: (code: number) => void): Command {
+  const program = new Command('sluice')
+    .description('Outbound HTTP requests under one rate limit, however many processes make them.')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'sluice: ')),
+    })
+    .showHelpAfterError('(see --help)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      '\nExample:\n  sluice run urls.txt --rate 100/60s --out results.jsonl\n  sluice run --help',
+    );
+
+  program
+    .command('run')
+    .description('fetch a list of URLs, or of JSON job specs')
+    .argument('[file]', 'the list; - for standard input', '-')
+    .option(
+      '--rate <rate>',
+      'requests per window for all workers together, such as 100/60s (default: no limit)',
+    )
+    .option('--concurrency <n>', 'requests under way in one worker', '10')
+    .option('--workers <n>', 'worker processes to start; 0: the ones that serve the Redis already', '2')
+    .option('--attempts <n>', 'tries of a job in all, the first included (default: 6)')
+    .option('--timeout <duration>', 'how long one try may take, such as 500ms, 30s or 2m (default: 30s)')
+    .option('--max-body <size>', 'largest response body, such as 512KiB (default: 10MiB)')
+    .option(
+      '--allow-net <cidr>',
+      'also fetch from this address range, such as 127.0.0.0/8 or 10.0.0.0/8; may be repeated',
+      (cidr: string, before: string[] | undefined) => [...(before ?? []), cidr],
+    )
+    .option('--out <file>', 'write the results to this file (default: standard output)')
+    .option('--bodies', 'with the response bodies')
+    .option('--redis <url>', 'the Redis to use (default: a private one for this run)')
+    .option('--prefix <prefix>', 'key prefix shared with the workers (default: {sluice})')
+    .option(
+      '--queue <name>',
+      'use this queue and its policy (default: a queue of its own, removed in the end)',
+    )
+    .option('--json', 'print the summary as one JSON object on standard output')
+    .option('--quiet', 'no progress and no summary on standard error')
+    .addHelpText('after', runExamples)
+    .action(async (file: string, options: RawRunOptions) => done(await runCommand(file, options, io)));
+  return program;
+}

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process';
+
+/**
+ * Cleans up when this process is gone without a goodbye, SIGKILL included: a shell that reads from a pipe whose other
+ * end only we hold. When the pipe ends, every process that was named is killed and the folder removed.
+ */
+export class Guard {
+  readonly #shell;
+
+  /** @param folder removed in the end */
+  constructor(folder: string) {
+    const script =
+      'pids=; while read -r line; do [ "$line" = bye ] && exit; pids="$pids $line"; done; kill -KILL $pids; rm -rf "$1"';
+    this.#shell = spawn('sh', ['-c', script, 'sh', folder], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    this.#shell.on('error', () => {});
+    this.#shell.stdin.on('error', () => {});
+    this.#shell.unref();
+  }
+
+  /** Names a process that must not outlive us. */
+  watch(pid: number): void {
+    this.#shell.stdin.write(`${pid}\n`);
+  }
+
+  /** Everything has been cleaned up. */
+  release(): void {
+    this.#shell.stdin.end('bye\n');
+  }
+}

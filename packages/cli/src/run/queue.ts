@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { type PolicyInput, type Sluice, differences } from '@sluice/producer';
+import { type Policy, SluiceError, policySchema, validate } from '@sluice/shared';
+
+/** The queue that a run's jobs go to. */
+export type RunQueue = AsyncDisposable & {
+  name: string;
+  /** It belongs to others, too: our jobs must be taken back, and nothing else. */
+  shared: boolean;
+};
+
+/** A queue that cannot be removed for so long (Redis is gone) is left behind, ms. */
+const removalPatienceMs = 5000;
+
+/**
+ * A queue of the run's own, with the policy; removed in the end with all that is still in it.
+ * @param remove false where Redis itself is removed
+ */
+export async function createRunQueue(
+  sluice: Sluice,
+  policy: PolicyInput,
+  remove: boolean,
+): Promise<RunQueue> {
+  const name = `run-${randomUUID()}`;
+  await sluice.policies.create(name, policy);
+  const dispose = async () => {
+    if (!remove) return;
+    await Promise.race([
+      sluice.removeQueue(name),
+      new Promise((resolve) => setTimeout(resolve, removalPatienceMs).unref()),
+    ]);
+  };
+  return { name, shared: false, [Symbol.asyncDispose]: dispose };
+}
+
+/**
+ * The queue NAME and the policy it has.
+ * @param given what the command line says of the policy; it may repeat the queue's, not change it
+ * @throws SluiceError SLUICE_POLICY_MISSING, SLUICE_POLICY_CONFLICT
+ */
+export async function openSharedQueue(sluice: Sluice, name: string, given: PolicyInput): Promise<RunQueue> {
+  const policy = await sluice.policies.read(name);
+  if (policy === null) {
+    const message = `there is no queue "${name}" here; leave --queue out to have one made for this run, or check the name, --redis and --prefix`;
+    throw new SluiceError('SLUICE_POLICY_MISSING', message);
+  }
+  const list = conflicts(policy, given);
+  if (list.length > 0) {
+    const message = `queue "${name}" has another policy (${list.join('; ')}); leave these options out to use the queue's`;
+    throw new SluiceError('SLUICE_POLICY_CONFLICT', message);
+  }
+  return { name, shared: true, [Symbol.asyncDispose]: async () => {} };
+}
+
+/** Where the given parts of a policy differ from the one in force, as `rate.limit: 100 -> 50`. Pure. */
+export function conflicts(policy: Policy, given: PolicyInput): string[] {
+  const wanted = validate(policySchema, given, 'SLUICE_INVALID_POLICY', 'the options');
+  const names = Object.keys(given) as (keyof Policy)[];
+  return names.flatMap((name) => {
+    // Of an object, only the fields that were given: `retry: { attempts }` says nothing of the jitter.
+    const part = given[name];
+    const fields = typeof part === 'object' && part !== null && name !== 'rate' ? Object.keys(part) : null;
+    if (fields === null) return differences(policy[name], wanted[name], name);
+    const pick = (whole: unknown) => {
+      const record = whole as Record<string, unknown>;
+      return Object.fromEntries(fields.map((field) => [field, record[field]]));
+    };
+    return differences(pick(policy[name]), pick(wanted[name]), name);
+  });
+}

@@ -1,0 +1,44 @@
+import type { StreamItem } from '@sluice/producer';
+import type { Outcome, OutcomeKind } from '@sluice/shared';
+
+/** How the jobs of a run ended. */
+export class Tally {
+  /** Outcome `response`: any status that is not tried again, 404 included. */
+  completed = 0;
+  /** Every other outcome. */
+  failed = 0;
+  /** Taken back before they were attempted, since the run was stopped. */
+  takenBack = 0;
+  /** Failures by their outcome, with the first of each. */
+  readonly failures = new Map<OutcomeKind, { count: number; index: number; url: string; message: string }>();
+
+  /** Counts a job that ended; false when it was taken back, which is no end of its own. */
+  add(item: StreamItem, stopping: boolean): boolean {
+    const { outcome } = item;
+    if (stopping && wasTakenBack(outcome)) {
+      this.takenBack += 1;
+      return false;
+    }
+    if (outcome.kind === 'response') {
+      this.completed += 1;
+      return true;
+    }
+    this.failed += 1;
+    const known = this.failures.get(outcome.kind);
+    if (known !== undefined) known.count += 1;
+    else {
+      const url = typeof item.spec === 'string' ? item.spec : item.spec.url;
+      this.failures.set(outcome.kind, {
+        count: 1,
+        index: item.index,
+        url,
+        message: outcome.error?.message ?? '',
+      });
+    }
+    return true;
+  }
+}
+
+function wasTakenBack(outcome: Outcome): boolean {
+  return outcome.kind === 'cancelled' && outcome.attempts === 0;
+}
