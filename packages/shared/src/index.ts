@@ -19,6 +19,7 @@ export { acknowledgeScript } from './lua/acknowledge.ts';
 export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
+export { refundScript } from './lua/refund.ts';
 export { type BoundScript, type Script, bindScript } from './lua/script.ts';
 export { settleScript, settleVerdicts } from './lua/settle.ts';
 export { type Message, decodeMessage, encodeMessage } from './messages.ts';

@@ -53,7 +53,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   const serving = new Map<string, Serving>();
 
   const serve = (queue: ServedQueue): Serving => {
-    const agent = createAgent(queue, config.concurrency);
+    const agent = createAgent(queue, config.concurrency, () => {});
     // BullMQ hands the signal over only to a processor that declares three parameters.
     const processor = async (bull: Job, token: string | undefined, signal: AbortSignal | undefined) => {
       const job = {

@@ -1,4 +1,5 @@
 import { closedGate } from '../pace.ts';
+import { refundLua } from './refund.ts';
 import type { Script } from './script.ts';
 
 /** What the permit script answers, in the order it looks. */
@@ -21,14 +22,7 @@ export type PermitVerdict = (typeof permitVerdicts)[number];
 export const permitScript: Script = {
   name: 'sluicePermit',
   keys: 7,
-  lua: `
-local function refund(window)
-  local age = tonumber(ARGV[3])
-  local taken = tonumber(redis.call('GET', KEYS[4]) or '0')
-  if age < 0 or taken < 1 or taken >= ${closedGate} then return end
-  if age <= window - redis.call('PTTL', KEYS[4]) then redis.call('DECR', KEYS[4]) end
-end
-
+  lua: `${refundLua}
 local function closeGate(ms)
   local ttl = redis.call('PTTL', KEYS[4])
   if ms > ttl then ttl = ms end
@@ -39,9 +33,10 @@ local policy = redis.call('HMGET', KEYS[1], 'paceUs', 'window', 'origin', 'versi
 if not policy[1] then return {5, 0, 0} end
 local version = tonumber(policy[4])
 local window = tonumber(policy[2])
+local age = tonumber(ARGV[3])
 
-if redis.call('EXISTS', KEYS[5]) == 1 then refund(window) return {1, 0, version} end
-if redis.call('EXISTS', KEYS[6]) == 1 then refund(window) return {2, 0, version} end
+if redis.call('EXISTS', KEYS[5]) == 1 then refund(KEYS[4], window, age) return {1, 0, version} end
+if redis.call('EXISTS', KEYS[6]) == 1 then refund(KEYS[4], window, age) return {2, 0, version} end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -49,7 +44,7 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local heldUntil = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]) or '0')
 local heldFor = math.ceil(heldUntil - now / 1000)
 if heldFor > 0 then
-  if policy[3] == ARGV[1] then closeGate(heldFor) else refund(window) end
+  if policy[3] == ARGV[1] then closeGate(heldFor) else refund(KEYS[4], window, age) end
   return {3, heldFor, version}
 end
 

@@ -9,6 +9,13 @@ import { type Resolve, createResolver } from './resolve.ts';
 
 export { EgressBlocked };
 
+/** What a connector threw: proof that nothing of the request was sent. */
+const connectErrors = new WeakSet<object>();
+
+export function failedToConnect(error: Error): boolean {
+  return connectErrors.has(error);
+}
+
 export type ConnectorOptions = {
   /** Read at each connect, because a policy changes at run time. */
   egress: () => Egress;
@@ -31,6 +38,8 @@ export type Connector = {
    * Does nothing when `maxParked` are there or on their way. Rejects as `connect` would fail.
    */
   warm(origin: string): Promise<void>;
+  /** Connections that `warm` opened to this origin and no request has taken yet. */
+  parked(origin: string): number;
   /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
   close(): void;
 };
@@ -107,6 +116,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       return socket;
     } catch (error) {
       socket?.destroy();
+      if (error instanceof Error) connectErrors.add(error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -171,6 +181,8 @@ export function createConnector(options: ConnectorOptions): Connector {
         else warming.set(origin, rest);
       }
     },
+
+    parked: (origin) => parking.count(origin),
 
     close() {
       closed = true;

@@ -1,5 +1,5 @@
 import { errors } from 'undici';
-import { EgressBlocked } from './connector.ts';
+import { EgressBlocked, failedToConnect } from './connector.ts';
 import { AttemptTimeout } from './timeout.ts';
 
 /** An attempt that ended without a usable response. */
@@ -27,20 +27,6 @@ export class UrlBlocked extends Error {
 export class BadRedirect extends Error {
   override readonly name = 'BadRedirect';
 }
-
-/** What fails before a byte of the request leaves. */
-const connectCodes = new Set([
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENODATA',
-  'ETIMEOUT',
-  'ESERVFAIL',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 /** `Z_DATA_ERROR` and the like: the body does not decode. */
 const decodeCode = /^(Z_|ERR__ERROR_|ERR_BROTLI|ZSTD_)/;
@@ -75,8 +61,7 @@ export function failureOf(error: unknown): Failure | null {
       unsent: false,
     };
   }
-  if (connectCodes.has(code)) return { kind: 'network', message: describe(error, code), unsent: true };
-  if (code !== '') return { kind: 'network', message: describe(error, code), unsent: false };
+  if (code !== '') return { kind: 'network', message: describe(error, code), unsent: failedToConnect(error) };
   return null;
 }
 

@@ -7,9 +7,9 @@ export class AttemptTimeout extends Error {
 }
 
 /**
- * The one timer of an attempt: over DNS, connect, TLS, headers, body and redirects. Waiting for a redirect hop's
- * permit is in it; waiting for the first permit is not. The job's own signal (shutdown, cancel, lost lock) ends the
- * attempt, too.
+ * The one timer of an attempt: over DNS, connect, TLS, headers, body and redirects. It stands still while the first
+ * permit is waited for (`pause`); waiting for a redirect hop's permit is in it. The job's own signal (shutdown,
+ * cancel, lost lock) ends the attempt, too.
  *
  * undici's signal alone does not settle a request while it connects or is answered with endless 1xx, so the work is
  * raced against the abort.
@@ -17,15 +17,30 @@ export class AttemptTimeout extends Error {
 export class AttemptTimer {
   readonly #controller = new AbortController();
   readonly #job: AbortSignal;
-  readonly #timer: NodeJS.Timeout;
   readonly #onJobAbort: () => void;
+  readonly #timeoutMs: number;
+  #leftMs: number;
+  #startedAt = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(ms: number, job: AbortSignal) {
+    this.#timeoutMs = ms;
+    this.#leftMs = ms;
     this.#job = job;
     this.#onJobAbort = () => this.#controller.abort(job.reason);
-    this.#timer = setTimeout(() => this.#controller.abort(new AttemptTimeout(ms)), ms);
     if (job.aborted) this.#onJobAbort();
     else job.addEventListener('abort', this.#onJobAbort, { once: true });
+    this.run();
+  }
+
+  run(): void {
+    this.#startedAt = performance.now();
+    this.#timer = setTimeout(() => this.#controller.abort(new AttemptTimeout(this.#timeoutMs)), this.#leftMs);
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer);
+    this.#leftMs -= performance.now() - this.#startedAt;
   }
 
   get signal(): AbortSignal {

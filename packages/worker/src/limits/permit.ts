@@ -6,7 +6,9 @@ import {
   bindScript,
   permitScript,
   permitVerdicts,
+  refundScript,
 } from '@sluice/shared';
+import type { UsedPermit } from '../http/permit-age.ts';
 import type { Holds } from './holds.ts';
 import { sleepUntil } from './sleep.ts';
 
@@ -16,9 +18,6 @@ const longestWaitMs = 1000;
 /** After a longer sleep the hold is asked for again: its message may have been lost. */
 const trustedSleepMs = 100;
 
-/** A stale permit is asked for once more; then the process is too slow to use one. */
-const tries = 3;
-
 /** What a request asks with. */
 export type PermitRequest = {
   queue: string;
@@ -26,17 +25,17 @@ export type PermitRequest = {
   id: string;
   origin: string;
   /** performance.now() when the job was taken; undefined for a redirect hop, which holds no gate token. */
-  takenAt: number | undefined;
+  takenAt?: number | undefined;
   signal: AbortSignal;
 };
 
 /** The answer: send now, or why nothing may be sent. */
 export type PermitAnswer =
-  | { type: 'go' }
+  | { type: 'go'; permit: UsedPermit }
   | { type: 'cancelled' }
   | { type: 'settled' }
   /** Not now: the origin is held, or the next start is far away. */
-  | { type: 'not-now'; reason: 'held' | 'closed' | 'stale' | 'aborted' | 'no-policy'; forMs: number };
+  | { type: 'not-now'; reason: 'held' | 'closed' | 'aborted' | 'no-policy'; forMs: number };
 
 /** How late a permit may be used, ms: half the slack, since the other half is the network's. */
 function oldestPermitMs(policy: Policy): number {
@@ -51,34 +50,45 @@ export class Permits {
   readonly #keys: Keys;
   readonly #holds: Holds;
   readonly #ask: BoundScript;
+  readonly #refund: BoundScript;
 
   constructor(redis: Redis, keys: Keys, holds: Holds) {
     this.#redis = redis;
     this.#keys = keys;
     this.#holds = holds;
     this.#ask = bindScript(redis, permitScript);
+    this.#refund = bindScript(redis, refundScript);
   }
 
   async obtain(request: PermitRequest): Promise<PermitAnswer> {
-    for (let attempt = 0; attempt < tries; attempt++) {
-      const answer = await this.#reserve(request);
-      if (answer.type !== 'reserved') return answer;
-      await this.#sleep(request, answer.startAt);
-      const obstacle = await this.#obstacle(request, answer.startAt - answer.grantedAt);
-      if (obstacle === null) {
-        // A process that was stopped, or whose loop stalled, holds permits whose time is over.
-        const ageMs = performance.now() - answer.startAt;
-        if (ageMs <= oldestPermitMs(request.policy)) return { type: 'go' };
-      }
-      // The permit is dropped: it was counted as a request sent.
-      await this.#redis.hincrby(this.#keys.stats(request.queue), 'sent', -1);
-      if (obstacle !== null) return obstacle;
+    const answer = await this.#reserve(request);
+    if (answer.type !== 'reserved') return answer;
+    await this.#sleep(request, answer.startAt);
+    const obstacle = await this.#obstacle(request, answer.startAt - answer.grantedAt);
+    if (obstacle === null) {
+      return { type: 'go', permit: { startAt: answer.startAt, oldestMs: oldestPermitMs(request.policy) } };
     }
-    return { type: 'not-now', reason: 'stale', forMs: 0 };
+    await this.unused(request.queue);
+    return obstacle;
+  }
+
+  /** A permit was not used after all: it was counted as a request sent. */
+  async unused(queue: string): Promise<void> {
+    await this.#redis.hincrby(this.#keys.stats(queue), 'sent', -1);
+  }
+
+  /**
+   * Gives the gate's token of a job back that ends without having sent anything.
+   * @param takenAt performance.now() when the job was taken
+   */
+  async refund(queue: string, takenAt: number): Promise<void> {
+    const keys = this.#keys;
+    const age = Math.ceil(performance.now() - takenAt);
+    await this.#refund([keys.policy(queue), keys.bull(queue).limiter], [age]);
   }
 
   /** What came up during the sleep; null: nothing. */
-  async #obstacle(request: PermitRequest, sleptMs: number): Promise<PermitAnswer | null> {
+  async #obstacle(request: PermitRequest, sleptMs: number): Promise<Exclude<PermitAnswer, { type: 'go' }> | null> {
     if (request.signal.aborted) return { type: 'not-now', reason: 'aborted', forMs: 0 };
     let heldFor = this.#holds.heldFor(request.queue, request.origin);
     if (heldFor === 0 && sleptMs > trustedSleepMs) {

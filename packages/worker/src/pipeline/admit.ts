@@ -1,4 +1,4 @@
-import { type Envelope, envelopeSchema, failedReason } from '@sluice/shared';
+import { type Envelope, envelopeSchema } from '@sluice/shared';
 
 /** What BullMQ hands over, as values. */
 export type TakenJob = {
@@ -17,20 +17,19 @@ export type TakenJob = {
 
 export type Admitted =
   | { type: 'admitted'; envelope: Envelope }
-  | { type: 'unreadable'; message: string }
-  | { type: 'expired'; envelope: Envelope };
+  | { type: 'poison'; envelope: null; message: string }
+  | { type: 'expired'; envelope: Envelope; message: string };
 
 /** Can the job be read, and is it still wanted? @param now epoch ms */
 export function admit(job: TakenJob, now: number): Admitted {
   const parsed = envelopeSchema.safeParse(job.data);
   if (!parsed.success) {
     const fields = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
-    return {
-      type: 'unreadable',
-      message: failedReason({ code: 'SLUICE_POISON', message: `unreadable: ${fields}` }),
-    };
+    return { type: 'poison', envelope: null, message: `the job cannot be read: ${fields}` };
   }
   const envelope = parsed.data;
-  if (envelope.deadline !== undefined && envelope.deadline <= now) return { type: 'expired', envelope };
+  if (envelope.deadline !== undefined && envelope.deadline <= now) {
+    return { type: 'expired', envelope, message: 'the deadline passed before the job could be attempted' };
+  }
   return { type: 'admitted', envelope };
 }

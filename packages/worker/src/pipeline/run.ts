@@ -1,15 +1,17 @@
-import { type Envelope, type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import type { Envelope, Policy } from '@sluice/shared';
 import type { GuardedAgent } from '../http/agent.ts';
-import { type Failure, UrlBlocked, failureOf } from '../http/failure.ts';
+import { failureOf } from '../http/failure.ts';
+import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from '../limits/holds.ts';
-import type { PermitAnswer, Permits } from '../limits/permit.ts';
+import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
 import { type TakenJob, admit } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
+import { ended, hopRefused, interrupted, refused } from './endings.ts';
 import { guard } from './guard.ts';
 import { HopRefused, send } from './send.ts';
-import { type Verdict, abortReasons } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What a run needs of its process and queue. */
 export type RunContext = {
@@ -27,141 +29,96 @@ export type RunContext = {
 /** One run of a job: what becomes of it, and the envelope where it could be read. */
 export type Ran = { verdict: Verdict; envelope: Envelope | null };
 
+/** A process that lets so many permits of one job grow stale is too slow for it now. */
+const permitTries = 3;
+
 /**
- * One job, once through: admit -> slot -> guard -> permit -> send (guard and permit again on each redirect, then
- * read) -> classify. `settle` then carries the verdict out.
+ * One job, once through: admit -> slot -> guard -> connection -> permit -> send (guard and permit again on each
+ * redirect, then read) -> classify. `settle` then carries the verdict out.
  */
 export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   const admitted = admit(job, context.now());
-  if (admitted.type === 'unreadable') {
-    return { verdict: ended('poison', job, context, admitted.message), envelope: null };
+  if (admitted.type !== 'admitted') {
+    await context.permits.refund(job.queue, job.takenAt);
+    const { type, envelope, message } = admitted;
+    return { verdict: ended(type, job, context.now(), message), envelope };
   }
   const { envelope } = admitted;
-  if (admitted.type === 'expired') {
-    return { verdict: ended('expired', job, context, 'the deadline passed before the attempt'), envelope };
-  }
   try {
     const release = await context.slots.acquire(job.signal);
     try {
-      return { verdict: await attempt(job, envelope, context), envelope };
+      return { verdict: await perform(job, envelope, context), envelope };
     } finally {
       release();
     }
   } catch (error) {
     // Only the abort of the job itself comes here: everything else is a verdict.
     if (!job.signal.aborted) throw error;
-    return { verdict: interrupted(job, context), envelope };
+    return { verdict: interrupted(job, context.now()), envelope };
   }
 }
 
-async function attempt(job: TakenJob, envelope: Envelope, context: RunContext): Promise<Verdict> {
-  const { policy, permits } = context;
-  let url: URL;
-  try {
-    url = guard(envelope.req.url, policy, true);
-  } catch (error) {
-    if (!(error instanceof UrlBlocked)) throw error;
-    const failure: Failure = { kind: 'blocked', message: error.message, unsent: true };
-    return await conclude(job, envelope, context, null, { type: 'failure', failure, durationMs: 0 });
+async function perform(job: TakenJob, envelope: Envelope, context: RunContext): Promise<Verdict> {
+  using timer = new AttemptTimer(envelope.timeoutMs ?? context.policy.timeout, job.signal);
+  for (let tries = 0; tries < permitTries; tries++) {
+    try {
+      return await attempt(job, envelope, context, timer);
+    } catch (error) {
+      if (!(error instanceof StalePermit)) throw error;
+      await context.permits.unused(job.queue);
+    }
   }
-
-  const ask = (origin: string, takenAt: number | undefined): Promise<PermitAnswer> =>
-    permits.obtain({ queue: job.queue, policy, id: job.id, origin, takenAt, signal: job.signal });
-  const answer = await ask(url.origin, job.takenAt);
-  if (answer.type !== 'go') return refused(answer, url.origin, job, context);
-
-  const started = performance.now();
-  using timer = new AttemptTimer(envelope.timeoutMs ?? policy.timeout, job.signal);
-  let result: Attempt;
-  try {
-    const permit = (origin: string) => ask(origin, undefined);
-    const response = await send(envelope.req, url, {
-      dispatcher: context.agent.dispatcher,
-      policy,
-      timer,
-      permit,
-    });
-    result = { type: 'response', ...response, durationMs: performance.now() - started };
-  } catch (error) {
-    job.signal.throwIfAborted();
-    if (error instanceof HopRefused) return hopRefused(error.answer, job, context);
-    const failure = failureOf(error);
-    if (failure === null) throw error;
-    result = { type: 'failure', failure, durationMs: performance.now() - started };
-  }
-  return await conclude(job, envelope, context, url, result);
+  return { type: 'give-back', putOffMs: 0 };
 }
 
-/** Classifies the attempt, and holds the origin when the upstream asked for it. */
-async function conclude(
+/** One attempt. @throws StalePermit when its permit grew too old before the first byte left */
+async function attempt(
   job: TakenJob,
   envelope: Envelope,
   context: RunContext,
-  url: URL | null,
-  result: Attempt,
+  timer: AttemptTimer,
 ): Promise<Verdict> {
-  const { verdict, holdMs, refused } = classify(result, {
+  const { policy, agent, permits } = context;
+  const { queue, id, signal } = job;
+  const ask = (origin: string, takenAt?: number) =>
+    permits.obtain({ queue, policy, id, origin, signal, takenAt } satisfies PermitRequest);
+
+  let origin: string | null = null;
+  let permit: UsedPermit | null = null;
+  let result: Attempt;
+  try {
+    const url = guard(envelope.req.url, policy, true);
+    origin = url.origin;
+    const connected = await timer.race(agent.prepare(origin));
+    let answer: PermitAnswer;
+    try {
+      timer.pause();
+      answer = await ask(origin, job.takenAt);
+      timer.run();
+    } finally {
+      connected();
+    }
+    if (answer.type !== 'go') return refused(answer, origin, job, context);
+    permit = answer.permit;
+    const response = await send(envelope.req, url, { dispatcher: agent.dispatcher, policy, timer, permit, ask });
+    result = { type: 'response', ...response, durationMs: performance.now() - permit.startAt };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof StalePermit) throw error;
+    if (error instanceof HopRefused) return hopRefused(error.answer, job, context);
+    const failure = failureOf(error);
+    if (failure === null) throw error;
+    if (permit === null) await permits.refund(queue, job.takenAt);
+    result = { type: 'failure', failure, durationMs: permit === null ? 0 : performance.now() - permit.startAt };
+  }
+
+  const { verdict, holdMs, refused: wasRefused } = classify(result, {
     envelope,
-    policy: context.policy,
+    policy,
     attemptsMade: job.attemptsMade,
     now: context.now(),
     random: context.random(),
   });
-  if (url !== null && (refused || holdMs > 0))
-    await context.holds.refuse(job.queue, url.origin, holdMs, refused);
+  if (origin !== null && (wasRefused || holdMs > 0)) await context.holds.refuse(queue, origin, holdMs, wasRefused);
   return verdict;
-}
-
-/** The permit was refused, and nothing was sent. */
-function refused(
-  answer: Exclude<PermitAnswer, { type: 'go' }>,
-  origin: string,
-  job: TakenJob,
-  context: RunContext,
-): Verdict {
-  if (answer.type === 'settled') return { type: 'settled-before' };
-  if (answer.type === 'cancelled') return ended('cancelled', job, context, 'the job was cancelled');
-  // With one origin the gate is closed, and the job waits at the front. In a mixed queue it would be taken again at
-  // once; it is put off to the end of the hold, spread so that the held do not come back as one.
-  const mixed = answer.reason === 'held' && context.policy.origin !== origin;
-  return { type: 'give-back', putOffMs: mixed ? Math.ceil(answer.forMs * (1 + 0.1 * context.random())) : 0 };
-}
-
-/** The permit of a redirect hop was refused: the first request is spent, so the attempt is, too. */
-function hopRefused(
-  answer: Exclude<PermitAnswer, { type: 'go' }>,
-  job: TakenJob,
-  context: RunContext,
-): Verdict {
-  if (answer.type !== 'not-now') return refused(answer, '', job, context);
-  return {
-    type: 'retry',
-    inMs: Math.max(1000, answer.forMs),
-    message: `a redirect leads to an origin that is ${answer.reason}`,
-  };
-}
-
-/** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */
-function interrupted(job: TakenJob, context: RunContext): Verdict {
-  const reason: unknown = job.signal.reason;
-  if (reason === abortReasons.cancelled) return ended('cancelled', job, context, 'the job was cancelled');
-  if (reason === abortReasons.lockLost) return { type: 'abandon' };
-  return { type: 'give-back', putOffMs: 0 };
-}
-
-/** An end without an attempt of its own. */
-function ended(
-  kind: keyof typeof codeOfOutcome,
-  job: TakenJob,
-  context: RunContext,
-  message: string,
-): Verdict {
-  const outcome: Outcome = {
-    kind,
-    attempts: job.attemptsMade,
-    endedAt: context.now(),
-    durationMs: 0,
-    error: { code: codeOfOutcome[kind], message },
-  };
-  return { type: 'give-up', outcome, body: new Uint8Array() };
 }

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { HttpRequest, Policy, ResponseHead } from '@sluice/shared';
 import { BadRedirect } from '../http/failure.ts';
+import type { PermittedOptions, UsedPermit } from '../http/permit-age.ts';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import { guard } from './guard.ts';
@@ -12,8 +13,10 @@ export type SendContext = {
   dispatcher: Dispatcher;
   policy: Policy;
   timer: AttemptTimer;
+  /** The permit of the first request. */
+  permit: UsedPermit;
   /** Asks for the permit of a redirect hop. */
-  permit: (origin: string) => Promise<PermitAnswer>;
+  ask: (origin: string) => Promise<PermitAnswer>;
 };
 
 export type Response = { head: ResponseHead; body: Uint8Array };
@@ -36,15 +39,22 @@ function bodyOf(request: HttpRequest): string | Buffer | null {
 }
 
 /** One request and its response, headers and body; redirects are the caller's. */
-async function exchange(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
-  const response = await context.dispatcher.request({
+async function exchange(
+  request: HttpRequest,
+  url: URL,
+  permit: UsedPermit,
+  context: SendContext,
+): Promise<Response> {
+  const options: PermittedOptions & Dispatcher.RequestOptions = {
     origin: url.origin,
     path: url.pathname + url.search,
     method: request.method,
     headers: { ...defaultHeaders, ...request.headers },
     body: bodyOf(request),
     signal: context.timer.signal,
-  });
+    permit,
+  };
+  const response = await context.dispatcher.request(options);
   const body = await read(response, context.policy.maxBody);
   const headers = response.headers as ResponseHead['headers'];
   return { head: { status: response.statusCode, headers, url: url.href }, body };
@@ -57,8 +67,9 @@ async function exchange(request: HttpRequest, url: URL, context: SendContext): P
 export async function send(first: HttpRequest, url: URL, context: SendContext): Promise<Response> {
   let request = first;
   let target = url;
+  let permit = context.permit;
   for (let hops = 0; ; hops++) {
-    const response = await context.timer.race(exchange(request, target, context));
+    const response = await context.timer.race(exchange(request, target, permit, context));
     if (context.policy.maxRedirects === 0) return response;
     const next = redirected(request, target, response.head.status, response.head.headers['location']);
     if (next === null) return response;
@@ -69,7 +80,8 @@ export async function send(first: HttpRequest, url: URL, context: SendContext): 
     }
     request = next;
     target = guard(next.url, context.policy, false);
-    const answer = await context.timer.race(context.permit(target.origin));
+    const answer = await context.timer.race(context.ask(target.origin));
     if (answer.type !== 'go') throw new HopRefused(answer);
+    permit = answer.permit;
   }
 }

@@ -1,0 +1,50 @@
+import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import type { PermitAnswer } from '../limits/permit.ts';
+import type { TakenJob } from './admit.ts';
+import { type Verdict, abortReasons } from './verdict.ts';
+
+type Refusal = Exclude<PermitAnswer, { type: 'go' }>;
+
+type Circumstances = { policy: Policy; now: () => number; random: () => number };
+
+/** An end that no response or failure of this attempt brought about. */
+export function ended(
+  kind: keyof typeof codeOfOutcome,
+  job: TakenJob,
+  now: number,
+  message: string,
+): Verdict & { type: 'give-up' } {
+  const outcome: Outcome = {
+    kind,
+    attempts: job.attemptsMade,
+    endedAt: now,
+    durationMs: 0,
+    error: { code: codeOfOutcome[kind], message },
+  };
+  return { type: 'give-up', outcome, body: new Uint8Array() };
+}
+
+/** The first permit was refused: nothing was sent, nothing is spent. */
+export function refused(answer: Refusal, origin: string, job: TakenJob, context: Circumstances): Verdict {
+  if (answer.type === 'settled') return { type: 'settled-before' };
+  if (answer.type === 'cancelled') return ended('cancelled', job, context.now(), 'the job was cancelled');
+  // With one origin the gate is closed, and the job waits at the front. In a mixed queue it would be taken again at
+  // once; it is put off to the end of the hold, spread so that the held do not come back as one.
+  const mixed = answer.reason === 'held' && context.policy.origin !== origin;
+  return { type: 'give-back', putOffMs: mixed ? Math.ceil(answer.forMs * (1 + 0.1 * context.random())) : 0 };
+}
+
+/** The permit of a redirect hop was refused: the first request is spent, and so is the attempt. */
+export function hopRefused(answer: Refusal, job: TakenJob, context: Circumstances): Verdict {
+  if (answer.type !== 'not-now') return refused(answer, '', job, context);
+  const message = `a redirect leads to an origin that is ${answer.reason}`;
+  return { type: 'retry', inMs: Math.max(1000, answer.forMs), message };
+}
+
+/** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */
+export function interrupted(job: TakenJob, now: number): Verdict {
+  const reason: unknown = job.signal.reason;
+  if (reason === abortReasons.cancelled) return ended('cancelled', job, now, 'the job was cancelled');
+  if (reason === abortReasons.lockLost) return { type: 'abandon' };
+  return { type: 'give-back', putOffMs: 0 };
+}
