@@ -182,7 +182,9 @@ export class Sluice {
     const keys = this.#keys;
     await this.#redis.hdel(keys.queues, queue);
     await this.#open(queue).obliterate({ force: true });
-    await this.#redis.unlink(keys.policy(queue), keys.pace(queue), keys.holds(queue), keys.stats(queue));
+    await this.#redis.unlink(
+      ...[keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines].map((key) => key(queue)),
+    );
   }
 
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */

@@ -66,11 +66,19 @@ export class Policies {
   ): Promise<{ verdict: PolicyChange }> {
     validate(queueNameSchema, queue, 'SLUICE_INVALID_POLICY', `queue "${queue}"`);
     const policy = validate(policySchema, input, 'SLUICE_INVALID_POLICY', `policy of queue "${queue}"`);
-    const { gate, paceUs } = pacingOf(policy.rate);
+    const { gate, paceUs, unitUs } = pacingOf(policy.rate);
     const keys = this.#keys;
     const bull = keys.bull(queue);
     const [index, , json] = (await this.#apply(
-      [keys.queues, keys.policy(queue), bull.meta, bull.limiter, keys.pace(queue), keys.holds(queue)],
+      [
+        keys.queues,
+        keys.policy(queue),
+        bull.meta,
+        bull.limiter,
+        keys.pace(queue),
+        keys.holds(queue),
+        keys.flow(queue),
+      ],
       [
         queue,
         JSON.stringify(policy),
@@ -82,6 +90,7 @@ export class Policies {
         mode,
         keys.events,
         encodeMessage({ type: 'policy', queue }),
+        unitUs,
       ],
     )) as [number, number, string];
     const verdict = applyVerdicts[index]!;

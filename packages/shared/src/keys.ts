@@ -8,10 +8,14 @@ export function keysOf(prefix: string) {
     queues: `${prefix}/queues`,
     /** Channel: what workers should look at now (see messages.ts). */
     events: `${prefix}/events`,
-    /** Hash: `json`, `version`, and what scripts need of it: `paceUs`, `origin`, `window`. */
+    /** Hash: `json`, `version`, and what scripts need of it: `paceUs`, `unitUs`, `origin`, `window`. */
     policy: (queue: string) => `${prefix}/policy/${queue}`,
     /** String: the earliest time of the next permit, µs of Redis' clock. */
     pace: (queue: string) => `${prefix}/pace/${queue}`,
+    /** Hash: the effective rate while the upstream refuses more than the policy foresees (see lua/flow.ts). */
+    flow: (queue: string) => `${prefix}/flow/${queue}`,
+    /** Sorted set: job -> deadline, epoch ms. */
+    deadlines: (queue: string) => `${prefix}/deadlines/${queue}`,
     /** Sorted set: origin -> held until, ms of Redis' clock. */
     holds: (queue: string) => `${prefix}/holds/${queue}`,
     /** Hash: `sent` and `refused` requests of the queue since it was created. */

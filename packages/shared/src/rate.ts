@@ -31,11 +31,16 @@ const rateObject = z.strictObject({
    * `per` when that is less). Larger wastes `slack / per` of the rate; smaller makes slow connections miss permits.
    */
   slack: duration({ min: 0, max: 60_000 }).optional(),
+  /**
+   * Lower the rate when the upstream refuses, and climb back slowly (default true; `smooth` only). Without it, a
+   * rate set too high is refused again and again.
+   */
+  adaptive: z.boolean().default(true),
 });
 
 /**
- * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack? }`.
- * The parsed value always has all four fields, times in ms.
+ * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack?, adaptive? }`.
+ * The parsed value always has all five fields, times in ms.
  */
 export const rateSchema = z
   .union([z.string(), z.looseObject({})], { error: 'expected a rate such as "100/60s", or { limit, per }' })

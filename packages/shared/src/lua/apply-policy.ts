@@ -10,14 +10,14 @@ export type ApplyVerdict = (typeof applyVerdicts)[number];
  * permit moves by the difference of the paces, so the change takes effect at once without a second start inside
  * either pace.
  *
- * KEYS  queues, policy, meta, limiter, pace, holds
+ * KEYS  queues, policy, meta, limiter, pace, holds, flow
  * ARGV  1 queue, 2 policy JSON, 3 gate max, 4 gate duration (ms), 5 pace (µs), 6 global concurrency ('' none),
- *       7 origin ('' any), 8 'create' (refuse another policy) | 'set', 9 channel, 10 message
+ *       7 origin ('' any), 8 'create' (refuse another policy) | 'set', 9 channel, 10 message, 11 unit of adapting (µs)
  * Returns { index into applyVerdicts, version, policy JSON now in force }
  */
 export const applyPolicyScript: Script = {
   name: 'sluiceApplyPolicy',
-  keys: 6,
+  keys: 7,
   lua: `
 local old = redis.call('HMGET', KEYS[2], 'json', 'version', 'paceUs')
 local version = tonumber(old[2] or '0')
@@ -25,12 +25,12 @@ if old[1] == ARGV[2] then return {2, version, old[1]} end
 if old[1] and ARGV[8] == 'create' then return {3, version, old[1]} end
 
 version = version + 1
-redis.call('HSET', KEYS[2], 'json', ARGV[2], 'version', version, 'paceUs', ARGV[5], 'window', ARGV[4], 'origin', ARGV[7])
+redis.call('HSET', KEYS[2], 'json', ARGV[2], 'version', version, 'paceUs', ARGV[5], 'window', ARGV[4], 'origin', ARGV[7], 'unitUs', ARGV[11])
 redis.call('HSET', KEYS[1], ARGV[1], version)
 redis.call('HSET', KEYS[3], 'max', ARGV[3], 'duration', ARGV[4])
 if ARGV[6] == '' then redis.call('HDEL', KEYS[3], 'concurrency') else redis.call('HSET', KEYS[3], 'concurrency', ARGV[6]) end
 
-redis.call('DEL', KEYS[4])
+redis.call('DEL', KEYS[4], KEYS[7])
 local time = redis.call('TIME')
 local now = math.floor(tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000)
 local held = tonumber(redis.call('ZSCORE', KEYS[6], ARGV[7]) or '0')

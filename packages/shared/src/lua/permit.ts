@@ -1,4 +1,5 @@
 import { closedGate } from '../pace.ts';
+import { flowLua } from './flow.ts';
 import { refundLua } from './refund.ts';
 import type { Script } from './script.ts';
 
@@ -11,7 +12,7 @@ export type PermitVerdict = (typeof permitVerdicts)[number];
  * order: the job was cancelled | it already has an outcome | its origin is held | its start, `paceUs` after the last
  * one (GCRA with a burst of one).
  *
- * KEYS  policy, pace, holds, limiter, cancel mark, outcome, stats
+ * KEYS  policy, pace, holds, limiter, cancel mark, outcome, stats, flow, meta
  * ARGV  1 origin, 2 longest wait that is reserved (ms), 3 ms since the job was taken (-1: it holds no gate token)
  * Returns { index into permitVerdicts, wait (µs for go; ms for held and closed), policy version }
  *
@@ -21,15 +22,15 @@ export type PermitVerdict = (typeof permitVerdicts)[number];
  */
 export const permitScript: Script = {
   name: 'sluicePermit',
-  keys: 7,
-  lua: `${refundLua}
+  keys: 9,
+  lua: `${refundLua}${flowLua}
 local function closeGate(ms)
   local ttl = redis.call('PTTL', KEYS[4])
   if ms > ttl then ttl = ms end
   redis.call('SET', KEYS[4], '${closedGate}', 'PX', string.format('%.0f', ttl))
 end
 
-local policy = redis.call('HMGET', KEYS[1], 'paceUs', 'window', 'origin', 'version')
+local policy = redis.call('HMGET', KEYS[1], 'paceUs', 'window', 'origin', 'version', 'unitUs')
 if not policy[1] then return {5, 0, 0} end
 local version = tonumber(policy[4])
 local window = tonumber(policy[2])
@@ -51,6 +52,7 @@ end
 local pace = tonumber(policy[1])
 local wait = 0
 if pace > 0 then
+  pace = effectivePace(KEYS[8], KEYS[9], KEYS[1], pace, tonumber(policy[5]), now)
   local longest = tonumber(ARGV[2]) * 1000
   local start = tonumber(redis.call('GET', KEYS[2]) or '0')
   -- No reservation reaches this far: the clock was set back.

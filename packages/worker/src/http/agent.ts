@@ -22,7 +22,11 @@ export type GuardedAgent = {
  *   permit is already running out
  * @param observeAge called with the age of each permit used, ms
  */
-export function createAgent(queue: ServedQueue, slots: number, observeAge: (ageMs: number) => void): GuardedAgent {
+export function createAgent(
+  queue: ServedQueue,
+  slots: number,
+  observeAge: (ageMs: number) => void,
+): GuardedAgent {
   const connector = createConnector({
     egress: () => queue.policy.egress,
     connectTimeoutMs,

@@ -27,16 +27,24 @@ export class Holds {
   }
 
   /**
-   * Counts a refusal and extends the hold of the origin, never shortens it.
+   * Tells the fleet that the upstream asks for quiet: extends the hold of the origin, never shortens it.
    * @param ms how long the upstream asked for; 0: it did not say
+   * @param refusedAfterMs time since the refused request was sent, which counts as a refusal and lowers the effective
+   *   rate; null: the request itself was served
    * @returns ms that the origin is now held for
    */
-  async refuse(queue: string, origin: string, ms: number, refused: boolean): Promise<number> {
+  async extend(queue: string, origin: string, ms: number, refusedAfterMs: number | null): Promise<number> {
     const keys = this.#keys;
-    const message = encodeMessage({ type: 'hold', queue, origin, ms });
+    const bull = keys.bull(queue);
     const held = await this.#hold(
-      [keys.policy(queue), keys.holds(queue), keys.bull(queue).limiter, keys.stats(queue)],
-      [origin, ms, keys.events, message, refused ? 1 : 0],
+      [keys.policy(queue), keys.holds(queue), bull.limiter, keys.stats(queue), keys.flow(queue), bull.meta],
+      [
+        origin,
+        ms,
+        keys.events,
+        encodeMessage({ type: 'hold', queue, origin, ms }),
+        refusedAfterMs === null ? -1 : Math.ceil(refusedAfterMs),
+      ],
     );
     return Number(held);
   }

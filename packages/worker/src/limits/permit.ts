@@ -88,7 +88,10 @@ export class Permits {
   }
 
   /** What came up during the sleep; null: nothing. */
-  async #obstacle(request: PermitRequest, sleptMs: number): Promise<Exclude<PermitAnswer, { type: 'go' }> | null> {
+  async #obstacle(
+    request: PermitRequest,
+    sleptMs: number,
+  ): Promise<Exclude<PermitAnswer, { type: 'go' }> | null> {
     if (request.signal.aborted) return { type: 'not-now', reason: 'aborted', forMs: 0 };
     let heldFor = this.#holds.heldFor(request.queue, request.origin);
     if (heldFor === 0 && sleptMs > trustedSleepMs) {
@@ -115,6 +118,8 @@ export class Permits {
         keys.cancel(queue, id),
         keys.outcome(queue, id),
         keys.stats(queue),
+        keys.flow(queue),
+        keys.bull(queue).meta,
       ],
       [origin, longestWaitMs, age],
     )) as [number, number, number];

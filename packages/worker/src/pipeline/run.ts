@@ -100,7 +100,13 @@ async function attempt(
     }
     if (answer.type !== 'go') return refused(answer, origin, job, context);
     permit = answer.permit;
-    const response = await send(envelope.req, url, { dispatcher: agent.dispatcher, policy, timer, permit, ask });
+    const response = await send(envelope.req, url, {
+      dispatcher: agent.dispatcher,
+      policy,
+      timer,
+      permit,
+      ask,
+    });
     result = { type: 'response', ...response, durationMs: performance.now() - permit.startAt };
   } catch (error) {
     signal.throwIfAborted();
@@ -109,16 +115,26 @@ async function attempt(
     const failure = failureOf(error);
     if (failure === null) throw error;
     if (permit === null) await permits.refund(queue, job.takenAt);
-    result = { type: 'failure', failure, durationMs: permit === null ? 0 : performance.now() - permit.startAt };
+    result = {
+      type: 'failure',
+      failure,
+      durationMs: permit === null ? 0 : performance.now() - permit.startAt,
+    };
   }
 
-  const { verdict, holdMs, refused: wasRefused } = classify(result, {
+  const {
+    verdict,
+    holdMs,
+    refused: wasRefused,
+  } = classify(result, {
     envelope,
     policy,
     attemptsMade: job.attemptsMade,
     now: context.now(),
     random: context.random(),
   });
-  if (origin !== null && (wasRefused || holdMs > 0)) await context.holds.refuse(queue, origin, holdMs, wasRefused);
+  if (origin !== null && (wasRefused || holdMs > 0)) {
+    await context.holds.extend(queue, origin, holdMs, wasRefused ? result.durationMs : null);
+  }
   return verdict;
 }
