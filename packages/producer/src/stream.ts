@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobSpec, Settled } from '@sluice/shared';
 import type { Handle } from './handle.ts';
 
@@ -17,6 +18,9 @@ export type StreamOptions = {
   /** Stops taking specs and takes back the jobs that wait; those that run are awaited and yielded. */
   signal?: AbortSignal;
 };
+
+/** How often a stopped stream looks whether a job has come back to wait, ms. */
+const takeBackEveryMs = 200;
 
 /** What the stream needs of a client. */
 export type StreamClient = {
@@ -78,9 +82,14 @@ export async function* streamJobs(
   const stop = () => {
     stopped = true;
     changed();
-    // One after the other: a thousand removals at once would hold up the replies of the jobs that run.
+    // One after the other: a thousand removals at once would hold up the replies of the jobs that run. And again
+    // until none is left: a job that runs now may come back to wait for its next attempt.
     const takeBack = async () => {
-      for (const handle of running.values()) await client.withdraw(handle);
+      for (;;) {
+        for (const handle of running.values()) await client.withdraw(handle);
+        if (running.size === 0 || failure !== undefined) return;
+        await sleep(takeBackEveryMs);
+      }
     };
     takeBack().catch(fail);
   };
