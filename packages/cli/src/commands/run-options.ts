@@ -78,7 +78,7 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
   const concurrency = check('--concurrency', () => integer(raw.concurrency, 1, 10_000));
   const workers = check('--workers', () => integer(raw.workers, 0, 256));
   if (raw.rate !== undefined) {
-    check('--rate', () => validate(rateSchema, raw.rate, code, ''));
+    check(`--rate ${raw.rate}`, () => validate(rateSchema, raw.rate, code, ''));
     policy.rate = raw.rate;
   }
   if (raw.attempts !== undefined) {

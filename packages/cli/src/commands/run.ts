@@ -7,7 +7,7 @@ import { OutputClosed, type Sink, noSink, stdoutSink } from '../output/sink.ts';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { type Display, barDisplay, lineDisplay, quietDisplay } from '../progress/display.ts';
 import { type RunResult, runList } from '../run/run-list.ts';
-import { summaryText } from '../run/summary.ts';
+import { counted, summaryText } from '../run/summary.ts';
 import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './run-options.ts';
 
 /**
@@ -22,7 +22,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
     io.stderr.write(`sluice: line ${line}: ${message}\n`);
   });
   if (input.faults > 0) {
-    const message = `${input.faults} bad ${input.faults === 1 ? 'line' : 'lines'}; nothing was enqueued`;
+    const message = `${counted(input.faults, 'bad line')}; nothing was enqueued`;
     throw new SluiceError('SLUICE_INVALID_SPEC', message);
   }
   await using sink = await openSink(options, source.path, io);
@@ -30,7 +30,6 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
   const say = (text: string) => {
     if (!options.quiet) display.line(`sluice: ${text}`);
   };
-  if (input.jobs === 0) say('the input has no URL');
 
   try {
     const result = await runList(
@@ -44,7 +43,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
       {
         async begin() {
           await sink.begin();
-          say(`${input.jobs} jobs, ${options.workers} workers, ${placeText(options)}`);
+          say(`${counted(input.jobs, 'job')}, ${counted(options.workers, 'worker')}, ${placeText(options)}`);
         },
         item: (item) => sink.write(`${JSON.stringify(resultLine(item, options.bodies))}\n`),
         progress: (progress) => display.progress(progress),

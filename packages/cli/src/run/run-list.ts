@@ -60,6 +60,12 @@ const closePatienceMs = 3000;
  */
 export async function runList(options: RunOptions, hooks: RunHooks = {}): Promise<RunResult> {
   const warn = hooks.warn ?? (() => {});
+  if (options.jobs === 0) {
+    warn('there is nothing to do: the input has no job');
+    await hooks.begin?.();
+    const tally = new Tally();
+    return { summary: summarize(0, tally, { sent: 0, refused: 0 }, 0), tally };
+  }
   await using stack = new AsyncDisposableStack();
   const redis = options.redis === undefined ? stack.use(await startPrivateRedis()) : null;
   const sluice = await open(stack, redis?.url ?? options.redis!, options.prefix ?? defaultPrefix);

@@ -37,11 +37,13 @@ export function summarize(
   };
 }
 
+/** `1 job`, `2 jobs`. Pure. */
+export const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** What to do about failures of a kind, where the command line can do something. */
 const hints: Partial<Record<OutcomeKind, string>> = {
   network: 'is the upstream up, and the address right?',
   timeout: 'a longer --timeout gives slow answers time',
-  blocked: 'addresses that are not public need --allow-net CIDR',
   'too-large': 'a larger --max-body lets such a body through',
   'rate-limited': 'a lower --rate, or more --attempts, gets them through',
   'http-error': 'more --attempts try for longer',
@@ -52,8 +54,8 @@ export function summaryText(summary: RunSummary, tally: Tally): string {
   const { jobs, completed, failed, requests, rateLimited, seconds, requestsPerSecond } = summary;
   const notDone = jobs - completed - failed;
   const lines = [
-    `${jobs} jobs: ${completed} completed, ${failed} failed${notDone > 0 ? `, ${notDone} not done` : ''}; ` +
-      `${requests} requests in ${round(seconds, 1)} s (${round(requestsPerSecond, 1)}/s), ${rateLimited} rate-limited`,
+    `${counted(jobs, 'job')}: ${completed} completed, ${failed} failed${notDone > 0 ? `, ${notDone} not done` : ''}; ` +
+      `${counted(requests, 'request')} in ${round(seconds, 1)} s (${round(requestsPerSecond, 1)}/s), ${rateLimited} rate-limited`,
   ];
   for (const [kind, { count, index, url, message }] of tally.failures) {
     const hint = hints[kind] === undefined ? '' : ` -- ${hints[kind]}`;
