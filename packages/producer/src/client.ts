@@ -218,6 +218,8 @@ export class Sluice {
     });
     const settled: Promise<Settled> = this.#replies.expect(queue, id);
     try {
+      // Before the job: a deadline without a job is dropped by the sweep, a job without its deadline could wait for ever.
+      if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
       await this.#open(queue).add(job.name, job.data, job.opts);
     } catch (error) {
       this.#replies.forget(queue, id);

@@ -17,6 +17,7 @@ export { type Keys, defaultPrefix, keysOf } from './keys.ts';
 export { type Logger, createLogger } from './logger.ts';
 export { acknowledgeScript } from './lua/acknowledge.ts';
 export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
+export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
 export { refundScript } from './lua/refund.ts';

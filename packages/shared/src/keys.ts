@@ -30,6 +30,10 @@ export function keysOf(prefix: string) {
     bull: (queue: string) => ({
       meta: `${prefix}:${queue}:meta`,
       limiter: `${prefix}:${queue}:limiter`,
+      wait: `${prefix}:${queue}:wait`,
+      delayed: `${prefix}:${queue}:delayed`,
+      prioritized: `${prefix}:${queue}:prioritized`,
+      failed: `${prefix}:${queue}:failed`,
       job: (id: string) => `${prefix}:${queue}:${id}`,
       lock: (id: string) => `${prefix}:${queue}:${id}:lock`,
     }),

@@ -2,6 +2,7 @@
 import { SluiceError, createLogger, readWorkerConfig, redactRedisUrl } from '@sluice/shared';
 import { startHealthServer } from './ops/health.ts';
 import { drainOnSignals } from './ops/shutdown.ts';
+import { startTelemetry } from './ops/telemetry.ts';
 import { startPool } from './pool.ts';
 
 // The only reader of process.env: the environment -> config -> logger -> pool -> health -> signals.
@@ -13,9 +14,11 @@ try {
   process.on('warning', (warning) =>
     log[warning.name === 'ExperimentalWarning' ? 'debug' : 'warn'](warning.message),
   );
+  const serveMetrics = startTelemetry();
   const pool = await startPool(config, log);
   const { health } = config;
-  const server = health.port === 0 ? null : await startHealthServer(health, () => pool.notReady());
+  const server =
+    health.port === 0 ? null : await startHealthServer(health, () => pool.notReady(), serveMetrics);
   drainOnSignals(pool, config.graceMs, log, () => server?.close());
   log.info(
     { redis: redactRedisUrl(config.redisUrl), queues: config.queues, health: server?.port ?? 'off' },

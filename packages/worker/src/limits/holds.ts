@@ -1,12 +1,5 @@
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  bindScript,
-  decodeMessage,
-  encodeMessage,
-  holdScript,
-} from '@sluice/shared';
+import { type BoundScript, type Keys, bindScript, encodeMessage, holdScript } from '@sluice/shared';
 
 /**
  * Holds: "no request to this origin before time t". Kept in Redis, where the permit script reads them; here is only
@@ -49,18 +42,18 @@ export class Holds {
     return Number(held);
   }
 
-  /** Called with each message of the events channel. */
-  onMessage(text: string): void {
-    const message = decodeMessage(text);
-    if (message?.type === 'release') {
-      for (const key of this.#known.keys()) if (key.startsWith(`${message.queue}/`)) this.#known.delete(key);
-    }
-    if (message?.type !== 'hold') return;
-    const key = `${message.queue}/${message.origin}`;
+  /** A hold was published. */
+  heard(queue: string, origin: string, ms: number): void {
+    const key = `${queue}/${origin}`;
     const now = performance.now();
     for (const [other, until] of this.#known) if (until < now) this.#known.delete(other);
-    this.#known.set(key, Math.max(this.#known.get(key) ?? 0, now + message.ms));
+    this.#known.set(key, Math.max(this.#known.get(key) ?? 0, now + ms));
     for (const listener of this.#listeners) listener(key);
+  }
+
+  /** The holds of a queue were lifted. */
+  released(queue: string): void {
+    for (const key of this.#known.keys()) if (key.startsWith(`${queue}/`)) this.#known.delete(key);
   }
 
   /** ms that the origin is held for, as far as this process was told; 0: it is not. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type Keys, type Logger, type Policy, decodeMessage } from '@sluice/shared';
+import { type Keys, type Logger, type Policy } from '@sluice/shared';
 
 const pollMs = 1000;
 
@@ -53,7 +53,7 @@ export class PolicyReader {
     return this.#served.get(queue);
   }
 
-  /** Looks once, then again on every message and every second. */
+  /** Looks once, then again every second; `look` when a change was published. */
   async start(): Promise<void> {
     await this.look();
     const again = () => {
@@ -65,11 +65,6 @@ export class PolicyReader {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-  }
-
-  /** Called with each message of the events channel. */
-  onMessage(text: string): void {
-    if (decodeMessage(text)?.type === 'policy') void this.look();
   }
 
   /** One look at a time; a call during a look makes it look once more. */

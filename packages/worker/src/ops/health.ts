@@ -1,15 +1,22 @@
-import { type Server, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** The health endpoint: `/livez` says that the process answers, `/readyz` that it takes jobs, or why not (503). */
+/**
+ * The health endpoint: `/livez` says that the process answers, `/readyz` that it takes jobs, or why not (503),
+ * `/metrics` what it did, in the Prometheus format.
+ */
 export async function startHealthServer(
   options: { port: number; host: string },
   notReady: () => string[],
+  serveMetrics: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<{ port: number; close(): void }> {
   const server: Server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0];
+    if (path === '/metrics') return serveMetrics(request, response);
     if (path !== '/livez' && path !== '/readyz') {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found; try /livez or /readyz\n');
+      response
+        .writeHead(404, { 'content-type': 'text/plain' })
+        .end('not found; try /livez, /readyz or /metrics\n');
       return;
     }
     const reasons = path === '/readyz' ? notReady() : [];

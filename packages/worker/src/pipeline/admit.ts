@@ -18,7 +18,7 @@ export type TakenJob = {
 export type Admitted =
   | { type: 'admitted'; envelope: Envelope }
   | { type: 'poison'; envelope: null; message: string }
-  | { type: 'expired'; envelope: Envelope; message: string };
+  | { type: 'expired'; envelope: Envelope };
 
 /** Can the job be read, and is it still wanted? @param now epoch ms */
 export function admit(job: TakenJob, now: number): Admitted {
@@ -28,8 +28,11 @@ export function admit(job: TakenJob, now: number): Admitted {
     return { type: 'poison', envelope: null, message: `the job cannot be read: ${fields}` };
   }
   const envelope = parsed.data;
-  if (envelope.deadline !== undefined && envelope.deadline <= now) {
-    return { type: 'expired', envelope, message: 'the deadline passed before the job could be attempted' };
-  }
+  if (isPast(envelope.deadline, now)) return { type: 'expired', envelope };
   return { type: 'admitted', envelope };
+}
+
+/** Both in epoch ms. */
+export function isPast(deadline: number | undefined, now: number): boolean {
+  return deadline !== undefined && deadline <= now;
 }

@@ -10,13 +10,13 @@ type Circumstances = { policy: Policy; now: () => number; random: () => number }
 /** An end that no response or failure of this attempt brought about. */
 export function ended(
   kind: keyof typeof codeOfOutcome,
-  job: TakenJob,
+  attempts: number,
   now: number,
   message: string,
 ): Verdict & { type: 'give-up' } {
   const outcome: Outcome = {
     kind,
-    attempts: job.attemptsMade,
+    attempts,
     endedAt: now,
     durationMs: 0,
     error: { code: codeOfOutcome[kind], message },
@@ -24,10 +24,16 @@ export function ended(
   return { type: 'give-up', outcome, body: new Uint8Array() };
 }
 
+/** Its deadline passed before it could be attempted. */
+export function expired(attempts: number, now: number): Verdict & { type: 'give-up' } {
+  return ended('expired', attempts, now, 'the deadline passed before the job could be attempted');
+}
+
 /** The first permit was refused: nothing was sent, nothing is spent. */
 export function refused(answer: Refusal, origin: string, job: TakenJob, context: Circumstances): Verdict {
   if (answer.type === 'settled') return { type: 'settled-before' };
-  if (answer.type === 'cancelled') return ended('cancelled', job, context.now(), 'the job was cancelled');
+  if (answer.type === 'cancelled')
+    return ended('cancelled', job.attemptsMade, context.now(), 'the job was cancelled');
   // With one origin the gate is closed, and the job waits at the front. In a mixed queue it would be taken again at
   // once; it is put off to the end of the hold, spread so that the held do not come back as one.
   const mixed = answer.reason === 'held' && context.policy.origin !== origin;
@@ -44,7 +50,8 @@ export function hopRefused(answer: Refusal, job: TakenJob, context: Circumstance
 /** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */
 export function interrupted(job: TakenJob, now: number): Verdict {
   const reason: unknown = job.signal.reason;
-  if (reason === abortReasons.cancelled) return ended('cancelled', job, now, 'the job was cancelled');
+  if (reason === abortReasons.cancelled)
+    return ended('cancelled', job.attemptsMade, now, 'the job was cancelled');
   if (reason === abortReasons.lockLost) return { type: 'abandon' };
   return { type: 'give-back', putOffMs: 0 };
 }

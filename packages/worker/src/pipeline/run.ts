@@ -6,9 +6,9 @@ import { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from '../limits/holds.ts';
 import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
-import { type TakenJob, admit } from './admit.ts';
+import { type TakenJob, admit, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
-import { ended, hopRefused, interrupted, refused } from './endings.ts';
+import { ended, expired, hopRefused, interrupted, refused } from './endings.ts';
 import { guard } from './guard.ts';
 import { HopRefused, send } from './send.ts';
 import type { Verdict } from './verdict.ts';
@@ -40,8 +40,11 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   const admitted = admit(job, context.now());
   if (admitted.type !== 'admitted') {
     await context.permits.refund(job.queue, job.takenAt);
-    const { type, envelope, message } = admitted;
-    return { verdict: ended(type, job, context.now(), message), envelope };
+    const verdict =
+      admitted.type === 'expired'
+        ? expired(job.attemptsMade, context.now())
+        : ended('poison', job.attemptsMade, context.now(), admitted.message);
+    return { verdict, envelope: admitted.envelope };
   }
   const { envelope } = admitted;
   try {
@@ -59,7 +62,9 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
 }
 
 async function perform(job: TakenJob, envelope: Envelope, context: RunContext): Promise<Verdict> {
-  using timer = new AttemptTimer(envelope.timeoutMs ?? context.policy.timeout, job.signal);
+  const timeoutMs = envelope.timeoutMs ?? context.policy.timeout;
+  const leftMs = (envelope.deadline ?? Number.POSITIVE_INFINITY) - context.now();
+  using timer = new AttemptTimer(Math.max(1, Math.min(timeoutMs, leftMs)), job.signal);
   for (let tries = 0; tries < permitTries; tries++) {
     try {
       return await attempt(job, envelope, context, timer);
@@ -99,6 +104,10 @@ async function attempt(
       connected();
     }
     if (answer.type !== 'go') return refused(answer, origin, job, context);
+    if (isPast(envelope.deadline, context.now())) {
+      await permits.unused(queue);
+      return expired(job.attemptsMade, context.now());
+    }
     permit = answer.permit;
     const response = await send(envelope.req, url, {
       dispatcher: agent.dispatcher,

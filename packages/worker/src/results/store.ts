@@ -30,7 +30,11 @@ export class Outcomes {
   }
 
   /** @param envelope null when the job cannot be read: then nobody can be told */
-  async commit(job: TakenJob, envelope: Envelope | null, end: End): Promise<Committed> {
+  async commit(
+    job: Pick<TakenJob, 'queue' | 'id' | 'token'>,
+    envelope: Envelope | null,
+    end: End,
+  ): Promise<Committed> {
     const { queue, id, token } = job;
     const outcomeKey = this.#keys.outcome(queue, id);
     const replyTo = envelope?.replyTo;

@@ -1,0 +1,93 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  type Logger,
+  bindScript,
+  envelopeSchema,
+  expireScript,
+  failedReason,
+} from '@sluice/shared';
+import { expired } from '../pipeline/endings.ts';
+import type { Outcomes } from '../results/store.ts';
+
+const sweepMs = 500;
+const atOnce = 100;
+
+/**
+ * Ends jobs whose deadline passed while they wait. In a held queue nobody else touches them, and their callers would
+ * hear of it only when the hold ends. Every worker sweeps; each step can be done twice.
+ */
+export class DeadlineSweeper {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #queue: string;
+  readonly #outcomes: Outcomes;
+  readonly #log: Logger;
+  readonly #expire: BoundScript;
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: { redis: Redis; keys: Keys; queue: string; outcomes: Outcomes; log: Logger }) {
+    this.#redis = options.redis;
+    this.#keys = options.keys;
+    this.#queue = options.queue;
+    this.#outcomes = options.outcomes;
+    this.#log = options.log;
+    this.#expire = bindScript(options.redis, expireScript);
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#sweeping = this.#sweep()
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'the deadline sweep failed; trying again'))
+        .finally(() => {
+          if (!this.#stopped) this.start();
+        });
+    }, sweepMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#sweeping;
+  }
+
+  async #sweep(): Promise<void> {
+    const now = Date.now();
+    const due = await this.#redis.zrangebyscore(
+      this.#keys.deadlines(this.#queue),
+      '-inf',
+      now,
+      'LIMIT',
+      0,
+      atOnce,
+    );
+    for (const id of due) await this.#end(id, now);
+  }
+
+  async #end(id: string, now: number): Promise<void> {
+    const bull = this.#keys.bull(this.#queue);
+    const [data, attemptsMade] = await this.#redis.hmget(bull.job(id), 'data', 'atm');
+    const verdict = expired(Number(attemptsMade ?? 0), now);
+    if (data != null) {
+      const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
+      // No worker has this token, so a job that one has is left to it.
+      const job = { queue: this.#queue, id, token: 'deadline' };
+      if ((await this.#outcomes.commit(job, envelope, verdict)) === 'refused') return;
+    }
+    await this.#expire(
+      [
+        this.#keys.deadlines(this.#queue),
+        bull.wait,
+        bull.delayed,
+        bull.prioritized,
+        bull.failed,
+        bull.job(id),
+        bull.lock(id),
+      ],
+      [id, now, failedReason(verdict.outcome.error!)],
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { type RecordableHistogram, createHistogram } from 'node:perf_hooks';
+import type { Logger } from '@sluice/shared';
+
+const everyMs = 10_000;
+/** Fewer say nothing about a 99th percentile. */
+const enough = 100;
+
+/** Watches how late requests leave after their permit, and warns when the slack of a rate does not cover it. */
+export class PermitWatch {
+  readonly #log: Logger;
+  readonly #slackOf: (queue: string) => number | null;
+  readonly #ages = new Map<string, RecordableHistogram>();
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param slackOf the slack of a queue's rate, ms; null: it is not paced */
+  constructor(log: Logger, slackOf: (queue: string) => number | null) {
+    this.#log = log;
+    this.#slackOf = slackOf;
+    this.#timer = setInterval(() => this.#look(), everyMs);
+    this.#timer.unref();
+  }
+
+  observe(queue: string, ageMs: number): void {
+    let ages = this.#ages.get(queue);
+    if (ages === undefined) this.#ages.set(queue, (ages = createHistogram()));
+    // Whole µs from 1: what the histogram can hold.
+    ages.record(Math.max(1, Math.round(ageMs * 1000)));
+  }
+
+  #look(): void {
+    for (const [queue, ages] of this.#ages) {
+      const slackMs = this.#slackOf(queue);
+      const p99 = ages.percentile(99) / 1000;
+      if (slackMs !== null && ages.count >= enough && p99 > slackMs) {
+        this.#log.warn(
+          { queue, p99Ms: p99, slackMs },
+          'requests leave later after their permit than the slack allows for; raise rate.slack, or give the worker more CPU',
+        );
+      }
+      ages.reset();
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

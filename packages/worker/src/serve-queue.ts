@@ -1,0 +1,133 @@
+import { type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Keys, Logger, WorkerConfig } from '@sluice/shared';
+import { type GuardedAgent, createAgent } from './http/agent.ts';
+import { DeadlineSweeper } from './limits/deadlines.ts';
+import type { Holds } from './limits/holds.ts';
+import type { Permits } from './limits/permit.ts';
+import type { ServedQueue } from './limits/policy.ts';
+import type { Semaphore } from './limits/semaphore.ts';
+import type { WorkerMetrics } from './ops/metrics.ts';
+import { run } from './pipeline/run.ts';
+import { backoffStrategy, settle } from './pipeline/settle.ts';
+import { abortReasons } from './pipeline/verdict.ts';
+import type { Outcomes } from './results/store.ts';
+
+/** A killed worker's jobs are found within this and one more, after their lock has run out. */
+const stalledIntervalMs = 5000;
+
+/** A sleeping worker notices a changed limit or a due retry within this. */
+const maximumRateLimitDelayMs = 1000;
+
+/** Failed jobs are kept for a week (age in seconds), the last 10,000 of a queue. */
+const keepFailed = { age: 7 * 86_400, count: 10_000 };
+
+/** What all queues of a process share. */
+export type Process = {
+  config: WorkerConfig;
+  log: Logger;
+  keys: Keys;
+  redis: Redis;
+  slots: Semaphore;
+  permits: Permits;
+  holds: Holds;
+  outcomes: Outcomes;
+  metrics: WorkerMetrics;
+  /** Called with the age of each permit used, ms. */
+  observeAge: (queue: string, ageMs: number) => void;
+};
+
+/** One queue being served. */
+export type Serving = {
+  queue: ServedQueue;
+  /** Jobs of this queue that this process may have taken at once. */
+  setConcurrency(jobs: number): void;
+  /** The policy is another one now. */
+  policyChanged(): void;
+  cancel(id: string): void;
+  cancelAll(): void;
+  /** Gives the jobs in flight back to the front of the queue, unspent. */
+  giveBackAll(): void;
+  /** Takes no more jobs, and resolves when those in flight have ended. */
+  close(): Promise<void>;
+};
+
+/** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
+export function serveQueue(queue: ServedQueue, shared: Process): Serving {
+  const { config, log, keys, redis, slots, permits, holds, outcomes } = shared;
+  const openAgent = () =>
+    createAgent(queue, config.concurrency, (ageMs) => shared.observeAge(queue.name, ageMs));
+  let egress = JSON.stringify(queue.policy.egress);
+  let agent: GuardedAgent = openAgent();
+
+  // BullMQ hands the signal over only to a processor that declares three parameters.
+  const processor = async (bull: Job, token: string | undefined, signal: AbortSignal | undefined) => {
+    const job = {
+      queue: queue.name,
+      id: bull.id!,
+      token: token!,
+      data: bull.data as unknown,
+      attemptsMade: bull.attemptsMade,
+      takenAt: performance.now(),
+      signal: signal!,
+    };
+    const context = {
+      policy: queue.policy,
+      agent,
+      slots,
+      permits,
+      holds,
+      now: Date.now,
+      random: Math.random,
+    };
+    const { verdict, envelope } = await run(job, context);
+    shared.metrics.runs.add(1, { queue: queue.name, verdict: verdict.type });
+    if ('outcome' in verdict)
+      shared.metrics.jobs.add(1, { queue: queue.name, outcome: verdict.outcome.kind });
+    return await settle(verdict, job, bull, envelope, outcomes);
+  };
+
+  const worker = new Worker(queue.name, processor, {
+    connection: redis,
+    prefix: config.prefix,
+    skipVersionCheck: true,
+    lockDuration: config.lockMs,
+    stalledInterval: stalledIntervalMs,
+    // Kills never fail a job; BullMQ would do so without an outcome.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    maximumRateLimitDelay: maximumRateLimitDelayMs,
+    removeOnComplete: { count: 0 },
+    removeOnFail: keepFailed,
+    settings: { backoffStrategy },
+  });
+  worker.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'worker error'));
+  worker.on('lockRenewalFailed', (ids) => {
+    for (const id of ids) worker.cancelJob(id, abortReasons.lockLost);
+  });
+  const sweeper = new DeadlineSweeper({ redis, keys, queue: queue.name, outcomes, log });
+  sweeper.start();
+
+  return {
+    queue,
+    setConcurrency: (jobs) => {
+      worker.concurrency = jobs;
+    },
+    policyChanged: () => {
+      const now = JSON.stringify(queue.policy.egress);
+      if (now === egress) return;
+      // Connections that a wider policy opened must not serve a narrower one.
+      egress = now;
+      const old = agent;
+      agent = openAgent();
+      old.close().catch((error: unknown) => log.warn({ err: error }, 'closing connections failed'));
+    },
+    cancel: (id) => void worker.cancelJob(id, abortReasons.cancelled),
+    cancelAll: () => worker.cancelAllJobs(abortReasons.cancelled),
+    giveBackAll: () => worker.cancelAllJobs(abortReasons.shutdown),
+    close: async () => {
+      await sweeper.stop();
+      await worker.close();
+      await agent.close();
+    },
+  };
+}
