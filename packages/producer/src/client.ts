@@ -69,6 +69,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     url,
     (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
   );
+  await defineBullCommands(commands, prefix, queue);
   const reader = await openClient(url, (target, base) => new Redis(target, base));
   const sluice = new Sluice({ commands, reader, prefix, queue, url });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
@@ -79,6 +80,18 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     await sluice.close();
     throw error;
   }
+}
+
+/**
+ * Makes BullMQ's scripts known to the client, before its first pipeline: ioredis adds every command of one tick to a
+ * pipeline that knows only the scripts that were there when it was begun, and an unknown one ends the process
+ * (`results[i] is not iterable`).
+ */
+async function defineBullCommands(redis: Redis, prefix: string, name: string): Promise<void> {
+  const queue = new Queue(name, { connection: redis, prefix, skipVersionCheck: true, skipMetasUpdate: true });
+  queue.on('error', () => {});
+  await queue.waitUntilReady();
+  await queue.close();
 }
 
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
