@@ -3,11 +3,11 @@ import type { Progress } from './meter.ts';
 
 /** Shows where a run stands, on standard error. */
 export type Display = {
-  progress(progress: Progress): void;
+  progress: (progress: Progress) => void;
   /** A line of text, not torn by the bar. */
-  line(text: string): void;
+  line: (text: string) => void;
   /** Ends the bar; lines can still be shown. */
-  stop(): void;
+  stop: () => void;
 };
 
 /** Shows lines, and no progress. */
