@@ -1,0 +1,67 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { MeterAsk, Usage } from './meter.ts';
+
+const meter = new URL('meter.ts', import.meta.url).href;
+
+/** A message of a child's channel, as far as it is looked at. */
+type Message = { type: string; usage?: Usage };
+
+/** A process whose use of CPU and memory is known. It ends with this one. */
+export class MeasuredProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
+
+  /** @param entry a file URL */
+  constructor(entry: string, argument: string, env: NodeJS.ProcessEnv = {}) {
+    this.#child = fork(fileURLToPath(entry), [argument], {
+      execArgv: [...process.execArgv, '--import', meter],
+      env: { ...withoutSluice(process.env), NODE_ENV: 'production', ...env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const child = this.#child.setMaxListeners(0);
+    this.#ended = new Promise((_, reject) => {
+      child.once('exit', (code, signal) => reject(new Error(`${entry} ended with ${signal ?? code}`)));
+    });
+    this.#ended.catch(() => {}); // whoever asks hears of it
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Resolves with the next message of this type. @throws Error when the process ends first */
+  async message(type: string): Promise<Message> {
+    const { promise, resolve } = Promise.withResolvers<Message>();
+    const listen = (message: Message) => {
+      if (message.type === type) resolve(message);
+    };
+    this.#child.on('message', listen);
+    try {
+      return await Promise.race([promise, this.#ended]);
+    } finally {
+      this.#child.off('message', listen);
+    }
+  }
+
+  /** Asks, and waits for the answer of type `answer`. */
+  async ask(question: MeterAsk | { type: string; jobs: number }, answer: string): Promise<Message> {
+    const answered = this.message(answer);
+    this.#child.send(question);
+    return await answered;
+  }
+
+  async usage(): Promise<Usage> {
+    return (await this.ask({ type: 'usage' }, 'usage')).usage!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended.catch(() => {});
+  }
+}
+
+/** Variables of Sluice are meant for other processes; a worker refuses those it does not know. */
+function withoutSluice(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SLUICE_')));
+}

@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+import { contenders } from './contender.ts';
+
+export type BenchOptions = {
+  jobs: number;
+  warmUp: number;
+  rounds: number;
+  concurrency: number;
+  inFlight: number;
+  /** Numbers of worker processes. */
+  workers: number[];
+  /** Names of contenders. */
+  only: string[];
+  profile: boolean;
+};
+
+export const usage = `npm run bench -- throughput [options]
+  --jobs N         GETs of 1 KB in each run (20000)
+  --warm-up N      jobs before each run that are not measured (2000)
+  --rounds N       runs of each case, interleaved; ratios are the medians of the rounds (3)
+  --workers LIST   numbers of worker processes (1,2)
+  --concurrency N  requests in flight in one worker process (50)
+  --in-flight N    jobs enqueued and not yet ended (1000)
+  --only LIST      of ${contenders.map(({ name }) => name).join(', ')}
+  --profile        profile Sluice instead: where its producer and its worker spend their time`;
+
+/** @throws Error that names the option */
+export function readOptions(args: string[]): BenchOptions | 'help' {
+  const { values } = parseArgs({
+    args,
+    options: {
+      jobs: { type: 'string', default: '20000' },
+      'warm-up': { type: 'string', default: '2000' },
+      rounds: { type: 'string', default: '3' },
+      workers: { type: 'string', default: '1,2' },
+      concurrency: { type: 'string', default: '50' },
+      'in-flight': { type: 'string', default: '1000' },
+      only: { type: 'string', default: contenders.map(({ name }) => name).join(',') },
+      profile: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const number = (name: string, text: string) => {
+    if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
+    return Number(text);
+  };
+  const only = values.only.split(',');
+  const unknown = only.filter((name) => contenders.every((contender) => contender.name !== name));
+  if (unknown.length > 0) throw new Error(`--only: there is no contender ${unknown.join(', ')}`);
+  return {
+    jobs: number('jobs', values.jobs),
+    warmUp: number('warm-up', values['warm-up']),
+    rounds: number('rounds', values.rounds),
+    workers: values.workers.split(',').map((text) => number('workers', text)),
+    concurrency: number('concurrency', values.concurrency),
+    inFlight: number('in-flight', values['in-flight']),
+    only,
+    profile: values.profile,
+  };
+}
