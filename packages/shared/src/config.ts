@@ -66,14 +66,13 @@ export const workerConfigSchema = z
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>;
 
-/** Variables of Sluice that are not the worker's: set for other commands in the same shell. */
-const foreign = new Set(['SLUICE_TEST_REDIS_IMAGE']);
+/** Variables of Sluice that are not the worker's: they steer or mark test runs. */
+const foreign = (name: string) => name.startsWith('SLUICE_TEST_');
 
 /** Reads the SLUICE_ variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
 export function readWorkerConfig(env: Record<string, string | undefined>): WorkerConfig {
   const own = Object.entries(env).filter(
-    ([name, value]) =>
-      name.startsWith('SLUICE_') && value !== undefined && value !== '' && !foreign.has(name),
+    ([name, value]) => name.startsWith('SLUICE_') && value !== undefined && value !== '' && !foreign(name),
   );
   return validate(
     workerConfigSchema,
