@@ -79,6 +79,7 @@ export async function runList(options: RunOptions, hooks: RunHooks = {}): Promis
     prefix: options.prefix ?? defaultPrefix,
     queue: queue.name,
     concurrency: options.concurrency,
+    privateRedis: redis !== null,
   };
   const workers = stack.use(
     await startWorkers(options.workers, settings, {

@@ -5,17 +5,25 @@ export type WorkerSettings = {
   queue: string;
   /** Requests in flight in one worker. */
   concurrency: number;
+  /** The Redis is this run's own, and ends with it. */
+  privateRedis: boolean;
 };
 
 /**
+ * The jobs of a worker that died come back when its locks end. A private Redis has no outages, whose length the locks
+ * would have to outlast, so they can be short.
+ */
+const privateLock = '15s';
+
+/**
  * The environment of a run's worker. Ours without its SLUICE_ variables: they are meant for other processes, and a
- * worker refuses those it does not know. Pure.
+ * worker refuses those it does not know. (Test runs mark their processes with SLUICE_TEST_ variables.) Pure.
  */
 export function workerEnvironment(
   env: Record<string, string | undefined>,
   settings: WorkerSettings,
 ): Record<string, string | undefined> {
-  const own = Object.entries(env).filter(([name]) => !name.startsWith('SLUICE_'));
+  const own = Object.entries(env).filter(([name]) => !/^SLUICE_(?!TEST_)/.test(name));
   return {
     ...Object.fromEntries(own),
     SLUICE_REDIS_URL: settings.redis,
@@ -24,6 +32,7 @@ export function workerEnvironment(
     SLUICE_CONCURRENCY: String(settings.concurrency),
     SLUICE_HEALTH_PORT: '0',
     SLUICE_LOG_LEVEL: 'warn',
+    ...(settings.privateRedis && { SLUICE_LOCK_DURATION: privateLock }),
   };
 }
 

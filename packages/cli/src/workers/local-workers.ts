@@ -56,7 +56,7 @@ export async function startWorkers(
     }
     restarts += 1;
     hooks.warn(
-      `a worker ended unexpectedly (${description}); starting another, its jobs come back within about a minute`,
+      `a worker ended unexpectedly (${description}); starting another, its jobs come back when their locks end`,
     );
     await supervise(start());
   };
