@@ -19,6 +19,7 @@ import {
 } from '@sluice/shared';
 import { Handle } from './handle.ts';
 import { Policies } from './policies.ts';
+import { Queues } from './queues.ts';
 import { Replies } from './replies.ts';
 import type { FetchResponse } from './response.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
@@ -97,13 +98,14 @@ async function defineBullCommands(redis: Redis, prefix: string, name: string): P
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
 export class Sluice {
   readonly policies: Policies;
+  readonly queues: Queues;
   readonly #url: string;
   readonly #prefix: string;
   readonly #queue: string;
   readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #replies: Replies;
-  readonly #queues = new Map<string, Queue>();
+  readonly #opened = new Map<string, Queue>();
   #closed = false;
 
   constructor(parts: { commands: Redis; reader: Redis; prefix: string; queue: string; url: string }) {
@@ -113,6 +115,7 @@ export class Sluice {
     this.#redis = parts.commands;
     this.#keys = keysOf(parts.prefix);
     this.policies = new Policies(parts.commands, this.#keys);
+    this.queues = new Queues(parts.commands, this.#keys, this.policies, (name) => this.#open(name));
     this.#replies = new Replies(randomUUID(), this.#keys, parts.commands, parts.reader);
   }
 
@@ -196,7 +199,9 @@ export class Sluice {
     await this.#redis.hdel(keys.queues, queue);
     await this.#open(queue).obliterate({ force: true });
     await this.#redis.unlink(
-      ...[keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines].map((key) => key(queue)),
+      ...[keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff].map((key) =>
+        key(queue),
+      ),
     );
   }
 
@@ -205,7 +210,7 @@ export class Sluice {
     if (this.#closed) return;
     this.#closed = true;
     await this.#replies.close();
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+    await Promise.all([...this.#opened.values()].map((queue) => queue.close()));
     this.#redis.disconnect();
   }
 
@@ -242,7 +247,7 @@ export class Sluice {
   }
 
   #open(name: string): Queue {
-    let queue = this.#queues.get(name);
+    let queue = this.#opened.get(name);
     if (queue === undefined) {
       validate(queueNameSchema, name, 'SLUICE_INVALID_SPEC', `queue "${name}"`);
       queue = new Queue(name, {
@@ -253,7 +258,7 @@ export class Sluice {
       });
       // Without a listener a lost connection would be an uncaught exception; the client reconnects by itself.
       queue.on('error', () => {});
-      this.#queues.set(name, queue);
+      this.#opened.set(name, queue);
     }
     return queue;
   }

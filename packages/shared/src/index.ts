@@ -21,6 +21,7 @@ export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
 export { refundScript } from './lua/refund.ts';
+export { releaseScript } from './lua/release.ts';
 export { type BoundScript, type Script, bindScript } from './lua/script.ts';
 export { settleScript, settleVerdicts } from './lua/settle.ts';
 export { type Message, decodeMessage, encodeMessage } from './messages.ts';

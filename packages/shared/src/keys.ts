@@ -18,6 +18,8 @@ export function keysOf(prefix: string) {
     deadlines: (queue: string) => `${prefix}/deadlines/${queue}`,
     /** Sorted set: origin -> held until, ms of Redis' clock. */
     holds: (queue: string) => `${prefix}/holds/${queue}`,
+    /** Sorted set: jobs delayed because of a hold -> until, epoch ms. They are woken when an operator lifts it. */
+    putOff: (queue: string) => `${prefix}/put-off/${queue}`,
     /** Hash: `sent` and `refused` requests of the queue since it was created. */
     stats: (queue: string) => `${prefix}/stats/${queue}`,
     /** String with TTL: the job was cancelled. */

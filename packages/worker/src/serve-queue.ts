@@ -84,7 +84,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     shared.metrics.runs.add(1, { queue: queue.name, verdict: verdict.type });
     if ('outcome' in verdict)
       shared.metrics.jobs.add(1, { queue: queue.name, outcome: verdict.outcome.kind });
-    return await settle(verdict, job, bull, envelope, outcomes);
+    return await settle(verdict, job, bull, envelope, outcomes, holds);
   };
 
   const worker = new Worker(queue.name, processor, {

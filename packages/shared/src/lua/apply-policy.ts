@@ -38,7 +38,9 @@ if held > now then redis.call('SET', KEYS[4], '${closedGate}', 'PX', string.form
 
 local next = tonumber(redis.call('GET', KEYS[5]) or '0')
 if next > 0 then
-  local moved = next - tonumber(old[3] or '0') + tonumber(ARGV[5])
+  -- Where the upstream had lowered the rate the next start lies further off, by more than the old pace. The last one
+  -- is reserved at most 1 s ahead; left as it is, the permit script would take it for a clock that was set back.
+  local moved = math.min(next - tonumber(old[3] or '0'), now * 1000 + 1000000) + tonumber(ARGV[5])
   redis.call('SET', KEYS[5], string.format('%.0f', moved), 'PX', math.max(1, math.ceil(moved / 1000 - now)) + 1000)
 end
 redis.call('PUBLISH', ARGV[9], ARGV[10])

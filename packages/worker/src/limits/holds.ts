@@ -42,6 +42,17 @@ export class Holds {
     return Number(held);
   }
 
+  /** Notes a job that is delayed because of a hold, so that lifting the hold can wake it. */
+  async putOff(queue: string, id: string, ms: number): Promise<void> {
+    const key = this.#keys.putOff(queue);
+    const now = Date.now();
+    await Promise.all([
+      this.#redis.zremrangebyscore(key, '-inf', now),
+      this.#redis.zadd(key, now + ms, id),
+      this.#redis.pexpire(key, 86_400_000),
+    ]);
+  }
+
   /** A hold was published. */
   heard(queue: string, origin: string, ms: number): void {
     const key = `${queue}/${origin}`;

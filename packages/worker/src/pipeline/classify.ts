@@ -89,7 +89,11 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
     asked > 0
       ? askedDelay(asked, context.random)
       : backoffDelay(policy.retry, context.attemptsMade, context.random);
-  return { verdict: { type: 'retry', inMs, message: `the upstream answered ${status}` }, holdMs, refused };
+  return {
+    verdict: { type: 'retry', inMs, message: `the upstream answered ${status}`, held: holdMs > 0 },
+    holdMs,
+    refused,
+  };
 }
 
 function classifyFailure(attempt: Attempt & { type: 'failure' }, context: ClassifyContext): Classified {
@@ -97,7 +101,11 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
   const passing = failure.kind === 'timeout' || failure.kind === 'network';
   if (passing && !isLast(context) && mayRepeat(context, failure.unsent)) {
     const inMs = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
-    return { verdict: { type: 'retry', inMs, message: failure.message }, holdMs: 0, refused: false };
+    return {
+      verdict: { type: 'retry', inMs, message: failure.message, held: false },
+      holdMs: 0,
+      refused: false,
+    };
   }
   const error = { code: codeOfOutcome[failure.kind], message: failure.message };
   // A URL that the guard refuses is never attempted.

@@ -44,7 +44,7 @@ export function refused(answer: Refusal, origin: string, job: TakenJob, context:
 export function hopRefused(answer: Refusal, job: TakenJob, context: Circumstances): Verdict {
   if (answer.type !== 'not-now') return refused(answer, '', job, context);
   const message = `a redirect leads to an origin that is ${answer.reason}`;
-  return { type: 'retry', inMs: Math.max(1000, answer.forMs), message };
+  return { type: 'retry', inMs: Math.max(1000, answer.forMs), message, held: answer.reason === 'held' };
 }
 
 /** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */

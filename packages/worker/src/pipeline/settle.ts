@@ -1,5 +1,6 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { type Envelope, failedReason } from '@sluice/shared';
+import type { Holds } from '../limits/holds.ts';
 import type { Outcomes } from '../results/store.ts';
 import type { TakenJob } from './admit.ts';
 import type { Verdict } from './verdict.ts';
@@ -32,6 +33,7 @@ export async function settle(
   bull: Job,
   envelope: Envelope | null,
   outcomes: Outcomes,
+  holds: Holds,
 ): Promise<string> {
   switch (verdict.type) {
     case 'done':
@@ -45,9 +47,11 @@ export async function settle(
     case 'settled-before':
       return verdict.type;
     case 'retry':
+      if (verdict.held) await holds.putOff(job.queue, job.id, verdict.inMs);
       throw new RetryLater(verdict.inMs, verdict.message);
     case 'give-back':
       if (verdict.putOffMs > 0) {
+        await holds.putOff(job.queue, job.id, verdict.putOffMs);
         await bull.moveToDelayed(Date.now() + verdict.putOffMs, job.token);
         throw new DelayedError();
       }

@@ -9,8 +9,8 @@ export type Verdict =
   | ({ type: 'done' } & End)
   /** It ended, and no attempt will follow. */
   | ({ type: 'give-up' } & End)
-  /** The attempt is spent; the next one comes after the delay. */
-  | { type: 'retry'; inMs: number; message: string }
+  /** The attempt is spent; the next one comes after the delay. `held`: the upstream asked for the wait. */
+  | { type: 'retry'; inMs: number; message: string; held: boolean }
   /** Nothing was sent, nothing is spent. To the front of the queue, or put off when only its own origin is held. */
   | { type: 'give-back'; putOffMs: number }
   /** It has an outcome already, from a run that could not tell BullMQ. */

@@ -1,0 +1,136 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  type Policy,
+  SluiceError,
+  bindScript,
+  encodeMessage,
+  pacingOf,
+  releaseScript,
+} from '@sluice/shared';
+import type { Policies } from './policies.ts';
+
+/** What a queue is doing now. Times in ms. */
+export type QueueState = {
+  name: string;
+  policy: Policy;
+  paused: boolean;
+  /** What the policy's rate means for BullMQ's global limit and for the time between two requests. */
+  gate: { max: number; duration: number };
+  /** ms between permits; null: not paced. */
+  paceMs: number | null;
+  /** The rate in force while the upstream refuses more than the policy foresees, requests per second; null: the policy's. */
+  slowedTo: { perSecond: number; ceilingPerSecond: number } | null;
+  /** Origins to which nothing is sent now. */
+  holds: { origin: string; forMs: number }[];
+  /** ms until the gate opens; 0: it is open. */
+  gateOpensInMs: number;
+  counts: { waiting: number; active: number; delayed: number; failed: number };
+  /** Since the queue was created. */
+  sent: number;
+  refused: number;
+};
+
+/** What operators do with queues besides changing their policy. */
+export class Queues {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #policies: Policies;
+  readonly #open: (name: string) => Queue;
+  readonly #release: BoundScript;
+
+  constructor(redis: Redis, keys: Keys, policies: Policies, open: (name: string) => Queue) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#policies = policies;
+    this.#open = open;
+    this.#release = bindScript(redis, releaseScript);
+  }
+
+  /** The names of all queues that have a policy, sorted. */
+  async list(): Promise<string[]> {
+    return (await this.#redis.hkeys(this.#keys.queues)).sort();
+  }
+
+  /** @throws SluiceError SLUICE_POLICY_MISSING */
+  async show(name: string): Promise<QueueState> {
+    const policy = await this.#policies.read(name);
+    if (policy === null) throw this.#missing(name);
+    const keys = this.#keys;
+    const queue = this.#open(name);
+    const [counts, paused, flow, stats, origins, time, gateTtl, gateCount] = await Promise.all([
+      queue.getJobCounts('wait', 'prioritized', 'active', 'delayed', 'failed'),
+      queue.isPaused(),
+      this.#redis.hmget(keys.flow(name), 'paceUs', 'ceiling'),
+      this.#redis.hmget(keys.stats(name), 'sent', 'refused'),
+      this.#redis.zrange(keys.holds(name), 0, '-1'),
+      this.#redis.time(),
+      this.#redis.pttl(keys.bull(name).limiter),
+      this.#redis.get(keys.bull(name).limiter),
+    ]);
+    const until = origins.length === 0 ? [] : await this.#redis.zmscore(keys.holds(name), ...origins);
+    const now = Number(time[0]) * 1000 + Number(time[1]) / 1000;
+    const { gate, paceUs } = pacingOf(policy.rate);
+    return {
+      name,
+      policy,
+      paused,
+      gate,
+      paceMs: paceUs === 0 ? null : paceUs / 1000,
+      slowedTo:
+        flow[0] == null
+          ? null
+          : { perSecond: 1_000_000 / Number(flow[0]), ceilingPerSecond: Number(flow[1]) },
+      holds: origins
+        .map((origin, index) => ({ origin, forMs: Math.ceil(Number(until[index] ?? 0) - now) }))
+        .filter(({ forMs }) => forMs > 0),
+      gateOpensInMs: Number(gateCount ?? 0) >= gate.max ? Math.max(0, gateTtl) : 0,
+      counts: {
+        waiting: (counts['wait'] ?? 0) + (counts['prioritized'] ?? 0),
+        active: counts['active'] ?? 0,
+        delayed: counts['delayed'] ?? 0,
+        failed: counts['failed'] ?? 0,
+      },
+      sent: Number(stats[0] ?? 0),
+      refused: Number(stats[1] ?? 0),
+    };
+  }
+
+  /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */
+  async pause(name: string): Promise<void> {
+    if ((await this.#policies.read(name)) === null) throw this.#missing(name);
+    await this.#open(name).pause();
+  }
+
+  async resume(name: string): Promise<void> {
+    if ((await this.#policies.read(name)) === null) throw this.#missing(name);
+    await this.#open(name).resume();
+  }
+
+  /**
+   * Lifts the holds of a queue, or one origin's, and wakes the jobs that were put off because of them.
+   * @returns holds lifted
+   */
+  async release(name: string, origin = ''): Promise<number> {
+    if ((await this.#policies.read(name)) === null) throw this.#missing(name);
+    const keys = this.#keys;
+    const [lifted, ids] = (await this.#release(
+      [keys.holds(name), keys.bull(name).limiter, keys.putOff(name)],
+      [origin, keys.events, encodeMessage({ type: 'release', queue: name })],
+    )) as [number, string[]];
+    const queue = this.#open(name);
+    for (const id of ids) {
+      const job = await queue.getJob(id);
+      // Promoting throws for a job that is no longer delayed: then it needs no waking.
+      await job?.promote().catch(() => {});
+    }
+    return lifted;
+  }
+
+  #missing(name: string): SluiceError {
+    const message = `queue "${name}" has no policy; create one with: sluice queue set ${name} --rate 100/60s`;
+    return new SluiceError('SLUICE_POLICY_MISSING', message);
+  }
+}
