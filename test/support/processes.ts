@@ -81,6 +81,16 @@ export async function runProgram(
   return await program.exit();
 }
 
+/** The same for any command. */
+export async function runCommand(
+  command: string,
+  args: string[],
+  options: ProgramOptions = {},
+): Promise<Exit> {
+  await using program = startCommand(command, args, options);
+  return await program.exit();
+}
+
 class RunningProgram implements Program {
   stdout = '';
   stderr = '';
