@@ -32,7 +32,8 @@ if ARGV[6] == '' then redis.call('HDEL', KEYS[3], 'concurrency') else redis.call
 
 redis.call('DEL', KEYS[4], KEYS[7])
 local time = redis.call('TIME')
-local now = math.floor(tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000)
+local nowUs = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now = math.floor(nowUs / 1000)
 local held = tonumber(redis.call('ZSCORE', KEYS[6], ARGV[7]) or '0')
 if held > now then redis.call('SET', KEYS[4], '${closedGate}', 'PX', string.format('%.0f', held - now)) end
 
@@ -40,7 +41,7 @@ local next = tonumber(redis.call('GET', KEYS[5]) or '0')
 if next > 0 then
   -- Where the upstream had lowered the rate the next start lies further off, by more than the old pace. The last one
   -- is reserved at most 1 s ahead; left as it is, the permit script would take it for a clock that was set back.
-  local moved = math.min(next - tonumber(old[3] or '0'), now * 1000 + 1000000) + tonumber(ARGV[5])
+  local moved = math.min(next - tonumber(old[3] or '0'), nowUs + 1000000) + tonumber(ARGV[5])
   redis.call('SET', KEYS[5], string.format('%.0f', moved), 'PX', math.max(1, math.ceil(moved / 1000 - now)) + 1000)
 end
 redis.call('PUBLISH', ARGV[9], ARGV[10])
