@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { openLab } from './lab.ts';
+
+async function withReplies(ids: string[]) {
+  const lab = openLab();
+  for (const id of ids) await lab.settle({ id, token: 't', bytes: 'x', replyTo: 'p' });
+  const entries = await lab.redis.xrange(lab.keys.replies('p'), '-', '+');
+  return { lab, entryIds: entries.map(([id]) => id) };
+}
+
+test('what was delivered leaves the stream, what came since stays', async () => {
+  const { lab: opened, entryIds } = await withReplies(['a', 'b', 'c']);
+  await using lab = opened;
+  await lab.acknowledge('p', ['a', 'b'], entryIds[1]!);
+  const left = await lab.redis.xrange(lab.keys.replies('p'), '-', '+');
+  expect(left.map(([id]) => id)).toEqual([entryIds[2]]);
+});
+
+test('the marker of a job that is gone from its queue is dropped with it', async () => {
+  const { lab: opened, entryIds } = await withReplies(['a', 'b']);
+  await using lab = opened;
+  await lab.redis.hset(lab.bull.job('b'), 'data', '{}');
+  await lab.acknowledge('p', ['a', 'b'], entryIds[1]!);
+  expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'a'))).toBe(0);
+  // A stalled check may run it again, and the marker then stops it.
+  expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'b'))).toBe(1);
+});
+
+test('acknowledging everything leaves an empty stream, and doing it twice does no harm', async () => {
+  const { lab: opened, entryIds } = await withReplies(['a', 'b']);
+  await using lab = opened;
+  for (let n = 0; n < 2; n++) await lab.acknowledge('p', ['a', 'b'], entryIds[1]!);
+  expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(0);
+  await lab.settle({ id: 'c', token: 't', bytes: 'x', replyTo: 'p' });
+  expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
+});

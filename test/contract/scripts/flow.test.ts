@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest';
+import type { PolicyInput } from '../../../packages/shared/src/index.ts';
+import { type Lab, openLab, origin } from './lab.ts';
+
+const policy: PolicyInput = { rate: { limit: 100, per: '1s', slack: 0 } };
+const fullPaceUs = 10_000;
+const unitUs = 1_000_000;
+
+type State = { low: number; ceiling: number; until: number; paceUs: number };
+
+async function stateOf(lab: Lab): Promise<State | null> {
+  const state = await lab.redis.hgetall(lab.own.flow);
+  if (state['low'] === undefined) return null;
+  const { low, ceiling, until, paceUs } = state;
+  return { low: Number(low), ceiling: Number(ceiling), until: Number(until), paceUs: Number(paceUs) };
+}
+
+/** Moves the congestion back, as if its quiet time had ended so many units ago. */
+async function quietFor(lab: Lab, units: number): Promise<void> {
+  await lab.redis.hset(lab.own.flow, 'until', Math.round((await lab.now()) - units * unitUs));
+  await lab.redis.del(lab.own.pace);
+}
+
+/** The pace in force, as a permit shows it, µs. */
+async function paceInForce(lab: Lab): Promise<number> {
+  const start = (await lab.now()) + 30_000_000;
+  await lab.redis.set(lab.own.pace, start);
+  expect((await lab.permit({ longestMs: 60_000 })).verdict).toBe('go');
+  return Number(await lab.redis.get(lab.own.pace)) - start;
+}
+
+describe('when the upstream refuses', () => {
+  test('the effective rate falls to seven tenths, for gate and pace alike', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    expect(await paceInForce(lab)).toBe(fullPaceUs);
+    await lab.hold(0, { refusedAfterMs: 0 });
+    const state = (await stateOf(lab))!;
+    expect(state.low).toBeCloseTo(70, 5);
+    expect(state.ceiling).toBeCloseTo(100, 5);
+    expect(await paceInForce(lab)).toBe(state.paceUs);
+    const { max, duration } = await lab.gate();
+    expect((duration * 1000) / max).toBeGreaterThanOrEqual(state.paceUs);
+    expect((duration * 1000) / max).toBeLessThan(state.paceUs + 1000);
+    expect(Number(await lab.redis.hget(lab.own.policy, 'window'))).toBe(duration);
+  });
+
+  test('it falls once per congestion: 50 refusals of what was sent before are one', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    await Promise.all(Array.from({ length: 50 }, () => lab.hold(0, { refusedAfterMs: 20 })));
+    expect((await stateOf(lab))!.low).toBeCloseTo(70, 5);
+    expect(await lab.redis.hget(lab.own.stats, 'refused')).toBe('50');
+  });
+
+  test('it falls again for a request that was sent after the congestion', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    await lab.hold(0, { refusedAfterMs: 0 });
+    await quietFor(lab, 0.5);
+    await lab.hold(0, { refusedAfterMs: 100 });
+    const { low, ceiling } = (await stateOf(lab))!;
+    expect(low).toBeLessThan(53);
+    expect(low).toBeGreaterThan(48);
+    expect(low).toBeCloseTo(0.7 * ceiling, 5);
+  });
+
+  test('what was kept up for a unit without a refusal is not given up for a little more', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    await lab.hold(0, { refusedAfterMs: 0 });
+    await quietFor(lab, 5);
+    await lab.hold(0, { refusedAfterMs: 1 });
+    expect((await stateOf(lab))!.low).toBeCloseTo(0.95 * 70, 1);
+  });
+
+  test('a stated wait longer than the unit is how long the congestion lasts', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    const before = await lab.now();
+    await lab.hold(30_000, { refusedAfterMs: 0 });
+    const { until } = (await stateOf(lab))!;
+    expect(until).toBeGreaterThanOrEqual(before + 30_000_000);
+    expect(until).toBeLessThanOrEqual((await lab.now()) + 30_000_000);
+  });
+
+  test('an announced quota that is used up is no refusal: it holds, and the rate stays', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    await lab.hold(30_000);
+    expect(await stateOf(lab)).toBeNull();
+  });
+});
+
+describe('the effective rate', () => {
+  async function lowered(): Promise<Lab> {
+    const lab = openLab();
+    await lab.apply(policy);
+    await lab.hold(0, { refusedAfterMs: 0 });
+    return lab;
+  }
+
+  test.each([
+    [0, 70],
+    [5, 82.5],
+    [10, 95],
+    [25, 95],
+    [40, 95],
+    [42, 97],
+    [44, 99],
+  ])('is, %d units after the congestion, %d of 100', async (units, rate) => {
+    await using lab = await lowered();
+    await quietFor(lab, units);
+    const pace = await paceInForce(lab);
+    expect(1_000_000 / pace).toBeGreaterThan(rate - 0.5);
+    expect(1_000_000 / pace).toBeLessThan(rate + 0.5);
+  });
+
+  test('never rises above the policy: there the state is dropped, and gate and pace are full again', async () => {
+    await using lab = await lowered();
+    await quietFor(lab, 46);
+    expect(await paceInForce(lab)).toBe(fullPaceUs);
+    expect(await stateOf(lab)).toBeNull();
+    expect(await lab.gate()).toEqual({ max: 25, duration: 250 });
+    expect(await lab.redis.hget(lab.own.policy, 'window')).toBe('250');
+  });
+
+  test('takes the gate with it while it climbs, in steps of two percent', async () => {
+    await using lab = await lowered();
+    for (const units of [0, 1, 3, 6, 10, 43]) {
+      await quietFor(lab, units);
+      const pace = await paceInForce(lab);
+      const { max, duration } = await lab.gate();
+      const gatePace = (duration * 1000) / max;
+      expect(Math.abs(gatePace - pace) / pace).toBeLessThan(0.06);
+    }
+  });
+
+  test('is forgotten a day after the last refusal', async () => {
+    await using lab = await lowered();
+    const ttl = await lab.redis.pttl(lab.own.flow);
+    expect(ttl).toBeGreaterThan(86_000_000);
+    expect(ttl).toBeLessThanOrEqual(86_400_000);
+  });
+
+  test('never falls to nothing, however often the upstream refuses', async () => {
+    await using lab = openLab();
+    await lab.apply(policy);
+    for (let n = 0; n < 60; n++) {
+      await lab.hold(0, { refusedAfterMs: 0 });
+      await quietFor(lab, 0.1);
+    }
+    const state = (await stateOf(lab))!;
+    expect(Number.isFinite(state.paceUs)).toBe(true);
+    expect(state.paceUs).toBeGreaterThan(fullPaceUs);
+    const { max, duration } = await lab.gate();
+    expect(max).toBe(1);
+    expect(Number.isSafeInteger(duration)).toBe(true);
+    expect(['go', 'closed']).toContain((await lab.permit()).verdict);
+  });
+});
+
+describe('a queue is left alone', () => {
+  test.each([
+    ['that is not adaptive', { rate: { limit: 100, per: '1s', slack: 0, adaptive: false } }],
+    ['whose rate is a burst', { rate: { limit: 100, per: '1s', shape: 'burst' } }],
+    ['that has no rate', {}],
+  ] satisfies [string, PolicyInput][])('%s', async (_, input) => {
+    await using lab = openLab();
+    await lab.apply({ ...input, origin });
+    const gate = await lab.gate();
+    await lab.hold(0, { refusedAfterMs: 0 });
+    await lab.permit();
+    expect(await stateOf(lab)).toBeNull();
+    expect(await lab.gate()).toEqual(gate);
+    expect(await lab.redis.hget(lab.own.stats, 'refused')).toBe('1');
+  });
+});

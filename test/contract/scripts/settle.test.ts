@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { settleVerdicts } from '../../../packages/shared/src/index.ts';
+import { openLab } from './lab.ts';
+
+const bytes = Buffer.from([0x7b, 0x7d, 0x0a, 0x00, 0xff, 0x0a, 0x80]);
+
+test('an outcome is committed once: the second one is told that there was one, and changes nothing', async () => {
+  await using lab = openLab();
+  await lab.redis.set(lab.bull.lock('a'), 'mine');
+  const first = { id: 'a', token: 'mine', bytes, keep: true, replyTo: 'p' };
+  expect(await lab.settle(first)).toBe(settleVerdicts.committed);
+  expect(await lab.settle({ ...first, bytes: 'other' })).toBe(settleVerdicts.already);
+  expect(await lab.redis.getBuffer(lab.keys.outcome(lab.queue, 'a'))).toEqual(bytes);
+  expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
+});
+
+test("a run whose lock is another's is refused and writes nothing", async () => {
+  await using lab = openLab();
+  await lab.redis.set(lab.bull.lock('a'), 'theirs');
+  expect(await lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })).toBe(settleVerdicts.refused);
+  expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'a'), lab.keys.replies('p'))).toBe(0);
+});
+
+test('a run that finished late, its lock gone, is committed', async () => {
+  await using lab = openLab();
+  expect(await lab.settle({ id: 'a', token: 'mine', bytes })).toBe(settleVerdicts.committed);
+});
+
+test('of many runs that settle at once exactly one is committed, and one reply is sent', async () => {
+  await using lab = openLab();
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })),
+  );
+  expect(answers.filter((answer) => answer === settleVerdicts.committed)).toHaveLength(1);
+  expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
+});
+
+test('the bytes are kept under the id when they are wanted, else only a marker is', async () => {
+  await using lab = openLab();
+  await lab.settle({ id: 'kept', token: 't', bytes, keep: true, ttlMs: 3_600_000 });
+  await lab.settle({ id: 'marked', token: 't', bytes, keep: false, ttlMs: 600_000 });
+  expect(await lab.redis.getBuffer(lab.keys.outcome(lab.queue, 'kept'))).toEqual(bytes);
+  expect(await lab.redis.get(lab.keys.outcome(lab.queue, 'marked'))).toBe('-');
+  const ttl = await lab.redis.pttl(lab.keys.outcome(lab.queue, 'kept'));
+  expect(ttl).toBeGreaterThan(3_500_000);
+  expect(ttl).toBeLessThanOrEqual(3_600_000);
+});
+
+test('the reply carries the queue and the id beside the bytes, byte for byte', async () => {
+  await using lab = openLab();
+  await lab.settle({ id: 'a', token: 't', bytes, replyTo: 'p' });
+  const entries = await lab.redis.xrangeBuffer(lab.keys.replies('p'), '-', '+');
+  expect(entries).toHaveLength(1);
+  const [, [idName, id, settledName, settled]] = entries[0]!;
+  expect([String(idName), String(id), String(settledName)]).toEqual(['id', 'q/a', 'settled']);
+  expect(settled).toEqual(bytes);
+});
+
+test('every reply starts the TTL of its stream anew', async () => {
+  await using lab = openLab();
+  await lab.settle({ id: 'a', token: 't', bytes, replyTo: 'p', replyTtlMs: 600_000 });
+  await lab.redis.pexpire(lab.keys.replies('p'), 50_000);
+  await lab.settle({ id: 'b', token: 't', bytes, replyTo: 'p', replyTtlMs: 600_000 });
+  expect(await lab.redis.pttl(lab.keys.replies('p'))).toBeGreaterThan(590_000);
+});
+
+test('where nobody awaits, no stream is written', async () => {
+  await using lab = openLab();
+  await lab.settle({ id: 'a', token: 't', bytes });
+  expect(await lab.redis.keys(`${lab.prefix}*`)).toEqual([lab.keys.outcome(lab.queue, 'a')]);
+});
