@@ -48,8 +48,10 @@ async function asRoot() {
 
 /** Installs a Redis >= 7 or Valkey >= 8 with the system's package manager; false when it may or can not. */
 export async function installRedis(skip) {
+  let found = false;
   for (const manager of managers) {
     if ((await capture(manager.command, ['--version'])).code === 127) continue;
+    found = true;
     const prefix = manager.root ? await asRoot() : [];
     if (!prefix) {
       skip(`${manager.command} needs root, or sudo without a password`);
@@ -70,5 +72,6 @@ export async function installRedis(skip) {
     }
     skip(`${manager.command} has no Redis >= 7 or Valkey >= 8`);
   }
+  if (!found) skip('no package manager it knows is here (apt-get, apk, dnf, brew)');
   return false;
 }
