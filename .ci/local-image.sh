@@ -77,7 +77,8 @@ build_node_image() {
   copy_libraries "$tree" libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 \
     libc.so.6 libm.so.6 libdl.so.2 librt.so.1 libpthread.so.0 libgcc_s.so.1 libstdc++.so.6
   mkdir -p "$tree/usr/local/lib/node_modules"
-  cp -rL "$(npm root --global 2> /dev/null)/npm" "$tree/usr/local/lib/node_modules/npm"
+  # npm is <npm>/bin/npm-cli.js.
+  cp -rL "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$tree/usr/local/lib/node_modules/npm"
   for name in npm npx; do
     ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$tree/usr/local/bin/$name"
   done
