@@ -11,9 +11,7 @@ try {
   const log = createLogger('sluice-worker', config.logLevel);
   // Warnings of Node and of libraries are log lines like any other, not loose text between them.
   process.removeAllListeners('warning');
-  process.on('warning', (warning) =>
-    log[warning.name === 'ExperimentalWarning' ? 'debug' : 'warn'](warning.message),
-  );
+  process.on('warning', (warning) => log.debug(`${warning.name}: ${warning.message}`));
   const serveMetrics = startTelemetry();
   const pool = await startPool(config, log);
   const { health } = config;

@@ -35,7 +35,7 @@ export class AttemptTimer {
 
   run(): void {
     this.#startedAt = performance.now();
-    this.#timer = setTimeout(() => this.#controller.abort(new AttemptTimeout(this.#timeoutMs)), this.#leftMs);
+    this.#timer = setTimeout(() => this.#controller.abort(new AttemptTimeout(this.#timeoutMs)), Math.max(1, this.#leftMs));
   }
 
   pause(): void {
