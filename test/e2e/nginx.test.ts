@@ -1,0 +1,94 @@
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { worstWindow } from '../support/measure/window.ts';
+import { nginxAvailable, startNginx } from '../support/nginx.ts';
+import { temporaryFolder } from '../support/test-run.ts';
+import { listFile, resultsOf, sluice } from './sluice.ts';
+
+const root = '/usr/share/doc';
+const wanted = 2000;
+/** What nginx admits, per second, and at once above that. */
+const limit = { ratePerSecond: 200, burst: 20 };
+
+/** Files that can be fetched whole, by their paths below the root; symbolic links are followed. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesBelow(path);
+    const info = statSync(join(root, path), { throwIfNoEntry: false });
+    return info?.isFile() === true && info.size <= 2 ** 20 ? [path] : [];
+  });
+}
+
+const files = existsSync(root) ? filesBelow('').slice(0, wanted) : [];
+const skip = !nginxAvailable() || files.length < wanted;
+if (!nginxAvailable())
+  console.warn('SKIPPED: no nginx here (apt-get install nginx); the runs against it were not made');
+else if (skip)
+  console.warn(`SKIPPED: ${root} has ${files.length} files, ${wanted} are needed for the runs against nginx`);
+
+/** Fetches all files at a share of nginx' limit, and compares every byte. */
+async function run(share: number) {
+  await using nginx = await startNginx({ root, ...limit, retryAfterSeconds: 1 });
+  const list = listFile(
+    files.map((file) => `${nginx.url}/${file.split('/').map(encodeURIComponent).join('/')}`),
+  );
+  const out = join(temporaryFolder('out'), 'results.jsonl');
+  const rate = ['--rate', `${Math.round(limit.ratePerSecond * share)}/1s`];
+  const args = [
+    'run',
+    list,
+    ...rate,
+    '--workers',
+    '2',
+    '--bodies',
+    '--out',
+    out,
+    '--json',
+    '--allow-net',
+    '127.0.0.0/8',
+  ];
+  const { code, stdout, stderr } = await sluice(args, { patience: 120_000 });
+  expect(stderr).toContain('2000 completed, 0 failed');
+  expect(code).toBe(0);
+  const results = resultsOf(readFileSync(out, 'utf8'));
+  expect(results).toHaveLength(wanted);
+  const different = results.filter(({ index, body, bodyBase64 }) => {
+    const bytes = bodyBase64 === undefined ? Buffer.from(body ?? '') : Buffer.from(bodyBase64, 'base64');
+    return !bytes.equals(readFileSync(join(root, files[index]!)));
+  });
+  expect(different.map(({ url }) => url)).toEqual([]);
+  const summary = JSON.parse(stdout) as { requests: number; rateLimited: number; seconds: number };
+  return { summary, counts: await nginx.statusCounts(), arrivals: await nginx.arrivals() };
+}
+
+test.skipIf(skip)(
+  'below the limit of nginx: 2,000 files, byte for byte, and no 429',
+  { timeout: 180_000 },
+  async () => {
+    const { summary, counts, arrivals } = await run(0.95);
+    expect(counts).toEqual({ 200: wanted });
+    expect(summary).toMatchObject({ requests: wanted, rateLimited: 0 });
+    const worst = worstWindow(
+      arrivals.map(({ t }) => t),
+      1000,
+    ).count;
+    console.log(
+      `below nginx' limit: ${summary.seconds} s, at most ${worst} requests in a second, 190 allowed`,
+    );
+    expect(worst).toBeLessThanOrEqual(limit.ratePerSecond);
+  },
+);
+
+test.skipIf(skip)(
+  'above the limit of nginx: still 2,000 files, by backing off',
+  { timeout: 180_000 },
+  async () => {
+    const { summary, counts } = await run(1.2);
+    console.log(`above nginx' limit: ${summary.seconds} s, ${counts[429]} refused`);
+    expect(counts[200]).toBe(wanted);
+    expect(counts[429]).toBeGreaterThan(0);
+    expect(summary).toMatchObject({ rateLimited: counts[429], requests: wanted + (counts[429] ?? 0) });
+  },
+);
