@@ -90,7 +90,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   const worker = new Worker(queue.name, processor, {
     connection: redis,
     prefix: config.prefix,
-    skipVersionCheck: true,
+    // No skipVersionCheck: not knowing the server, BullMQ blocks for whole seconds, and retries come up to 1 s late.
     lockDuration: config.lockMs,
     stalledInterval: stalledIntervalMs,
     // Kills never fail a job; BullMQ would do so without an outcome.
