@@ -55,7 +55,9 @@ async function exchange(
     permit,
   };
   const response = await context.dispatcher.request(options);
-  const body = await read(response, context.policy.maxBody);
+  // The length in the head of these is of the body that a GET would have had (RFC 9110, 8.6).
+  const bodyless = request.method === 'HEAD' || response.statusCode === 304;
+  const body = await read(response, bodyless ? Number.POSITIVE_INFINITY : context.policy.maxBody);
   const headers = response.headers as ResponseHead['headers'];
   return { head: { status: response.statusCode, headers, url: url.href }, body };
 }
