@@ -198,11 +198,9 @@ export class Sluice {
     const keys = this.#keys;
     await this.#redis.hdel(keys.queues, queue);
     await this.#open(queue).obliterate({ force: true });
-    await this.#redis.unlink(
-      ...[keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff].map((key) =>
-        key(queue),
-      ),
-    );
+    const own = [keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff];
+    // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
+    await this.#redis.unlink(...own.map((key) => key(queue)), keys.bull(queue).limiter);
   }
 
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
