@@ -161,6 +161,19 @@ test(
 
 const isWorker = ({ command }: { command: string }) => command.includes('worker/src/main');
 
+test('a private Redis that dies ends the run, with a message', async () => {
+  await using program = startSluice(['run', listFile(items(200)), '--rate', '5/1s', '--quiet', ...allow]);
+  await program.line('"index":3');
+  const server = program.descendants().find(({ command }) => /^(redis|valkey)-server/.test(command));
+  process.kill(server!.pid, 'SIGKILL');
+  const { code, stderr } = await program.exit();
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('the private Redis ended unexpectedly') as string,
+  });
+  expect(program.descendants()).toEqual([]);
+});
+
 test('a reader that has seen enough ends the run', async () => {
   const list = listFile(items(3000));
   const shell = `"$0" --conditions=sluice-source packages/cli/src/main.ts run ${list} --rate 100/1s --quiet --allow-net 127.0.0.0/8 | head -n 1`;

@@ -18,8 +18,9 @@ try {
   await program.parseAsync(argv);
 } catch (error) {
   if (error instanceof CommanderError) code = error.exitCode;
-  else if (interrupt.aborted) code = interrupt.reason as number;
   else if (error instanceof SluiceError) stderr.write(`sluice: ${error.message}\n`);
+  else if (interrupt.aborted && error instanceof Error && error.name === 'AbortError')
+    code = interrupt.reason as number;
   else stderr.write(`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
 }
 const flushed = (stream: NodeJS.WriteStream) =>

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 /** What a command uses of its process; made in main.ts, so that nothing else reads the process. */
 export type ProcessIo = {
   env: Readonly<Record<string, string | undefined>>;
-  stdin: Readable;
+  stdin: Readable & { isTTY?: boolean };
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   /** Aborts on the first Ctrl-C, SIGTERM or SIGHUP; its reason is the exit code. */

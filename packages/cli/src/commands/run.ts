@@ -17,6 +17,9 @@ import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions }
  */
 export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo): Promise<number> {
   const options = readRunOptions(raw, io.env);
+  if (file === '-' && io.stdin.isTTY && !options.quiet) {
+    io.stderr.write('sluice: reading URLs from the terminal; Ctrl-D ends them\n');
+  }
   await using source = await openSource(file, io.stdin, io.interrupt);
   const input = await checkInput(source, (line, message) => {
     io.stderr.write(`sluice: line ${line}: ${message}\n`);

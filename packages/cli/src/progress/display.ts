@@ -46,22 +46,26 @@ export function barDisplay(stream: NodeJS.WriteStream): Display {
     Presets.shades_classic,
   );
   let started = false;
+  const stop = () => {
+    if (started) bar.stop();
+    started = false;
+    process.off('exit', stop);
+  };
   return {
     progress(progress) {
       const ended = progress.completed + progress.failed;
       const text = countsText(progress);
       if (started) return bar.update(ended, { text });
       started = true;
+      // It hides the cursor, which must be back however the process ends.
+      process.once('exit', stop);
       bar.start(progress.total, ended, { text });
     },
     line(text) {
       if (started) stream.write('\r\x1b[K');
       stream.write(`${text}\n`);
     },
-    stop() {
-      if (started) bar.stop();
-      started = false;
-    },
+    stop,
   };
 }
 

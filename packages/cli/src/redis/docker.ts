@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { ServerCommand } from './private-redis.ts';
 
@@ -16,10 +16,8 @@ export async function dockerServer(port: number): Promise<ServerCommand | { skip
     command: 'docker',
     args: ['run', '--interactive', '--rm', '--name', name, '--publish', publish, image, 'redis-server', '-'],
     bind: '*',
-    cleanUp: () => {
-      // Detached: it may outlive us by the moment that it takes.
-      spawn('docker', ['rm', '--force', '--volumes', name], { stdio: 'ignore', detached: true }).unref();
-    },
+    // Killing the client leaves the container.
+    remove: ['docker', 'rm', '--force', '--volumes', name],
   };
 }
 

@@ -2,16 +2,20 @@ import { spawn } from 'node:child_process';
 
 /**
  * Cleans up when this process is gone without a goodbye, SIGKILL included: a shell that reads from a pipe whose other
- * end only we hold. When the pipe ends, every process that was named is killed and the folder removed.
+ * end only we hold. When the pipe ends, every process that was named is killed, the folder removed,
+ * and a last command run.
  */
 export class Guard {
   readonly #shell;
 
-  /** @param folder removed in the end */
-  constructor(folder: string) {
+  /**
+   * @param folder removed in the end
+   * @param last a command and its arguments; none: []
+   */
+  constructor(folder: string, last: readonly string[]) {
     const script =
-      'pids=; while read -r line; do [ "$line" = bye ] && exit; pids="$pids $line"; done; kill -KILL $pids; rm -rf "$1"';
-    this.#shell = spawn('sh', ['-c', script, 'sh', folder], {
+      'pids=; while read -r line; do [ "$line" = bye ] && exit; pids="$pids $line"; done; kill -KILL $pids; rm -rf "$1"; shift; "$@"';
+    this.#shell = spawn('sh', ['-c', script, 'sh', folder, ...last], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });

@@ -21,8 +21,8 @@ export type PrivateRedis = AsyncDisposable & {
   watch(pid: number): void;
 };
 
-/** How to start a server: the configuration goes to its standard input, where no list of processes shows it. */
-export type ServerCommand = { command: string; args: string[]; bind: string; cleanUp?: () => void };
+/** How to start a server: the configuration goes to its standard input, where no list of processes shows it; `remove` is a command that ends what killing it does not. */
+export type ServerCommand = { command: string; args: string[]; bind: string; remove: string[] };
 
 const fixes = `do one of these:
   install Redis 7 or Valkey 8 (or newer): apt-get install redis-server, dnf install valkey, apk add valkey, brew install redis
@@ -65,7 +65,12 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
   );
 }
 
-const localServer = (name: string): ServerCommand => ({ command: name, args: ['-'], bind: '127.0.0.1' });
+const localServer = (name: string): ServerCommand => ({
+  command: name,
+  args: ['-'],
+  bind: '127.0.0.1',
+  remove: [],
+});
 
 async function start(server: ServerCommand, port: number): Promise<PrivateRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
@@ -80,11 +85,13 @@ async function start(server: ServerCommand, port: number): Promise<PrivateRedis>
   const ended = new Promise<void>((resolve) =>
     child.once('exit', () => resolve()).once('error', () => resolve()),
   );
-  const guard = new Guard(folder);
+  const guard = new Guard(folder, server.remove);
   if (child.pid !== undefined) guard.watch(child.pid);
   const endNow = () => {
     child.kill('SIGKILL');
-    server.cleanUp?.();
+    const [command, ...args] = server.remove;
+    // Detached: it may outlive us by the moment that it takes.
+    if (command !== undefined) spawn(command, args, { stdio: 'ignore', detached: true }).unref();
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', endNow);
