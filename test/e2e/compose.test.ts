@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/test-run.ts';
 
 /** Built already, by whoever runs the tests; else the test builds it, on a base that it must be able to get. */
 const builtImage = process.env['SLUICE_TEST_WORKER_IMAGE'];
-const baseImage = process.env['SLUICE_BASE_IMAGE'] ?? 'node:24-alpine';
+const baseImage = process.env['SLUICE_TEST_BASE_IMAGE'] ?? 'node:24-alpine';
 const redisImage = process.env['SLUICE_TEST_REDIS_IMAGE'] ?? 'redis:7-alpine';
 
 /** Why there can be no fleet of containers here, or how to run Compose. */
