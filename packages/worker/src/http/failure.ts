@@ -8,6 +8,10 @@ export type Failure = {
   message: string;
   /** It is proven that the upstream has seen nothing of the request. */
   unsent: boolean;
+  /** No retry before this many ms; absent: the backoff's delay. */
+  waitMs?: number;
+  /** The wait is that of a hold. */
+  held?: boolean;
 };
 
 /** The body, decoded or not, is larger than the queue's `maxBody`. */

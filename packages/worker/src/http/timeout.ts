@@ -35,12 +35,20 @@ export class AttemptTimer {
 
   run(): void {
     this.#startedAt = performance.now();
-    this.#timer = setTimeout(() => this.#controller.abort(new AttemptTimeout(this.#timeoutMs)), Math.max(1, this.#leftMs));
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new AttemptTimeout(this.#timeoutMs)),
+      Math.max(1, this.#leftMs),
+    );
   }
 
   pause(): void {
     clearTimeout(this.#timer);
     this.#leftMs -= performance.now() - this.#startedAt;
+  }
+
+  /** ms that the attempt may still take, while the timer runs. */
+  get leftMs(): number {
+    return this.#leftMs - (performance.now() - this.#startedAt);
   }
 
   get signal(): AbortSignal {

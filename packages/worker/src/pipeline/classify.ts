@@ -100,16 +100,18 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
   const { failure, durationMs } = attempt;
   const passing = failure.kind === 'timeout' || failure.kind === 'network';
   if (passing && !isLast(context) && mayRepeat(context, failure.unsent)) {
-    const inMs = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
+    const backoff = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
+    const inMs = failure.waitMs ? askedDelay(Math.max(backoff, failure.waitMs), context.random) : backoff;
     return {
-      verdict: { type: 'retry', inMs, message: failure.message, held: false },
+      verdict: { type: 'retry', inMs, message: failure.message, held: failure.held ?? false },
       holdMs: 0,
       refused: false,
     };
   }
   const error = { code: codeOfOutcome[failure.kind], message: failure.message };
-  // A URL that the guard refuses is never attempted.
-  const attempts = failure.kind === 'blocked' ? context.attemptsMade : context.attemptsMade + 1;
+  // A URL that the guard refuses is never attempted; a redirect that it refuses comes after an attempt.
+  const untried = failure.kind === 'blocked' && failure.unsent;
+  const attempts = context.attemptsMade + (untried ? 0 : 1);
   const outcome: Outcome = { ...base(failure.kind, context, durationMs), attempts, error };
   return { verdict: { type: 'give-up', outcome, body: none }, holdMs: 0, refused: false };
 }

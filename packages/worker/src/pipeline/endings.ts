@@ -1,4 +1,5 @@
 import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import type { Failure } from '../http/failure.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import type { TakenJob } from './admit.ts';
 import { type Verdict, abortReasons } from './verdict.ts';
@@ -40,11 +41,11 @@ export function refused(answer: Refusal, origin: string, job: TakenJob, context:
   return { type: 'give-back', putOffMs: mixed ? Math.ceil(answer.forMs * (1 + 0.1 * context.random())) : 0 };
 }
 
-/** The permit of a redirect hop was refused: the first request is spent, and so is the attempt. */
-export function hopRefused(answer: Refusal, job: TakenJob, context: Circumstances): Verdict {
-  if (answer.type !== 'not-now') return refused(answer, '', job, context);
-  const message = `a redirect leads to an origin that is ${answer.reason}`;
-  return { type: 'retry', inMs: Math.max(1000, answer.forMs), message, held: answer.reason === 'held' };
+/** The permit of a redirect hop comes too late: the first request is spent, and so is the attempt. */
+export function hopFailure(answer: Refusal): Failure & { waitMs: number } {
+  const [reason, waitMs] = answer.type === 'not-now' ? [answer.reason, Math.ceil(answer.forMs)] : ['over', 0];
+  const message = `a redirect cannot be followed within the timeout: its permit is ${waitMs} ms away (${reason})`;
+  return { kind: 'timeout', message, unsent: false, waitMs, held: reason === 'held' };
 }
 
 /** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */

@@ -8,7 +8,7 @@ import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
 import { type TakenJob, admit, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
-import { ended, expired, hopRefused, interrupted, refused } from './endings.ts';
+import { ended, expired, hopFailure, interrupted, refused } from './endings.ts';
 import { guard } from './guard.ts';
 import { HopRefused, send } from './send.ts';
 import type { Verdict } from './verdict.ts';
@@ -86,10 +86,11 @@ async function attempt(
   const { policy, agent, permits } = context;
   const { queue, id, signal } = job;
   const ask = (origin: string, takenAt?: number) =>
-    permits.obtain({ queue, policy, id, origin, signal, takenAt } satisfies PermitRequest);
+    permits.obtain({ queue, policy, id, origin, signal: timer.signal, takenAt } satisfies PermitRequest);
 
   let origin: string | null = null;
   let permit: UsedPermit | null = null;
+  let wasRedirected = false;
   let result: Attempt;
   try {
     const url = guard(envelope.req.url, policy, true);
@@ -110,19 +111,26 @@ async function attempt(
     }
     permit = answer.permit;
     const response = await send(envelope.req, url, {
-      dispatcher: agent.dispatcher,
+      agent,
       policy,
       timer,
       permit,
       ask,
+      unused: () => permits.unused(queue),
+      onRedirect: () => {
+        wasRedirected = true;
+      },
     });
     result = { type: 'response', ...response, durationMs: performance.now() - permit.startAt };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof StalePermit) throw error;
-    if (error instanceof HopRefused) return hopRefused(error.answer, job, context);
-    const failure = failureOf(error);
+    const isHop = error instanceof HopRefused;
+    if (isHop && error.answer.type !== 'not-now') return refused(error.answer, '', job, context);
+    const failure = isHop ? hopFailure(error.answer) : failureOf(error);
     if (failure === null) throw error;
+    // A redirect is an answer: the first request has been performed.
+    if (wasRedirected) failure.unsent = false;
     if (permit === null) await permits.refund(queue, job.takenAt);
     result = {
       type: 'failure',
@@ -142,8 +150,10 @@ async function attempt(
     now: context.now(),
     random: context.random(),
   });
-  if (origin !== null && (wasRefused || holdMs > 0)) {
-    await context.holds.extend(queue, origin, holdMs, wasRefused ? result.durationMs : null);
+  // The origin that answered: after a redirect it is not the first one.
+  const answered = result.type === 'response' ? new URL(result.head.url).origin : origin;
+  if (answered !== null && (wasRefused || holdMs > 0)) {
+    await context.holds.extend(queue, answered, holdMs, wasRefused ? result.durationMs : null);
   }
   return verdict;
 }

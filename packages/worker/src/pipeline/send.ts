@@ -1,27 +1,33 @@
 import type { Dispatcher } from 'undici';
 import type { HttpRequest, Policy, ResponseHead } from '@sluice/shared';
+import type { GuardedAgent } from '../http/agent.ts';
 import { BadRedirect } from '../http/failure.ts';
-import type { PermittedOptions, UsedPermit } from '../http/permit-age.ts';
+import { type PermittedOptions, type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
+import { sleepUntil } from '../limits/sleep.ts';
 import { guard } from './guard.ts';
 import { read } from './read.ts';
 import { redirected } from './redirect.ts';
 
 /** What sending needs besides the request. */
 export type SendContext = {
-  dispatcher: Dispatcher;
+  agent: GuardedAgent;
   policy: Policy;
   timer: AttemptTimer;
   /** The permit of the first request. */
   permit: UsedPermit;
   /** Asks for the permit of a redirect hop. */
   ask: (origin: string) => Promise<PermitAnswer>;
+  /** A permit was not used after all. */
+  unused: () => Promise<void>;
+  /** Called when the first request was answered with a redirect: what fails now fails after something was done. */
+  onRedirect: () => void;
 };
 
 export type Response = { head: ResponseHead; body: Uint8Array };
 
-/** A redirect hop that may not be sent now. */
+/** A redirect hop that may not be sent now, nor within the attempt's timeout. */
 export class HopRefused extends Error {
   override readonly name = 'HopRefused';
   readonly answer: Exclude<PermitAnswer, { type: 'go' }>;
@@ -30,6 +36,9 @@ export class HopRefused extends Error {
     this.answer = answer;
   }
 }
+
+/** The permit script reserves starts that are at most this far away. */
+const withinReachMs = 900;
 
 const defaultHeaders = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br', 'user-agent': 'sluice' };
 
@@ -54,7 +63,7 @@ async function exchange(
     signal: context.timer.signal,
     permit,
   };
-  const response = await context.dispatcher.request(options);
+  const response = await context.agent.dispatcher.request(options);
   // The length in the head of these is of the body that a GET would have had (RFC 9110, 8.6).
   const bodyless = request.method === 'HEAD' || response.statusCode === 304;
   const body = await read(response, bodyless ? Number.POSITIVE_INFINITY : context.policy.maxBody);
@@ -62,28 +71,58 @@ async function exchange(
   return { head: { status: response.statusCode, headers, url: url.href }, body };
 }
 
+/** Waits for the permit of a redirect hop, inside the attempt's timeout. @throws HopRefused */
+async function hopPermit(origin: string, context: SendContext): Promise<UsedPermit> {
+  const { timer, agent, ask } = context;
+  const connected = await timer.race(agent.prepare(origin));
+  try {
+    for (;;) {
+      const answer = await timer.race(ask(origin));
+      if (answer.type === 'go') return answer.permit;
+      // It is of no use to wait for what comes too late.
+      const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
+      if (!mayWait || answer.forMs > timer.leftMs) throw new HopRefused(answer);
+      const reach = answer.reason === 'closed' ? withinReachMs : 0;
+      await timer.race(sleepUntil(performance.now() + Math.max(10, answer.forMs - reach), timer.signal));
+    }
+  } finally {
+    connected();
+  }
+}
+
+/** One redirect hop. A permit that grew stale is replaced: what was sent before it must not be sent again. */
+async function hop(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
+  for (;;) {
+    const permit = await hopPermit(url.origin, context);
+    try {
+      return await context.timer.race(exchange(request, url, permit, context));
+    } catch (error) {
+      if (!(error instanceof StalePermit)) throw error;
+      await context.unused();
+    }
+  }
+}
+
 /**
  * Sends a request whose permit was given, and follows its redirects: each hop is guarded and asks for a permit of
  * its own, inside the attempt's timeout.
  */
 export async function send(first: HttpRequest, url: URL, context: SendContext): Promise<Response> {
+  const { policy, timer, permit } = context;
   let request = first;
   let target = url;
-  let permit = context.permit;
-  for (let hops = 0; ; hops++) {
-    const response = await context.timer.race(exchange(request, target, permit, context));
-    if (context.policy.maxRedirects === 0) return response;
-    const next = redirected(request, target, response.head.status, response.head.headers['location']);
-    if (next === null) return response;
-    if (hops === context.policy.maxRedirects) {
-      throw new BadRedirect(
-        `more than ${context.policy.maxRedirects} redirects; the last one leads to ${next.url}`,
-      );
+  let response = await timer.race(exchange(request, target, permit, context));
+  for (let hops = 0; policy.maxRedirects > 0; hops++) {
+    const { status, headers } = response.head;
+    const next = redirected(request, target, status, headers['location']);
+    if (next === null) break;
+    context.onRedirect();
+    if (hops === policy.maxRedirects) {
+      throw new BadRedirect(`more than ${policy.maxRedirects} redirects; the last one leads to ${next.url}`);
     }
     request = next;
-    target = guard(next.url, context.policy, false);
-    const answer = await context.timer.race(context.ask(target.origin));
-    if (answer.type !== 'go') throw new HopRefused(answer);
-    permit = answer.permit;
+    target = guard(next.url, policy, false);
+    response = await hop(request, target, context);
   }
+  return response;
 }
