@@ -1,30 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import {
   type JobSpec,
   type Keys,
   type PolicyInput,
-  type Settled,
   SluiceError,
   defaultPrefix,
   keysOf,
-  normalSpecSchema,
   openClient,
   prefixSchema,
   queueNameSchema,
-  redisFault,
   redisUrlSchema,
   validate,
 } from '@sluice/shared';
-import { Handle } from './handle.ts';
+import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
+import { gatherResults } from './gather.ts';
+import { type Group, runGroup } from './group.ts';
+import { Handle, type WaitOptions } from './handle.ts';
+import { Jobs } from './jobs.ts';
+import { OpenQueues } from './open-queues.ts';
 import { Policies } from './policies.ts';
 import { Queues } from './queues.ts';
 import { Replies } from './replies.ts';
 import type { FetchResponse } from './response.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
-import { toJob } from './to-job.ts';
-import { withdraw, withdrawnOutcome } from './withdraw.ts';
 
 export type ConnectOptions = {
   /** Redis URL. Default `redis://127.0.0.1:6379`. */
@@ -46,10 +45,12 @@ export type EnqueueOptions = {
   keepMs?: number;
 };
 
-const defaultKeepMs = 3_600_000;
+export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
 
-/** The entries that BullMQ keeps of its event stream, which nothing here reads. */
-const eventsKept = 100;
+export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
+
+const defaultKeepMs = 3_600_000;
+const addsInFlight = 200;
 
 /**
  * Connects to the Redis that the workers use.
@@ -70,7 +71,6 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     url,
     (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
   );
-  await defineBullCommands(commands, prefix, queue);
   const reader = await openClient(url, (target, base) => new Redis(target, base));
   const sluice = new Sluice({ commands, reader, prefix, queue, url });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
@@ -83,40 +83,38 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   }
 }
 
-/**
- * Makes BullMQ's scripts known to the client, before its first pipeline: ioredis adds every command of one tick to a
- * pipeline that knows only the scripts that were there when it was begun, and an unknown one ends the process
- * (`results[i] is not iterable`).
- */
-async function defineBullCommands(redis: Redis, prefix: string, name: string): Promise<void> {
-  const queue = new Queue(name, { connection: redis, prefix, skipVersionCheck: true, skipMetasUpdate: true });
-  queue.on('error', () => {});
-  await queue.waitUntilReady();
-  await queue.close();
-}
-
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
 export class Sluice {
   readonly policies: Policies;
   readonly queues: Queues;
-  readonly #url: string;
-  readonly #prefix: string;
   readonly #queue: string;
   readonly #keys: Keys;
   readonly #redis: Redis;
+  readonly #open: OpenQueues;
   readonly #replies: Replies;
-  readonly #opened = new Map<string, Queue>();
+  readonly #jobs: Jobs;
+  readonly #enqueuer: Enqueuer;
   #closed = false;
 
   constructor(parts: { commands: Redis; reader: Redis; prefix: string; queue: string; url: string }) {
-    this.#url = parts.url;
-    this.#prefix = parts.prefix;
+    const { commands: redis, prefix, url } = parts;
+    const keys = keysOf(prefix);
     this.#queue = parts.queue;
-    this.#redis = parts.commands;
-    this.#keys = keysOf(parts.prefix);
-    this.policies = new Policies(parts.commands, this.#keys);
-    this.queues = new Queues(parts.commands, this.#keys, this.policies, (name) => this.#open(name));
-    this.#replies = new Replies(randomUUID(), this.#keys, parts.commands, parts.reader);
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#open = new OpenQueues(redis, prefix);
+    this.policies = new Policies(redis, keys);
+    this.queues = new Queues(redis, keys, this.policies, this.#open);
+    this.#replies = new Replies(randomUUID(), keys, redis, parts.reader);
+    this.#jobs = new Jobs(redis, keys, this.#open);
+    this.#enqueuer = new Enqueuer({
+      url,
+      keys,
+      redis,
+      queues: this.#open,
+      replies: this.#replies,
+      jobs: this.#jobs,
+    });
   }
 
   /**
@@ -125,12 +123,7 @@ export class Sluice {
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
-    return await this.#enqueue(
-      spec,
-      options.queue ?? this.#queue,
-      options.keepMs ?? defaultKeepMs,
-      'job spec',
-    );
+    return await this.#add(spec, this.#kept(options));
   }
 
   /**
@@ -138,53 +131,84 @@ export class Sluice {
    * Each spec is validated as it is reached. A handle that is kept holds its outcome; for long inputs whose results
    * are wanted, use `stream`.
    */
-  async *enqueueMany(
-    specs: Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>,
-    options: EnqueueOptions = {},
-  ): AsyncGenerator<Handle, void, undefined> {
+  async *enqueueMany(specs: Specs, options: EnqueueOptions = {}): AsyncGenerator<Handle, void, undefined> {
     const inFlight: Promise<Handle>[] = [];
     let index = 0;
     for await (const spec of specs) {
-      const add = this.#enqueue(
-        spec,
-        options.queue ?? this.#queue,
-        options.keepMs ?? defaultKeepMs,
-        `job spec [${index++}]`,
-      );
+      const add = this.#add(spec, { ...this.#kept(options), what: `job spec [${index++}]` });
       add.catch(() => {}); // thrown below, when its turn comes
       inFlight.push(add);
-      if (inFlight.length >= 200) yield await inFlight.shift()!;
+      if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
     }
     for (const add of inFlight) yield await add;
   }
 
+  /** A job by its id, enqueued by whichever process. */
+  job(id: string, options: { queue?: string } = {}): Handle {
+    const queue = options.queue ?? this.#queue;
+    return new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+  }
+
   /** Enqueues and awaits, as if fetched here. @throws JobError when the job ends without a response */
-  async fetch(url: string, init: Omit<JobSpec, 'url'> & { queue?: string } = {}): Promise<FetchResponse> {
-    const { queue = this.#queue, ...spec } = init;
-    const handle = await this.#enqueue({ ...spec, url }, queue, undefined, 'job spec');
-    return await handle.result();
+  async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
+    const { queue = this.#queue, signal, keep, ...spec } = init;
+    const handle = await this.#add({ ...spec, url }, { queue });
+    return await handle.result({
+      ...(signal === undefined ? {} : { signal }),
+      ...(keep === undefined ? {} : { keep }),
+    });
+  }
+
+  /**
+   * Enqueues all and awaits all (`gather`): the responses in input order. The first failure is thrown and the other
+   * jobs go on; `{ settled: true }` gives every outcome instead (`return_exceptions=True`).
+   */
+  async gather(
+    specs: Specs,
+    options: { queue?: string; settled: true },
+  ): Promise<PromiseSettledResult<FetchResponse>[]>;
+  async gather(specs: Specs, options?: { queue?: string; settled?: false }): Promise<FetchResponse[]>;
+  async gather(
+    specs: Specs,
+    { queue = this.#queue, settled = false }: { queue?: string; settled?: boolean } = {},
+  ) {
+    const handles: Handle[] = [];
+    let index = 0;
+    let adds: Promise<Handle>[] = [];
+    const flush = async () => {
+      handles.push(...(await Promise.all(adds)));
+      adds = [];
+    };
+    for await (const spec of specs) {
+      adds.push(this.#add(spec, { queue, what: `job spec [${index++}]` }));
+      if (adds.length >= addsInFlight) await flush();
+    }
+    await flush();
+    return settled ? await gatherResults(handles, true) : await gatherResults(handles, false);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */
   stream(
-    specs: Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>,
+    specs: Specs,
     options: StreamOptions & { queue?: string } = {},
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
+    const enqueue = (spec: string | JobSpec, index: number) =>
+      this.#add(spec, { queue, what: `job spec [${index}]` });
     return streamJobs(
-      {
-        enqueue: (spec, index) => this.#enqueue(spec, queue, undefined, `job spec [${index}]`),
-        withdraw: async (handle) => {
-          if (!(await withdraw(this.#open(queue), handle.id))) return;
-          this.#replies.deliver(queue, handle.id, {
-            outcome: withdrawnOutcome(Date.now()),
-            body: new Uint8Array(),
-          });
-        },
-      },
+      { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
       specs,
       options,
     );
+  }
+
+  /**
+   * Jobs that stand and fall together (`TaskGroup`): one failure, or a throw in the body, cancels the others
+   * everywhere. Resolves to the body's value when all have ended. @throws AggregateError with every failure
+   */
+  async group<T>(body: (group: Group) => Promise<T>, options: { queue?: string } = {}): Promise<T> {
+    const queue = options.queue ?? this.#queue;
+    return await runGroup((spec) => this.#add(spec, { queue }), body);
   }
 
   /** Requests sent and refused (429, 503 with a hold) on a queue since it was created. */
@@ -195,12 +219,7 @@ export class Sluice {
 
   /** Removes a queue with its policy and every job in it. Outcomes that are kept stay until their TTL. */
   async removeQueue(queue: string): Promise<void> {
-    const keys = this.#keys;
-    await this.#redis.hdel(keys.queues, queue);
-    await this.#open(queue).obliterate({ force: true });
-    const own = [keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff];
-    // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
-    await this.#redis.unlink(...own.map((key) => key(queue)), keys.bull(queue).limiter);
+    await this.queues.remove(queue);
   }
 
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
@@ -208,7 +227,7 @@ export class Sluice {
     if (this.#closed) return;
     this.#closed = true;
     await this.#replies.close();
-    await Promise.all([...this.#opened.values()].map((queue) => queue.close()));
+    await this.#open.close();
     this.#redis.disconnect();
   }
 
@@ -216,48 +235,12 @@ export class Sluice {
     await this.close();
   }
 
-  async #enqueue(
-    input: string | JobSpec,
-    queue: string,
-    keepMs: number | undefined,
-    what: string,
-  ): Promise<Handle> {
-    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
-    const given = typeof input === 'string' ? { url: input } : input;
-    const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
-    const id = spec.id ?? randomUUID();
-    const job = toJob(spec, {
-      id,
-      replyTo: this.#replies.name,
-      now: Date.now(),
-      ...(keepMs === undefined ? {} : { keepMs }),
-    });
-    const settled: Promise<Settled> = this.#replies.expect(queue, id);
-    try {
-      // Before the job: a deadline without a job is dropped by the sweep, a job without its deadline could wait for ever.
-      if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
-      await this.#open(queue).add(job.name, job.data, job.opts);
-    } catch (error) {
-      this.#replies.forget(queue, id);
-      throw redisFault(error, this.#url);
-    }
-    return new Handle(queue, id, settled);
+  #kept({ queue = this.#queue, keepMs = defaultKeepMs }: EnqueueOptions): EnqueueRequest {
+    return { queue, keepMs };
   }
 
-  #open(name: string): Queue {
-    let queue = this.#opened.get(name);
-    if (queue === undefined) {
-      validate(queueNameSchema, name, 'SLUICE_INVALID_SPEC', `queue "${name}"`);
-      queue = new Queue(name, {
-        connection: this.#redis,
-        prefix: this.#prefix,
-        skipVersionCheck: true,
-        streams: { events: { maxLen: eventsKept } },
-      });
-      // Without a listener a lost connection would be an uncaught exception; the client reconnects by itself.
-      queue.on('error', () => {});
-      this.#opened.set(name, queue);
-    }
-    return queue;
+  async #add(spec: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
+    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+    return await this.#enqueuer.add(spec, request);
   }
 }

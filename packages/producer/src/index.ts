@@ -1,5 +1,15 @@
-export { type ConnectOptions, type EnqueueOptions, Sluice, connect } from './client.ts';
-export { Handle } from './handle.ts';
+export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
+export {
+  type ConnectOptions,
+  type EnqueueOptions,
+  type FetchInit,
+  Sluice,
+  type Specs,
+  connect,
+} from './client.ts';
+export { Group } from './group.ts';
+export { Handle, type WaitOptions } from './handle.ts';
+export type { CancelResult, JobStatus } from './jobs.ts';
 export { Policies, type PolicyChange, differences } from './policies.ts';
 export { type QueueState, Queues } from './queues.ts';
 export { FetchResponse, JobError } from './response.ts';

@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   type BoundScript,
@@ -10,6 +9,7 @@ import {
   pacingOf,
   releaseScript,
 } from '@sluice/shared';
+import type { OpenQueues } from './open-queues.ts';
 import type { Policies } from './policies.ts';
 
 /** What a queue is doing now. Times in ms. */
@@ -38,10 +38,10 @@ export class Queues {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #policies: Policies;
-  readonly #open: (name: string) => Queue;
+  readonly #open: OpenQueues;
   readonly #release: BoundScript;
 
-  constructor(redis: Redis, keys: Keys, policies: Policies, open: (name: string) => Queue) {
+  constructor(redis: Redis, keys: Keys, policies: Policies, open: OpenQueues) {
     this.#redis = redis;
     this.#keys = keys;
     this.#policies = policies;
@@ -59,7 +59,7 @@ export class Queues {
     const policy = await this.#policies.read(name);
     if (policy === null) throw this.#missing(name);
     const keys = this.#keys;
-    const queue = this.#open(name);
+    const queue = this.#open.get(name);
     const [counts, paused, flow, stats, origins, time, gateTtl, gateCount] = await Promise.all([
       queue.getJobCounts('wait', 'prioritized', 'active', 'delayed', 'failed'),
       queue.isPaused(),
@@ -101,12 +101,12 @@ export class Queues {
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */
   async pause(name: string): Promise<void> {
     if ((await this.#policies.read(name)) === null) throw this.#missing(name);
-    await this.#open(name).pause();
+    await this.#open.get(name).pause();
   }
 
   async resume(name: string): Promise<void> {
     if ((await this.#policies.read(name)) === null) throw this.#missing(name);
-    await this.#open(name).resume();
+    await this.#open.get(name).resume();
   }
 
   /**
@@ -120,13 +120,26 @@ export class Queues {
       [keys.holds(name), keys.bull(name).limiter, keys.putOff(name)],
       [origin, keys.events, encodeMessage({ type: 'release', queue: name })],
     )) as [number, string[]];
-    const queue = this.#open(name);
+    const queue = this.#open.get(name);
     for (const id of ids) {
       const job = await queue.getJob(id);
       // Promoting throws for a job that is no longer delayed: then it needs no waking.
       await job?.promote().catch(() => {});
     }
     return lifted;
+  }
+
+  /** Removes a queue with its policy and every job in it. Outcomes that are kept stay until their TTL. */
+  async remove(name: string): Promise<void> {
+    const keys = this.#keys;
+    await this.#redis.hdel(keys.queues, name);
+    await this.#open.get(name).obliterate({ force: true });
+    await this.#redis.unlink(
+      ...[keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff].map((key) =>
+        key(name),
+      ),
+    );
+    await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
   }
 
   #missing(name: string): SluiceError {

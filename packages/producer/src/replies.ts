@@ -1,22 +1,40 @@
 import type { Redis } from 'ioredis';
-import { type Keys, type Settled, SluiceError, acknowledgeScript, decodeSettled } from '@sluice/shared';
+import {
+  type BoundScript,
+  type Keys,
+  type Settled,
+  SluiceError,
+  acknowledgeLua,
+  bindScript,
+  decodeSettled,
+  watchScript,
+  watchVerdicts,
+} from '@sluice/shared';
 
 const blockMs = 5000;
 const readCount = 512;
 const acknowledgeEveryMs = 200;
+const watchTtlMs = 86_400_000;
+/** Outcomes asked for at once after a reconnect. */
+const recoverCount = 500;
 
 type Waiter = {
   queue: string;
   id: string;
+  promise: Promise<Settled>;
   resolve: (settled: Settled) => void;
   reject: (error: Error) => void;
 };
 
 type StreamReply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][];
 
+const expired = (id: string) =>
+  new SluiceError('SLUICE_RESULT_EXPIRED', `there is no job "${id}", or its outcome is no longer kept`);
+
 /**
  * The outcomes that this process awaits. Workers append them to its reply stream; one blocking read delivers them.
- * After a reconnect the read goes on from the last entry delivered, so nothing is missed in between.
+ * After a reconnect the read goes on from the last entry delivered, so nothing is missed in between; should the
+ * stream itself be gone (its TTL ran out), the outcomes are read from their keys.
  */
 export class Replies {
   /** This process' name on jobs: workers reply to it. */
@@ -25,12 +43,15 @@ export class Replies {
   readonly #stream: string;
   readonly #commands: Redis;
   readonly #reader: Redis;
+  readonly #watch: BoundScript;
   readonly #waiters = new Map<string, Waiter>();
   #delivered: Waiter[] = [];
   #last = '0-0';
   #closed = false;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #recover = false;
+  #suspects = new Set<Waiter>();
 
   /** @param reader a connection of its own: it blocks */
   constructor(name: string, keys: Keys, commands: Redis, reader: Redis) {
@@ -39,6 +60,10 @@ export class Replies {
     this.#stream = keys.replies(name);
     this.#commands = commands;
     this.#reader = reader;
+    this.#watch = bindScript(commands, watchScript, 'buffers');
+    reader.on('ready', () => {
+      this.#recover = true;
+    });
   }
 
   /** Jobs whose outcome is awaited. */
@@ -49,25 +74,41 @@ export class Replies {
   /** Must be called before the job is added, or its reply could come first. */
   expect(queue: string, id: string): Promise<Settled> {
     if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+    const known = this.#waiters.get(`${queue}/${id}`);
+    if (known !== undefined) return known.promise;
     const { promise, resolve, reject } = Promise.withResolvers<Settled>();
-    this.#waiters.set(`${queue}/${id}`, { queue, id, resolve, reject });
+    // A handle that nobody awaits must not bring the process down when the client closes.
+    promise.catch(() => {});
+    this.#waiters.set(`${queue}/${id}`, { queue, id, promise, resolve, reject });
     this.#running ??= this.#read();
     return promise;
   }
 
-  /** Delivers an outcome that came by another way; false when nobody awaits it any more. */
-  deliver(queue: string, id: string, settled: Settled): boolean {
-    const key = `${queue}/${id}`;
-    const waiter = this.#waiters.get(key);
-    if (waiter === undefined) return false;
-    this.#waiters.delete(key);
-    waiter.resolve(settled);
-    return true;
+  /** The same for a job that another process may have enqueued. */
+  async watch(queue: string, id: string): Promise<Settled> {
+    const settled = this.expect(queue, id);
+    const keys = this.#keys;
+    const [verdict, bytes] = (await this.#watch(
+      [keys.outcome(queue, id), keys.watchers(queue, id), keys.bull(queue).job(id)],
+      [this.name, watchTtlMs],
+    )) as [number, Buffer];
+    if (verdict === watchVerdicts.ended) this.#deliver(queue, id, decodeSettled(bytes));
+    if (verdict === watchVerdicts.unknown) this.#deliver(queue, id, null);
+    return await settled;
   }
 
-  /** Stops awaiting a job whose add failed. */
+  /** Stops awaiting a job: its add failed, or it was given up. */
   forget(queue: string, id: string): void {
     this.#waiters.delete(`${queue}/${id}`);
+  }
+
+  /** null: there was an outcome, or no job; it cannot be had any more. */
+  #deliver(queue: string, id: string, settled: Settled | null): Waiter | undefined {
+    const waiter = this.#waiters.get(`${queue}/${id}`);
+    this.#waiters.delete(`${queue}/${id}`);
+    if (settled === null) waiter?.reject(expired(id));
+    else waiter?.resolve(settled);
+    return waiter;
   }
 
   async #read(): Promise<void> {
@@ -75,22 +116,40 @@ export class Replies {
       const reply: StreamReply | null = await this.#reader
         .xreadBuffer('COUNT', readCount, 'BLOCK', blockMs, 'STREAMS', this.#stream, this.#last)
         .catch(() => null);
-      for (const [entryId, fields] of reply?.[0]?.[1] ?? []) {
+      const entries = reply?.[0]?.[1] ?? [];
+      for (const [entryId, fields] of entries) {
         this.#last = entryId.toString();
-        this.#take(fields);
+        const key = fields[1]!.toString();
+        const slash = key.indexOf('/');
+        const waiter = this.#deliver(key.slice(0, slash), key.slice(slash + 1), decodeSettled(fields[3]!));
+        if (waiter !== undefined) this.#delivered.push(waiter);
       }
+      if (entries.length > 0) this.#timer ??= setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
+      // Everything in the stream has been read: what is settled and still awaited will not come by it.
+      else if (this.#recover && !this.#closed) await this.#recoverMissed();
     }
   }
 
-  #take(fields: Buffer[]): void {
-    const key = fields[1]!.toString();
-    const waiter = this.#waiters.get(key);
-    const settled = decodeSettled(fields[3]!);
-    if (waiter === undefined || settled === null) return;
-    this.#waiters.delete(key);
-    this.#delivered.push(waiter);
-    this.#timer ??= setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
-    waiter.resolve(settled);
+  /** A marker says that the outcome went by reply: it may have come since the last read, so it is given one more. */
+  async #recoverMissed(): Promise<void> {
+    this.#recover = false;
+    const suspects = this.#suspects;
+    this.#suspects = new Set();
+    const waiting = [...this.#waiters.values()];
+    for (let start = 0; start < waiting.length; start += recoverCount) {
+      const some = waiting.slice(start, start + recoverCount);
+      const outcomes = await this.#commands
+        .mgetBuffer(some.map(({ queue, id }) => this.#keys.outcome(queue, id)))
+        .catch(() => []);
+      for (const [index, bytes] of outcomes.entries()) {
+        const waiter = some[index]!;
+        if (bytes === null) continue;
+        const settled = decodeSettled(bytes);
+        if (settled !== null || suspects.has(waiter)) this.#deliver(waiter.queue, waiter.id, settled);
+        else this.#suspects.add(waiter);
+      }
+    }
+    if (this.#suspects.size > 0) this.#recover = true;
   }
 
   /** Late and in bulk: by then the worker has removed the finished job, so that its marker can go as well. */
@@ -103,7 +162,7 @@ export class Replies {
       this.#keys.bull(queue).job(id),
     ]);
     await this.#commands
-      .eval(acknowledgeScript.lua, 1 + keys.length, this.#stream, ...keys, this.#last)
+      .eval(acknowledgeLua, 1 + keys.length, this.#stream, ...keys, this.#last)
       // The stream has a TTL, so what could not be acknowledged goes by itself.
       .catch(() => {});
   }

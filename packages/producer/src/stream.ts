@@ -25,7 +25,7 @@ const takeBackEveryMs = 200;
 /** What the stream needs of a client. */
 export type StreamClient = {
   enqueue(spec: string | JobSpec, index: number): Promise<Handle>;
-  withdraw(handle: Handle): Promise<void>;
+  withdraw(handle: Handle): Promise<unknown>;
 };
 
 /**

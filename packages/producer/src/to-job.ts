@@ -9,6 +9,7 @@ export type Delivery = {
   id: string;
   replyTo?: string;
   keepMs?: number;
+  batch?: { name: string; index: number };
   now: number;
 };
 
@@ -23,8 +24,11 @@ export function toJob(spec: NormalSpec, delivery: Delivery): BullJob {
   if (spec.attempts !== undefined) data.attempts = spec.attempts;
   if (spec.timeoutMs !== undefined) data.timeoutMs = spec.timeoutMs;
   if (spec.deadline !== undefined) data.deadline = spec.deadline;
+  if (spec.meta !== undefined) data.meta = spec.meta;
+  if (spec.transform !== undefined) data.transform = spec.transform;
   if (delivery.replyTo !== undefined) data.replyTo = delivery.replyTo;
   if (delivery.keepMs !== undefined) data.keepMs = delivery.keepMs;
+  if (delivery.batch !== undefined) data.batch = delivery.batch;
   const opts: JobsOptions = {
     jobId: delivery.id,
     attempts: spec.attempts ?? anyAttempts,
@@ -32,6 +36,8 @@ export function toJob(spec: NormalSpec, delivery: Delivery): BullJob {
     backoff: { type: 'sluice' },
     stackTraceLimit: 0,
   };
-  if (spec.delayMs !== undefined && spec.delayMs > 0) opts.delay = spec.delayMs;
+  const delay = spec.runAt === undefined ? (spec.delayMs ?? 0) : spec.runAt - delivery.now;
+  if (delay > 0) opts.delay = delay;
+  if (spec.priority !== undefined) opts.priority = spec.priority;
   return { name: 'fetch', data, opts };
 }

@@ -21,6 +21,12 @@ export const envelopeSchema = z.object({
   replyTo: z.string().optional(),
   /** How long the outcome is kept under the job's id, ms; absent: only a marker, the reply has the outcome. */
   keepMs: z.number().optional(),
+  /** The batch that the outcome is added to, and the job's position in it. */
+  batch: z.object({ name: z.string(), index: z.number() }).optional(),
+  /** The caller's own, returned with the outcome. */
+  meta: z.json().optional(),
+  /** The transform whose result takes the place of the body. */
+  transform: z.string().optional(),
   /** The producer's clock at the enqueue, epoch ms. */
   at: z.number(),
 });

@@ -16,6 +16,8 @@ export const errorCodes = {
   SLUICE_REDIS_FULL: 'Redis has reached maxmemory; the job was not accepted.',
   SLUICE_CLOSED: 'The client was closed.',
   SLUICE_RESULT_EXPIRED: 'The job ended, but its outcome is no longer kept.',
+  SLUICE_STATUS: 'The API answered with a status that is not 2xx.',
+  SLUICE_GROUP_ENDED: 'The group has ended, or one of its jobs failed; it takes no more.',
   SLUICE_WAIT_ABORTED: 'The caller stopped waiting before the outcome arrived.',
   SLUICE_BLOCKED: 'The egress guard refused the URL or the address behind it.',
   SLUICE_TIMEOUT: 'The attempt took longer than its timeout.',

@@ -15,7 +15,7 @@ export { type Envelope, envelopeSchema, envelopeVersion } from './envelope.ts';
 export { type ErrorCode, type Fault, SluiceError, errorCodes, failedReason } from './errors.ts';
 export { type Keys, defaultPrefix, keysOf } from './keys.ts';
 export { type Logger, createLogger } from './logger.ts';
-export { acknowledgeScript } from './lua/acknowledge.ts';
+export { acknowledgeLua } from './lua/acknowledge.ts';
 export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
 export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
@@ -23,7 +23,8 @@ export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.t
 export { refundScript } from './lua/refund.ts';
 export { releaseScript } from './lua/release.ts';
 export { type BoundScript, type Script, bindScript } from './lua/script.ts';
-export { settleScript, settleVerdicts } from './lua/settle.ts';
+export { outcomeMarker, settleScript, settleVerdicts } from './lua/settle.ts';
+export { watchScript, watchVerdicts } from './lua/watch.ts';
 export { type Message, decodeMessage, encodeMessage } from './messages.ts';
 export {
   type Outcome,
@@ -50,4 +51,5 @@ export {
   methods,
   normalSpecSchema,
 } from './spec.ts';
+export { type Committed, type EndedJob, batchTtlMs, committedOf, settleCall } from './settle-call.ts';
 export { faultsText, validate } from './validate.ts';

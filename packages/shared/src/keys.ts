@@ -26,8 +26,14 @@ export function keysOf(prefix: string) {
     cancel: (queue: string, id: string) => `${prefix}/cancel/${queue}/${id}`,
     /** String with TTL: the settled outcome, or a marker that there was one. */
     outcome: (queue: string, id: string) => `${prefix}/outcome/${queue}/${id}`,
+    /** Set with TTL: the producers that await a job besides the one that enqueued it. */
+    watchers: (queue: string, id: string) => `${prefix}/watchers/${queue}/${id}`,
     /** Stream: the outcomes that one producer process awaits. */
     replies: (producer: string) => `${prefix}/replies/${producer}`,
+    /** Stream: the outcomes of a batch, in the order of their ends. */
+    batch: (name: string) => `${prefix}/batch/${name}`,
+    /** Hash: `total`, `ended` and `failed` jobs of a batch, and `sealed` when no more are added. */
+    batchState: (name: string) => `${prefix}/batch-state/${name}`,
     /** BullMQ's own keys that our scripts read or write. */
     bull: (queue: string) => ({
       meta: `${prefix}:${queue}:meta`,

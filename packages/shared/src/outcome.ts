@@ -55,6 +55,8 @@ export type Outcome = {
   /** The last response, where there was one (also with `http-error` and `rate-limited`). */
   response?: ResponseHead;
   error?: { code: ErrorCode; message: string };
+  /** What the caller gave with the job. */
+  meta?: unknown;
 };
 
 /** An outcome with its body. */

@@ -87,6 +87,22 @@ export const jobSpecSchema = z.strictObject({
     .min(0)
     .max(366 * 86_400_000)
     .optional(),
+  /** Not before: an absolute time, epoch ms or ISO 8601 (`"2027-01-01T08:00:00Z"`). Instead of `delayMs`. */
+  runAt: z
+    .union([z.int().min(0), z.iso.datetime({ offset: true })], 'must be epoch ms or an ISO 8601 time')
+    .optional(),
+  /**
+   * Order within the queue: smaller runs first, 0 (default) before all others. A retried job goes behind those of
+   * its own priority.
+   */
+  priority: z.int().min(0).max(2_097_151).optional(),
+  /** Anything of the caller's, up to 4 KiB as JSON; returned with the outcome. */
+  meta: z
+    .json()
+    .refine((value) => JSON.stringify(value).length <= 4096, 'is larger than 4 KiB as JSON')
+    .optional(),
+  /** The name of a transform that the workers have: its result takes the place of the body. */
+  transform: z.string().min(1).max(100).optional(),
   /** The job's id, unique in its queue. Default: a random one. */
   id: z
     .string()
@@ -140,8 +156,12 @@ export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
   const request: HttpRequest = { url: spec.url.trim(), method: chosen, headers };
   if (body !== null) request.body = body.text;
   if (body?.base64) request.base64 = true;
-  const { timeoutMs, attempts, deadline, delayMs, id } = spec;
-  return { request, timeoutMs, attempts, deadline, delayMs, id };
+  if (spec.delayMs !== undefined && spec.runAt !== undefined) {
+    ctx.addIssue({ code: 'custom', path: ['runAt'], message: 'and delayMs exclude each other; give one' });
+  }
+  const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
+  const { timeoutMs, attempts, deadline, delayMs, priority, meta, transform, id } = spec;
+  return { request, timeoutMs, attempts, deadline, delayMs, runAt, priority, meta, transform, id };
 });
 
 export type NormalSpec = z.output<typeof normalSpecSchema>;

@@ -6,7 +6,7 @@ import {
   type PermitVerdict,
   type Policy,
   type PolicyInput,
-  acknowledgeScript,
+  acknowledgeLua,
   applyPolicyScript,
   applyVerdicts,
   bindScript,
@@ -132,15 +132,28 @@ export function openLab() {
       const outcome = keys.outcome(queue, id);
       return Number(
         await scripts.settle(
-          [bull.lock(id), outcome, replyTo === undefined ? outcome : keys.replies(replyTo)],
-          [token, bytes, ttlMs, keep ? 1 : 0, `${queue}/${id}`, replyTo === undefined ? 0 : replyTtlMs],
+          [bull.lock(id), outcome, keys.watchers(queue, id), keys.deadlines(queue), outcome, outcome],
+          [
+            token,
+            bytes,
+            ttlMs,
+            keep ? 1 : 0,
+            id,
+            queue,
+            keys.replies(''),
+            replyTo ?? '',
+            replyTtlMs,
+            '',
+            0,
+            0,
+          ],
         ),
       );
     },
 
     async acknowledge(producer: string, ids: string[], last: string): Promise<void> {
       const pairs = ids.flatMap((id) => [keys.outcome(queue, id), bull.job(id)]);
-      await redis.eval(acknowledgeScript.lua, 1 + pairs.length, keys.replies(producer), ...pairs, last);
+      await redis.eval(acknowledgeLua, 1 + pairs.length, keys.replies(producer), ...pairs, last);
     },
 
     /** A connection that hears what is published to the fleet; `heard` resolves once `until` was. */

@@ -1,14 +1,11 @@
-import type { Outcome } from '@sluice/shared';
-
-/** An outcome and the body of its response. */
-export type End = { outcome: Outcome; body: Uint8Array };
+import type { Settled } from '@sluice/shared';
 
 /** What becomes of a job after one run. */
 export type Verdict =
   /** It ended well: an outcome `response`. */
-  | ({ type: 'done' } & End)
+  | ({ type: 'done' } & Settled)
   /** It ended, and no attempt will follow. */
-  | ({ type: 'give-up' } & End)
+  | ({ type: 'give-up' } & Settled)
   /** The attempt is spent; the next one comes after the delay. `held`: the upstream asked for the wait. */
   | { type: 'retry'; inMs: number; message: string; held: boolean }
   /** Nothing was sent, nothing is spent. To the front of the queue, or put off when only its own origin is held. */

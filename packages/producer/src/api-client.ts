@@ -1,0 +1,166 @@
+import {
+  type JobSpec,
+  type PolicyInput,
+  SluiceError,
+  duration,
+  parseDuration,
+  validate,
+} from '@sluice/shared';
+import type { z } from 'zod';
+import { type Sluice, connect } from './client.ts';
+import { type FetchResponse } from './response.ts';
+
+export type ApiClientOptions = {
+  /** `https://api.example.com/v1`: paths are appended to it. */
+  baseUrl: string;
+  /** Requests per `per`, for the whole fleet. */
+  rate: number;
+  /** The window: a text such as `"60s"`, or a number of seconds, as `time_period` of aiolimiter's AsyncLimiter. */
+  per: number | string;
+  /** A client to share. Default: one of its own, on `redis`. */
+  sluice?: Sluice;
+  /** Default `redis://127.0.0.1:6379`. */
+  redis?: string;
+  /** Default: the host of `baseUrl`, so that all clients of one API share one queue. */
+  queue?: string;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
+  /** More of the queue's policy than its rate. */
+  policy?: Omit<PolicyInput, 'rate'>;
+};
+
+export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
+  JobSpec,
+  'url' | 'method' | 'json'
+> & {
+  query?: Record<string, string | number | boolean>;
+  /** Checks the JSON and gives it its type. */
+  schema?: S;
+};
+
+/** What a schema makes of the JSON; without one it is unknown. */
+export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : unknown;
+
+/** An API answered with a status that is not 2xx. */
+export class StatusError extends SluiceError {
+  override readonly name = 'StatusError';
+  readonly response: FetchResponse;
+
+  constructor(message: string, response: FetchResponse) {
+    super('SLUICE_STATUS', message);
+    this.response = response;
+  }
+}
+
+/**
+ * One JSON API under one rate: `new ApiClient({ baseUrl, rate: 100, per: 60 })`, then `get(path)` -> parsed JSON.
+ * The policy of its queue is created where there is none. Closes with `await using` or `close()`.
+ */
+export class ApiClient {
+  readonly #base: URL;
+  readonly #options: ApiClientOptions;
+  readonly #queue: string;
+  #connected: Promise<Sluice> | undefined;
+
+  /** @throws SluiceError SLUICE_INVALID_CONFIG */
+  constructor(options: ApiClientOptions) {
+    const base = URL.parse(options.baseUrl);
+    if (base === null || !/^https?:$/.test(base.protocol)) {
+      throw new SluiceError(
+        'SLUICE_INVALID_CONFIG',
+        `baseUrl "${options.baseUrl}" is not an http or https URL`,
+      );
+    }
+    this.#base = base;
+    this.#options = options;
+    this.#queue = options.queue ?? base.host.replaceAll(/[^A-Za-z0-9._-]/g, '-');
+  }
+
+  /** @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when the schema refuses it */
+  async get<S extends z.ZodType | undefined = undefined>(
+    path: string,
+    options?: RequestOptions<S>,
+  ): Promise<Parsed<S>> {
+    return await this.#request('GET', path, undefined, options);
+  }
+
+  async post<S extends z.ZodType | undefined = undefined>(
+    path: string,
+    json?: unknown,
+    options?: RequestOptions<S>,
+  ): Promise<Parsed<S>> {
+    return await this.#request('POST', path, json, options);
+  }
+
+  async put<S extends z.ZodType | undefined = undefined>(
+    path: string,
+    json?: unknown,
+    options?: RequestOptions<S>,
+  ): Promise<Parsed<S>> {
+    return await this.#request('PUT', path, json, options);
+  }
+
+  async patch<S extends z.ZodType | undefined = undefined>(
+    path: string,
+    json?: unknown,
+    options?: RequestOptions<S>,
+  ): Promise<Parsed<S>> {
+    return await this.#request('PATCH', path, json, options);
+  }
+
+  async delete<S extends z.ZodType | undefined = undefined>(
+    path: string,
+    options?: RequestOptions<S>,
+  ): Promise<Parsed<S>> {
+    return await this.#request('DELETE', path, undefined, options);
+  }
+
+  async close(): Promise<void> {
+    if (this.#options.sluice === undefined) await (await this.#connected)?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #request<S extends z.ZodType | undefined>(
+    method: JobSpec['method'],
+    path: string,
+    json: unknown,
+    { query, schema, headers, ...rest }: RequestOptions<S> = {},
+  ): Promise<Parsed<S>> {
+    const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/${path.replace(/^\//, '')}`, this.#base);
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value));
+    const sluice = await (this.#connected ??= this.#connect());
+    const response = await sluice.fetch(url.href, {
+      ...rest,
+      ...(method === undefined ? {} : { method }),
+      headers: { accept: 'application/json', ...this.#options.headers, ...headers },
+      ...(json === undefined ? {} : { json: json as never }),
+      queue: this.#queue,
+    });
+    if (!response.ok) {
+      const start = response.text().slice(0, 200);
+      throw new StatusError(`${method} ${url.href} answered ${response.status}: ${start}`, response);
+    }
+    const value = response.bytes().length === 0 ? null : response.json();
+    if (schema === undefined) return value as Parsed<S>;
+    return validate(schema, value, 'SLUICE_BAD_RESPONSE', `the JSON of ${method} ${url.href}`) as Parsed<S>;
+  }
+
+  async #connect(): Promise<Sluice> {
+    const { rate, per, policy, redis } = this.#options;
+    const perMs = typeof per === 'number' ? per * 1000 : parseDuration(per);
+    const what = 'the options of ApiClient have faults: per';
+    const window = validate(
+      duration({ min: 100, max: 31 * 86_400_000 }),
+      perMs ?? per,
+      'SLUICE_INVALID_CONFIG',
+      what,
+    );
+    const input: PolicyInput = { origin: this.#base.origin, ...policy, rate: { limit: rate, per: window } };
+    const sluice = this.#options.sluice ?? (await connect(redis === undefined ? {} : { redis }));
+    await sluice.policies.create(this.#queue, input);
+    return sluice;
+  }
+}

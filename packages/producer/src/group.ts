@@ -1,0 +1,87 @@
+import { type JobSpec, SluiceError } from '@sluice/shared';
+import type { Handle } from './handle.ts';
+import { type FetchResponse, JobError } from './response.ts';
+
+type Add = (spec: string | JobSpec) => Promise<Handle>;
+
+/**
+ * Jobs that stand and fall together, as in asyncio's TaskGroup. Made by `sluice.group`.
+ * A failure of one cancels the others wherever they are: those that wait never start, those that run are aborted.
+ */
+export class Group {
+  readonly #add: Add;
+  readonly #ends: Promise<unknown>[] = [];
+  readonly #handles: Handle[] = [];
+  readonly #failures: unknown[] = [];
+  #closed = false;
+
+  constructor(add: Add) {
+    this.#add = add;
+  }
+
+  /**
+   * Enqueues and awaits inside the group. Its failure is the group's, awaited or not.
+   * @throws SluiceError SLUICE_GROUP_ENDED
+   */
+  fetch(url: string, init: Omit<JobSpec, 'url'> = {}): Promise<FetchResponse> {
+    if (this.#closed || this.#failures.length > 0) {
+      const why = this.#closed ? 'the group has ended' : 'a job of the group failed';
+      return Promise.reject(new SluiceError('SLUICE_GROUP_ENDED', `${why}; it takes no more jobs`));
+    }
+    const result = this.#run({ ...init, url });
+    result.catch(() => {}); // it is the group's failure, also when nobody awaits it here
+    this.#ends.push(result);
+    return result;
+  }
+
+  async #run(spec: JobSpec): Promise<FetchResponse> {
+    try {
+      const handle = await this.#add(spec);
+      this.#handles.push(handle);
+      // The group may have failed while this one was being added.
+      if (this.#failures.length > 0) await handle.cancel();
+      return await handle.result();
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  /** A failure of a job or of the body. What the cancelling itself brings about is none. */
+  fail(error: unknown): void {
+    const first = this.#failures.length === 0;
+    if (!first && error instanceof SluiceError && error.code === 'SLUICE_CANCELLED') return;
+    // The body rethrows what its own `await g.fetch()` threw.
+    if (!this.#failures.includes(error)) this.#failures.push(error);
+    if (first) void this.#cancelAll();
+  }
+
+  async #cancelAll(): Promise<void> {
+    await Promise.allSettled(this.#handles.map((handle) => handle.cancel()));
+  }
+
+  /** Waits for all. @throws AggregateError with every failure */
+  async end(): Promise<void> {
+    this.#closed = true;
+    // The list cannot grow any more.
+    await Promise.allSettled(this.#ends);
+    if (this.#failures.length === 0) return;
+    const first = this.#failures[0];
+    const text = first instanceof JobError || first instanceof Error ? first.message : String(first);
+    throw new AggregateError(this.#failures, `${this.#failures.length} of the group's jobs failed: ${text}`);
+  }
+}
+
+/** Runs a body with a group, and waits for its jobs. @throws AggregateError when one failed, or the body threw */
+export async function runGroup<T>(add: Add, body: (group: Group) => Promise<T>): Promise<T> {
+  const group = new Group(add);
+  let result: { value: T } | undefined;
+  try {
+    result = { value: await body(group) };
+  } catch (error) {
+    group.fail(error);
+  }
+  await group.end();
+  // Without a value the body threw, and end() has thrown.
+  return result!.value;
+}

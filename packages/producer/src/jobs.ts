@@ -1,0 +1,99 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  type Outcome,
+  bindScript,
+  committedOf,
+  decodeSettled,
+  encodeMessage,
+  envelopeSchema,
+  settleCall,
+  settleScript,
+} from '@sluice/shared';
+import type { OpenQueues } from './open-queues.ts';
+
+/** Where a job is. `unknown`: there is none with this id, or its outcome is no longer kept. */
+export type JobStatus = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed' | 'unknown';
+
+/** What a cancel did. `cancelling`: it runs, and its worker was told to abort it. `ended`: it had ended before. */
+export type CancelResult = 'cancelled' | 'cancelling' | 'ended' | 'unknown';
+
+/** Longer than any run of a worker that could still ask. */
+const cancelMarkTtlMs = 3_600_000;
+
+/** What can be done with a job by its id, from any process. */
+export class Jobs {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #queues: OpenQueues;
+  readonly #settle: BoundScript;
+
+  constructor(redis: Redis, keys: Keys, queues: OpenQueues) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#queues = queues;
+    this.#settle = bindScript(redis, settleScript);
+  }
+
+  async status(queue: string, id: string): Promise<JobStatus> {
+    const bytes = await this.#redis.getBuffer(this.#keys.outcome(queue, id));
+    if (bytes !== null) {
+      const kind = decodeSettled(bytes)?.outcome.kind;
+      return kind === undefined || kind === 'response' ? 'completed' : 'failed';
+    }
+    const state = await this.#queues.get(queue).getJobState(id);
+    if (state === 'prioritized') return 'waiting';
+    return state === 'waiting-children' ? 'waiting' : state;
+  }
+
+  /** Ends a job wherever it is. The mark stops it at its next permit, should the message to its worker be lost. */
+  async cancel(queue: string, id: string): Promise<CancelResult> {
+    await this.#redis.set(this.#keys.cancel(queue, id), '1', 'PX', cancelMarkTtlMs);
+    const result = await this.#end(queue, id, 'the job was cancelled');
+    if (result === 'cancelling') {
+      await this.#redis.publish(this.#keys.events, encodeMessage({ type: 'cancel', queue, id }));
+    }
+    return result;
+  }
+
+  /** Takes a job back unless a worker has it (`cancelling`: it goes on). */
+  async withdraw(
+    queue: string,
+    id: string,
+    why = 'the job was taken back before it was attempted',
+  ): Promise<CancelResult> {
+    return await this.#end(queue, id, why);
+  }
+
+  /** The outcome first: who dies in between leaves a job that is dropped when it is taken, not one without an end. */
+  async #end(queue: string, id: string, message: string): Promise<CancelResult> {
+    const bull = this.#keys.bull(queue);
+    const [data, attemptsMade] = await this.#redis.hmget(bull.job(id), 'data', 'atm');
+    if (data == null) {
+      return (await this.#redis.exists(this.#keys.outcome(queue, id))) === 1 ? 'ended' : 'unknown';
+    }
+    const outcome: Outcome = {
+      kind: 'cancelled',
+      attempts: Number(attemptsMade ?? 0),
+      endedAt: Date.now(),
+      durationMs: 0,
+      error: { code: 'SLUICE_CANCELLED', message },
+    };
+    const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
+    // No worker has this token, so a job that one has is refused.
+    const call = settleCall(this.#keys, { queue, id, token: 'cancel' }, envelope, {
+      outcome,
+      body: new Uint8Array(),
+    });
+    const committed = committedOf(await this.#settle(...call));
+    if (committed === 'refused') return 'cancelling';
+    if (committed === 'already') return 'ended';
+    // A worker that took it just now finds the outcome and drops it; removing then fails, and need not succeed.
+    await this.#queues
+      .get(queue)
+      .remove(id)
+      .catch(() => 0);
+    return 'cancelled';
+  }
+}

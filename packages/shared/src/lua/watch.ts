@@ -1,0 +1,25 @@
+import type { Script } from './script.ts';
+
+/** What the watch script answers besides the outcome. */
+export const watchVerdicts = { ended: 2, watching: 1, unknown: 0 } as const;
+
+/**
+ * A process asks to be told of a job's end: the outcome if it has ended, else the process is added to those who are
+ * told. In one step, so that an end in between is not missed.
+ *
+ * KEYS  outcome, watchers, job
+ * ARGV  1 producer, 2 TTL of the watch (ms)
+ * Returns { one of watchVerdicts, the outcome's bytes }
+ */
+export const watchScript: Script = {
+  name: 'sluiceWatch',
+  keys: 3,
+  lua: `
+local outcome = redis.call('GET', KEYS[1])
+if outcome then return {${watchVerdicts.ended}, outcome} end
+if redis.call('EXISTS', KEYS[3]) == 0 then return {${watchVerdicts.unknown}, ''} end
+redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+return {${watchVerdicts.watching}, ''}
+`,
+};

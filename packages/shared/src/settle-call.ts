@@ -1,0 +1,63 @@
+import type { Envelope } from './envelope.ts';
+import type { Keys } from './keys.ts';
+import { settleVerdicts } from './lua/settle.ts';
+import { type Settled, encodeSettled } from './outcome.ts';
+
+/** A marker must outlive every run that could still find the job unfinished. */
+const markerTtlMs = 600_000;
+
+/** Replies nobody reads (their producer died) go after this. Each reply starts it anew. */
+const replyTtlMs = 600_000;
+
+/** A batch that nobody adds to goes after this. Each outcome starts it anew. */
+export const batchTtlMs = 7 * 86_400_000;
+
+/** The job that ends, and the token of the lock under which it is ended. */
+export type EndedJob = { queue: string; id: string; token: string };
+
+/**
+ * The keys and arguments of a call of the settle script.
+ * @param envelope null when the job cannot be read: then nobody can be told
+ */
+export function settleCall(
+  keys: Keys,
+  { queue, id, token }: EndedJob,
+  envelope: Envelope | null,
+  end: Settled,
+): [keys: string[], args: (string | number | Buffer)[]] {
+  const { keepMs, replyTo = '', batch, meta } = envelope ?? {};
+  const outcome = meta === undefined ? end.outcome : { ...end.outcome, meta };
+  const outcomeKey = keys.outcome(queue, id);
+  return [
+    [
+      keys.bull(queue).lock(id),
+      outcomeKey,
+      keys.watchers(queue, id),
+      keys.deadlines(queue),
+      batch === undefined ? outcomeKey : keys.batch(batch.name),
+      batch === undefined ? outcomeKey : keys.batchState(batch.name),
+    ],
+    [
+      token,
+      encodeSettled(outcome, end.body),
+      keepMs ?? markerTtlMs,
+      keepMs === undefined ? 0 : 1,
+      id,
+      queue,
+      keys.replies(''),
+      replyTo,
+      replyTtlMs,
+      batch?.index ?? '',
+      outcome.kind === 'response' ? 0 : 1,
+      batchTtlMs,
+    ],
+  ];
+}
+
+export type Committed = 'committed' | 'already' | 'refused';
+
+/** What the settle script answered. */
+export function committedOf(reply: unknown): Committed {
+  if (reply === settleVerdicts.committed) return 'committed';
+  return reply === settleVerdicts.already ? 'already' : 'refused';
+}
