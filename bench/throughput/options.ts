@@ -11,18 +11,19 @@ export type BenchOptions = {
   workers: number[];
   /** Names of contenders. */
   only: string[];
-  profile: boolean;
+  /** The contender to profile instead of comparing. */
+  profile: string | null;
 };
 
 export const usage = `npm run bench -- throughput [options]
-  --jobs N         GETs of 1 KB in each run (20000)
-  --warm-up N      jobs before each run that are not measured (2000)
-  --rounds N       runs of each case, interleaved; ratios are the medians of the rounds (3)
+  --jobs N         GETs of 1 KB in each case (20000)
+  --rounds N       they are made in so many rounds, the cases in turn; figures are medians of the rounds (10)
+  --warm-up N      jobs of each case beforehand, which are not measured (3000)
   --workers LIST   numbers of worker processes (1,2)
   --concurrency N  requests in flight in one worker process (50)
   --in-flight N    jobs enqueued and not yet ended (1000)
   --only LIST      of ${contenders.map(({ name }) => name).join(', ')}
-  --profile        profile Sluice instead: where its producer and its worker spend their time`;
+  --profile        profile Sluice instead (or the one contender of --only), with one worker: where the time goes`;
 
 /** @throws Error that names the option */
 export function readOptions(args: string[]): BenchOptions | 'help' {
@@ -30,8 +31,8 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
     args,
     options: {
       jobs: { type: 'string', default: '20000' },
-      'warm-up': { type: 'string', default: '2000' },
-      rounds: { type: 'string', default: '3' },
+      'warm-up': { type: 'string', default: '3000' },
+      rounds: { type: 'string', default: '10' },
       workers: { type: 'string', default: '1,2' },
       concurrency: { type: 'string', default: '50' },
       'in-flight': { type: 'string', default: '1000' },
@@ -56,6 +57,6 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
     concurrency: number('concurrency', values.concurrency),
     inFlight: number('in-flight', values['in-flight']),
     only,
-    profile: values.profile,
+    profile: values.profile ? (only.length === 1 ? only[0]! : 'sluice') : null,
   };
 }

@@ -1,7 +1,26 @@
-import type { Figures } from './run-case.ts';
+import type { Case, Figures } from './case.ts';
 
-/** The figures of one case: the medians of its rounds. */
-export type Summary = Figures & {
+/** What was measured of one case. */
+export type Measured = {
+  contender: string;
+  workers: number;
+  /** Of the warm-up: what Redis keeps from then on, it need not keep again. */
+  warmUp: Figures;
+  rounds: Figures[];
+};
+
+export type Summary = {
+  contender: string;
+  workers: number;
+  requestsPerSecond: number;
+  /** Workers and producer, ms per request. */
+  cpuMs: number;
+  producerCpuMs: number;
+  redisCpuMs: number;
+  producerPeakRssBytes: number;
+  workerPeakRssBytes: number;
+  /** Of the warm-up and all rounds. */
+  redisGrowthBytes: number;
   /** How many times as many requests Sluice makes in a second of CPU; the median of the rounds' ratios. */
   sluiceRatio: number | null;
 };
@@ -12,31 +31,37 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** One summary per case, in the order of the first round. @param rounds the figures of each round */
-export function summarize(rounds: readonly (readonly Figures[])[]): Summary[] {
-  return (rounds[0] ?? []).map((first) => {
-    const same = ({ contender, workers }: Figures) =>
-      contender === first.contender && workers === first.workers;
-    const runs = rounds.map((round) => round.find(same)!);
-    const of = (name: Exclude<keyof Figures, 'contender' | 'workers'>) =>
-      median(runs.map((run) => run[name]));
-    const ratios = rounds.flatMap((round) => {
-      // Against bare undici, which has no workers, Sluice stands with one.
-      const workers = Math.max(1, first.workers);
-      const sluice = round.find((run) => run.contender === 'sluice' && run.workers === workers);
-      return sluice === undefined ? [] : [round.find(same)!.cpuMsPerRequest / sluice.cpuMsPerRequest];
-    });
+const cpuOf = (figures: Figures) => figures.producerCpuMs + figures.workerCpuMs;
+
+/** One summary per case: medians of its rounds, so that a moment in which the machine did something else counts little. */
+export function summarize(cases: readonly Measured[]): Summary[] {
+  return cases.map(({ contender, workers, warmUp, rounds }) => {
+    // Against bare undici, which has no workers, Sluice stands with one.
+    const sluice = cases.find(
+      (other) => other.contender === 'sluice' && other.workers === Math.max(1, workers),
+    );
+    const of = (value: (figures: Figures) => number) => median(rounds.map(value));
+    const most = (value: (figures: Figures) => number) => Math.max(...rounds.map(value));
     return {
-      contender: first.contender,
-      workers: first.workers,
-      requestsPerSecond: of('requestsPerSecond'),
-      cpuMsPerRequest: of('cpuMsPerRequest'),
-      producerCpuMsPerRequest: of('producerCpuMsPerRequest'),
-      redisCpuMsPerRequest: of('redisCpuMsPerRequest'),
-      producerPeakRssBytes: of('producerPeakRssBytes'),
-      workerPeakRssBytes: of('workerPeakRssBytes'),
-      redisGrowthBytes: of('redisGrowthBytes'),
-      sluiceRatio: ratios.length === 0 ? null : median(ratios),
+      contender,
+      workers,
+      requestsPerSecond: of((figures) => figures.requestsPerSecond),
+      cpuMs: of(cpuOf),
+      producerCpuMs: of((figures) => figures.producerCpuMs),
+      redisCpuMs: of((figures) => figures.redisCpuMs),
+      producerPeakRssBytes: most((figures) => figures.producerPeakRssBytes),
+      workerPeakRssBytes: most((figures) => figures.workerPeakRssBytes),
+      redisGrowthBytes: [warmUp, ...rounds].reduce((sum, figures) => sum + figures.redisGrowthBytes, 0),
+      sluiceRatio:
+        sluice === undefined
+          ? null
+          : median(rounds.map((figures, round) => cpuOf(figures) / cpuOf(sluice.rounds[round]!))),
     };
   });
+}
+
+/** @param rounds the figures of each round, the warm-up first */
+export function measured({ contender, workers }: Case, rounds: readonly Figures[]): Measured {
+  const [warmUp, ...rest] = rounds;
+  return { contender: contender.name, workers: workers.length, warmUp: warmUp!, rounds: rest };
 }

@@ -10,13 +10,13 @@ const columns: { head: string; of: (row: Summary, waiting: ReadonlyMap<string, n
   { head: 'contender', of: ({ contender }) => contender },
   { head: 'workers', of: ({ workers }) => (workers === 0 ? '-' : String(workers)) },
   { head: 'requests/s', of: (row) => row.requestsPerSecond.toFixed(0) },
-  { head: 'CPU ms/request', of: (row) => row.cpuMsPerRequest.toFixed(3) },
-  { head: 'producer', of: (row) => row.producerCpuMsPerRequest.toFixed(3) },
-  { head: 'Redis CPU ms', of: (row) => row.redisCpuMsPerRequest.toFixed(3) },
+  { head: 'CPU ms/request', of: (row) => row.cpuMs.toFixed(3) },
+  { head: 'producer', of: (row) => row.producerCpuMs.toFixed(3) },
+  { head: 'Redis CPU ms', of: (row) => row.redisCpuMs.toFixed(3) },
   { head: 'producer MiB', of: (row) => mib(row.producerPeakRssBytes) },
   { head: 'worker MiB', of: (row) => (row.workers === 0 ? '-' : mib(row.workerPeakRssBytes)) },
   { head: 'Redis B/waiting', of: ({ contender }, waiting) => waiting.get(contender)?.toFixed(0) ?? '-' },
-  { head: 'Redis grew KiB', of: (row) => (row.redisGrowthBytes / 1024).toFixed(0) },
+  { head: 'Redis kept KiB', of: (row) => (row.redisGrowthBytes / 1024).toFixed(0) },
   { head: 'Sluice x', of: ({ sluiceRatio }) => sluiceRatio?.toFixed(2) ?? '-' },
 ];
 
