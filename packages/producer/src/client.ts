@@ -18,7 +18,7 @@ import { gatherResults } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle, type WaitOptions } from './handle.ts';
 import { Jobs } from './jobs.ts';
-import { OpenQueues } from './open-queues.ts';
+import { OpenQueues, defineBullCommands } from './open-queues.ts';
 import { Policies } from './policies.ts';
 import { Queues } from './queues.ts';
 import { Replies } from './replies.ts';
@@ -71,6 +71,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     url,
     (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
   );
+  await defineBullCommands(commands, prefix);
   const reader = await openClient(url, (target, base) => new Redis(target, base));
   const sluice = new Sluice({ commands, reader, prefix, queue, url });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };

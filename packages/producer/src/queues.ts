@@ -134,11 +134,9 @@ export class Queues {
     const keys = this.#keys;
     await this.#redis.hdel(keys.queues, name);
     await this.#open.get(name).obliterate({ force: true });
-    await this.#redis.unlink(
-      ...[keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff].map((key) =>
-        key(name),
-      ),
-    );
+    const own = [keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff];
+    // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
+    await this.#redis.unlink(...own.map((key) => key(name)), keys.bull(name).limiter);
     await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
   }
 

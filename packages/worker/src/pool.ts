@@ -1,6 +1,8 @@
+import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type Logger, type WorkerConfig, decodeMessage, keysOf, openClient } from '@sluice/shared';
 import { queueCaps } from './limits/concurrency.ts';
+import { DeadlineSweeper } from './limits/deadlines.ts';
 import { Holds } from './limits/holds.ts';
 import { Permits } from './limits/permit.ts';
 import { PolicyReader } from './limits/policy.ts';
@@ -21,6 +23,22 @@ export type RunningPool = {
 };
 
 /**
+ * Makes BullMQ's scripts known to the client, before its first pipeline: ioredis adds every command of one tick to a
+ * pipeline that knows only the scripts that were there when it was begun, and an unknown one ends the process.
+ */
+async function defineBullCommands(redis: Redis, prefix: string): Promise<void> {
+  const queue = new Queue('any', {
+    connection: redis,
+    prefix,
+    skipVersionCheck: true,
+    skipMetasUpdate: true,
+  });
+  queue.on('error', () => {});
+  await queue.waitUntilReady();
+  await queue.close();
+}
+
+/**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
  * @throws SluiceError when Redis cannot be used
  */
@@ -30,6 +48,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     config.redisUrl,
     (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
   );
+  await defineBullCommands(redis, config.prefix);
   const subscriber = await openClient(config.redisUrl, (target, base) => new Redis(target, base));
   redis.on('close', () => log.warn('the connection to Redis is lost; reconnecting'));
   redis.on('ready', () => log.info('connected to Redis again'));
@@ -38,15 +57,16 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   const metrics = createMetrics();
   const watch = new PermitWatch(log, (queue) => serving.get(queue)?.queue.policy.rate?.slack ?? null);
   const holds = new Holds(redis, keys);
+  const outcomes = new Outcomes(redis, keys);
+  const sweeper = new DeadlineSweeper({ redis, keys, queues: () => serving.keys(), outcomes, log });
   const shared = {
     config,
     log,
-    keys,
     redis,
     slots: new Semaphore(config.concurrency),
     permits: new Permits(redis, keys, holds),
     holds,
-    outcomes: new Outcomes(redis, keys),
+    outcomes,
     metrics,
     observeAge: (queue: string, ageMs: number) => {
       metrics.permitAge.record(ageMs, { queue });
@@ -97,6 +117,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   });
   await subscriber.subscribe(keys.events);
   await policies.start();
+  sweeper.start();
 
   const giveBackAll = () => {
     for (const served of serving.values()) served.giveBackAll();
@@ -104,6 +125,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   let draining: Promise<void> | undefined;
   const drain = async (graceMs: number) => {
     policies.stop();
+    await sweeper.stop();
     const timer = setTimeout(giveBackAll, graceMs);
     await Promise.all([...serving.values()].map((served) => served.close()));
     clearTimeout(timer);

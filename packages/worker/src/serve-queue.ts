@@ -1,8 +1,7 @@
 import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Keys, Logger, WorkerConfig } from '@sluice/shared';
+import type { Logger, WorkerConfig } from '@sluice/shared';
 import { type GuardedAgent, createAgent } from './http/agent.ts';
-import { DeadlineSweeper } from './limits/deadlines.ts';
 import type { Holds } from './limits/holds.ts';
 import type { Permits } from './limits/permit.ts';
 import type { ServedQueue } from './limits/policy.ts';
@@ -26,7 +25,6 @@ const keepFailed = { age: 7 * 86_400, count: 10_000 };
 export type Process = {
   config: WorkerConfig;
   log: Logger;
-  keys: Keys;
   redis: Redis;
   slots: Semaphore;
   permits: Permits;
@@ -54,7 +52,7 @@ export type Serving = {
 
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
-  const { config, log, keys, redis, slots, permits, holds, outcomes } = shared;
+  const { config, log, redis, slots, permits, holds, outcomes } = shared;
   const openAgent = () =>
     createAgent(queue, config.concurrency, (ageMs) => shared.observeAge(queue.name, ageMs));
   let egress = JSON.stringify(queue.policy.egress);
@@ -104,8 +102,6 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   worker.on('lockRenewalFailed', (ids) => {
     for (const id of ids) worker.cancelJob(id, abortReasons.lockLost);
   });
-  const sweeper = new DeadlineSweeper({ redis, keys, queue: queue.name, outcomes, log });
-  sweeper.start();
 
   return {
     queue,
@@ -125,7 +121,6 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     cancelAll: () => worker.cancelAllJobs(abortReasons.cancelled),
     giveBackAll: () => worker.cancelAllJobs(abortReasons.shutdown),
     close: async () => {
-      await sweeper.stop();
       await worker.close();
       await agent.close();
     },

@@ -15,13 +15,13 @@ const sweepMs = 500;
 const atOnce = 100;
 
 /**
- * Ends jobs whose deadline passed while they wait. In a held queue nobody else touches them, and their callers would
+ * Ends jobs of the served queues whose deadline passed while they wait. In a held queue nobody else touches them, and their callers would
  * hear of it only when the hold ends. Every worker sweeps; each step can be done twice.
  */
 export class DeadlineSweeper {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #queue: string;
+  readonly #queues: () => Iterable<string>;
   readonly #outcomes: Outcomes;
   readonly #log: Logger;
   readonly #expire: BoundScript;
@@ -29,10 +29,16 @@ export class DeadlineSweeper {
   #sweeping: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(options: { redis: Redis; keys: Keys; queue: string; outcomes: Outcomes; log: Logger }) {
+  constructor(options: {
+    redis: Redis;
+    keys: Keys;
+    queues: () => Iterable<string>;
+    outcomes: Outcomes;
+    log: Logger;
+  }) {
     this.#redis = options.redis;
     this.#keys = options.keys;
-    this.#queue = options.queue;
+    this.#queues = options.queues;
     this.#outcomes = options.outcomes;
     this.#log = options.log;
     this.#expire = bindScript(options.redis, expireScript);
@@ -56,30 +62,32 @@ export class DeadlineSweeper {
 
   async #sweep(): Promise<void> {
     const now = Date.now();
-    const due = await this.#redis.zrangebyscore(
-      this.#keys.deadlines(this.#queue),
-      '-inf',
-      now,
-      'LIMIT',
-      0,
-      atOnce,
-    );
-    for (const id of due) await this.#end(id, now);
+    for (const queue of this.#queues()) {
+      const due = await this.#redis.zrangebyscore(
+        this.#keys.deadlines(queue),
+        '-inf',
+        now,
+        'LIMIT',
+        0,
+        atOnce,
+      );
+      for (const id of due) await this.#end(queue, id, now);
+    }
   }
 
-  async #end(id: string, now: number): Promise<void> {
-    const bull = this.#keys.bull(this.#queue);
+  async #end(queue: string, id: string, now: number): Promise<void> {
+    const bull = this.#keys.bull(queue);
     const [data, attemptsMade] = await this.#redis.hmget(bull.job(id), 'data', 'atm');
     const verdict = expired(Number(attemptsMade ?? 0), now);
     if (data != null) {
       const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
       // No worker has this token, so a job that one has is left to it.
-      const job = { queue: this.#queue, id, token: 'deadline' };
+      const job = { queue, id, token: 'deadline' };
       if ((await this.#outcomes.commit(job, envelope, verdict)) === 'refused') return;
     }
     await this.#expire(
       [
-        this.#keys.deadlines(this.#queue),
+        this.#keys.deadlines(queue),
         bull.wait,
         bull.delayed,
         bull.prioritized,
