@@ -36,6 +36,8 @@ export type ConnectOptions = {
   policy?: PolicyInput;
   /** Short for `policy: { rate }`: `"100/60s"`. */
   rate?: PolicyInput['rate'];
+  /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
+  fetchDeadlineMs?: number;
 };
 
 export type EnqueueOptions = {
@@ -50,6 +52,9 @@ export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
 export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
 
 const defaultKeepMs = 3_600_000;
+const defaultFetchDeadlineMs = 900_000;
+/** Workers end a job within this of its deadline; a job that still waits then has no worker. */
+const deadlineGraceMs = 1500;
 const addsInFlight = 200;
 
 /**
@@ -73,7 +78,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   );
   await defineBullCommands(commands, prefix);
   const reader = await openClient(url, (target, base) => new Redis(target, base));
-  const sluice = new Sluice({ commands, reader, prefix, queue, url });
+  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
+  const sluice = new Sluice({ commands, reader, prefix, queue, url, fetchDeadlineMs });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.create(queue, policy);
@@ -89,6 +95,7 @@ export class Sluice {
   readonly policies: Policies;
   readonly queues: Queues;
   readonly #queue: string;
+  readonly #fetchDeadlineMs: number;
   readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #open: OpenQueues;
@@ -97,10 +104,18 @@ export class Sluice {
   readonly #enqueuer: Enqueuer;
   #closed = false;
 
-  constructor(parts: { commands: Redis; reader: Redis; prefix: string; queue: string; url: string }) {
+  constructor(parts: {
+    commands: Redis;
+    reader: Redis;
+    prefix: string;
+    queue: string;
+    url: string;
+    fetchDeadlineMs: number;
+  }) {
     const { commands: redis, prefix, url } = parts;
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
+    this.#fetchDeadlineMs = parts.fetchDeadlineMs;
     this.#redis = redis;
     this.#keys = keys;
     this.#open = new OpenQueues(redis, prefix);
@@ -150,14 +165,24 @@ export class Sluice {
     return new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
   }
 
-  /** Enqueues and awaits, as if fetched here. @throws JobError when the job ends without a response */
+  /**
+   * Enqueues and awaits, as if fetched here. Ends at its deadline also when no worker serves the queue.
+   * @throws JobError when the job ends without a response
+   */
   async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
     const { queue = this.#queue, signal, keep, ...spec } = init;
-    const handle = await this.#add({ ...spec, url }, { queue });
-    return await handle.result({
-      ...(signal === undefined ? {} : { signal }),
-      ...(keep === undefined ? {} : { keep }),
-    });
+    const deadline = spec.deadline ?? Date.now() + this.#fetchDeadlineMs;
+    const handle = await this.#add({ ...spec, deadline, url }, { queue });
+    const overdue = () => void this.#jobs.expire(queue, handle.id).catch(() => {});
+    const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, deadline - Date.now() + deadlineGraceMs));
+    try {
+      return await handle.result({
+        ...(signal === undefined ? {} : { signal }),
+        ...(keep === undefined ? {} : { keep }),
+      });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import {
   type Keys,
   type Outcome,
   bindScript,
+  codeOfOutcome,
   committedOf,
   decodeSettled,
   encodeMessage,
@@ -50,7 +51,7 @@ export class Jobs {
   /** Ends a job wherever it is. The mark stops it at its next permit, should the message to its worker be lost. */
   async cancel(queue: string, id: string): Promise<CancelResult> {
     await this.#redis.set(this.#keys.cancel(queue, id), '1', 'PX', cancelMarkTtlMs);
-    const result = await this.#end(queue, id, 'the job was cancelled');
+    const result = await this.#end(queue, id, 'cancelled', 'the job was cancelled');
     if (result === 'cancelling') {
       await this.#redis.publish(this.#keys.events, encodeMessage({ type: 'cancel', queue, id }));
     }
@@ -58,27 +59,36 @@ export class Jobs {
   }
 
   /** Takes a job back unless a worker has it (`cancelling`: it goes on). */
-  async withdraw(
-    queue: string,
-    id: string,
-    why = 'the job was taken back before it was attempted',
-  ): Promise<CancelResult> {
-    return await this.#end(queue, id, why);
+  async withdraw(queue: string, id: string): Promise<CancelResult> {
+    return await this.#end(queue, id, 'cancelled', 'the job was taken back before it was attempted');
+  }
+
+  /** Ends a job that no worker took by its deadline, unless a worker has it now (`cancelling`: it goes on). */
+  async expire(queue: string, id: string): Promise<CancelResult> {
+    const message = `no worker ended the job by its deadline; is there one that serves queue "${queue}", and does its rate allow for the backlog?`;
+    return await this.#end(queue, id, 'expired', message);
   }
 
   /** The outcome first: who dies in between leaves a job that is dropped when it is taken, not one without an end. */
-  async #end(queue: string, id: string, message: string): Promise<CancelResult> {
+  async #end(
+    queue: string,
+    id: string,
+    kind: 'cancelled' | 'expired',
+    message: string,
+  ): Promise<CancelResult> {
     const bull = this.#keys.bull(queue);
-    const [data, attemptsMade] = await this.#redis.hmget(bull.job(id), 'data', 'atm');
-    if (data == null) {
-      return (await this.#redis.exists(this.#keys.outcome(queue, id))) === 1 ? 'ended' : 'unknown';
-    }
+    const [ended, [data, attemptsMade]] = await Promise.all([
+      this.#redis.exists(this.#keys.outcome(queue, id)),
+      this.#redis.hmget(bull.job(id), 'data', 'atm') as Promise<[string | null, string | null]>,
+    ]);
+    if (ended === 1) return 'ended';
+    if (data === null) return 'unknown';
     const outcome: Outcome = {
-      kind: 'cancelled',
+      kind,
       attempts: Number(attemptsMade ?? 0),
       endedAt: Date.now(),
       durationMs: 0,
-      error: { code: 'SLUICE_CANCELLED', message },
+      error: { code: codeOfOutcome[kind], message },
     };
     const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
     // No worker has this token, so a job that one has is refused.
