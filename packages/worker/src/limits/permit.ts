@@ -44,6 +44,14 @@ function oldestPermitMs(policy: Policy): number {
     : policy.rate.slack / 2;
 }
 
+/**
+ * Whole ms since a job was taken. Rounded down: the first job of a window is as old as the window, and would lose its
+ * token for looking a millisecond older.
+ */
+function tokenAge(takenAt: number): number {
+  return Math.floor(performance.now() - takenAt);
+}
+
 /** Asks Redis for the right to send one request, and sleeps until it may leave. */
 export class Permits {
   readonly #redis: Redis;
@@ -83,7 +91,7 @@ export class Permits {
    */
   async refund(queue: string, takenAt: number): Promise<void> {
     const keys = this.#keys;
-    const age = Math.ceil(performance.now() - takenAt);
+    const age = tokenAge(takenAt);
     await this.#refund([keys.policy(queue), keys.bull(queue).limiter], [age]);
   }
 
@@ -107,8 +115,7 @@ export class Permits {
   > {
     const { queue, id, origin, takenAt } = request;
     const keys = this.#keys;
-    const asked = performance.now();
-    const age = takenAt === undefined ? -1 : Math.ceil(asked - takenAt);
+    const age = takenAt === undefined ? -1 : tokenAge(takenAt);
     const [index, wait] = (await this.#ask(
       [
         keys.policy(queue),
