@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { patternBytes } from '../../../test/support/upstream/bodies.ts';
-import { Rig, quick, until } from './rig.ts';
+import { Rig, loopback, quick, until } from './rig.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -171,17 +171,39 @@ describe('a job ends as', () => {
     expect(await requests(path)).toBe(1);
   });
 
-  test('expired when its deadline passed: nothing is sent', async () => {
-    const path = '/?case=expired';
-    const { outcome } = await rig.end(path, { deadline: Date.now() - 1 });
+  test('expired when its deadline passed while it waited: nothing is sent', async () => {
+    expect(await rig.addExpired('too-late')).toMatch(/^SLUICE_EXPIRED: the deadline passed/);
+    expect(await requests('/too-late')).toBe(0);
+  });
+
+  test('expired when its deadline cuts its attempts short', async () => {
+    const deadline = Date.now() + 300;
+    const { outcome } = await rig.end('/hang?case=deadline', { deadline });
+    expect(outcome).toMatchObject({ kind: 'expired', attempts: 1, error: { code: 'SLUICE_EXPIRED' } });
+    expect(outcome.endedAt).toBeGreaterThanOrEqual(deadline);
+    expect(outcome.endedAt).toBeLessThan(deadline + 1500);
+  });
+
+  test('expired at its deadline although its queue is held for longer', async () => {
+    await using held = await Rig.open({ idle: true });
+    const origin = held.upstream.url;
+    await held.sluice.policies.set(held.queue, { egress: loopback, origin });
+    await held.startPool();
+    await held.end('/status/429?retryAfter=600', { attempts: 1 });
+    const deadline = Date.now() + 300;
+    const { outcome } = await held.end('/never', { deadline });
     expect(outcome).toMatchObject({ kind: 'expired', attempts: 0, error: { code: 'SLUICE_EXPIRED' } });
-    expect(await requests(path)).toBe(0);
+    expect(outcome.endedAt).toBeLessThan(deadline + 1500);
+    expect(await held.seen()).toHaveLength(1);
   });
 
   test.each([
     ['nothing', undefined],
     ['no request', { v: 1, at: 1 }],
-    ['an envelope of another version', { v: 2, req: { url: 'http://a/', method: 'GET', headers: {} }, at: 1 }],
+    [
+      'an envelope of another version',
+      { v: 2, req: { url: 'http://a/', method: 'GET', headers: {} }, at: 1 },
+    ],
   ])('poison when its data is %s', async (name, data) => {
     const id = `poison-${name.replaceAll(' ', '-')}`;
     await rig.addRaw(id, data);

@@ -2,14 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
-import {
-  type Envelope,
-  type Outcome,
-  type PolicyInput,
-  createLogger,
-  keysOf,
-  readWorkerConfig,
-} from '@sluice/shared';
+import { type Outcome, type PolicyInput, createLogger, keysOf, readWorkerConfig } from '@sluice/shared';
 import { type Upstream, startUpstream } from '../../../test/support/upstream/server.ts';
 import type { UpstreamOptions } from '../../../test/support/upstream/options.ts';
 import { type JobSpec, type Sluice, connect } from '../../producer/src/index.ts';
@@ -104,7 +97,15 @@ export class Rig {
 
   /** Puts a job on the queue as it is, past the producer's validation. */
   async addRaw(id: string, data: unknown, attempts = 1000): Promise<void> {
-    await this.bull.add('fetch', data as Envelope, { jobId: id, attempts, backoff: { type: 'sluice' } });
+    await this.bull.add('fetch', data, { jobId: id, attempts, backoff: { type: 'sluice' } });
+  }
+
+  /** A job whose deadline passed while it waited; resolves when it has ended. @returns BullMQ's reason of its failure */
+  async addExpired(id: string): Promise<string | undefined> {
+    const req = { url: this.url(`/${id}`), method: 'GET', headers: {} };
+    await this.addRaw(id, { v: 1, req, at: Date.now() - 2000, deadline: Date.now() - 1000 });
+    await until(async () => (await this.bull.getJobState(id)) === 'failed');
+    return (await this.bull.getJob(id))?.failedReason;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
