@@ -10,7 +10,7 @@ export {
 export { Group } from './group.ts';
 export { Handle, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';
-export { Policies, type PolicyChange, differences } from './policies.ts';
+export { Policies, type PolicyChange, type PolicyUpdate, differences } from './policies.ts';
 export { type QueueState, Queues } from './queues.ts';
 export { FetchResponse, JobError } from './response.ts';
 export type { StreamItem, StreamOptions } from './stream.ts';

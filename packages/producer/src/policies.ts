@@ -17,6 +17,19 @@ import {
 
 export type PolicyChange = 'created' | 'changed' | 'same';
 
+/** What an update did. `before`: null where the queue had no policy. */
+export type PolicyUpdate = { change: PolicyChange; before: Policy | null; after: Policy };
+
+/** So often a policy is read again that somebody else changed between our read and our write. */
+const updateTries = 20;
+
+/** What the apply script answered; what is `set` meets no conflict. */
+type Written<M> = {
+  change: PolicyChange | (M extends 'set' ? never : 'conflict');
+  policy: Policy;
+  inForce: Policy | null;
+};
+
 /** The paths at which two policies differ, as `rate.limit: 100 -> 50`. */
 export function differences(from: unknown, to: unknown, path = ''): string[] {
   const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -49,21 +62,42 @@ export class Policies {
 
   /** Sets the policy, whatever there was. Every worker obeys it within 2 s. @throws SLUICE_INVALID_POLICY */
   async set(queue: string, input: PolicyInput): Promise<PolicyChange> {
-    const { verdict } = await this.#write(queue, input, 'set');
-    return verdict;
+    return (await this.#write(queue, input, 'set')).change;
   }
 
   /** Creates the policy where there is none. @throws SLUICE_POLICY_CONFLICT when there is another one */
   async create(queue: string, input: PolicyInput): Promise<PolicyChange> {
-    const { verdict } = await this.#write(queue, input, 'create');
-    return verdict;
+    const { change, inForce, policy } = await this.#write(queue, input, 'create');
+    if (change !== 'conflict') return change;
+    const list = differences(inForce, policy).join('; ');
+    throw new SluiceError(
+      'SLUICE_POLICY_CONFLICT',
+      `queue "${queue}" has another policy (${list}); leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`,
+    );
   }
 
-  async #write(
+  /**
+   * Sets the policy to one made of the policy in force. Of two updates at once, the second is made of the first's.
+   * @param make called with the policy in force, null where there is none; maybe more than once
+   * @throws SluiceError SLUICE_INVALID_POLICY; SLUICE_POLICY_CONFLICT when others change it without end
+   */
+  async update(queue: string, make: (before: Policy | null) => PolicyInput): Promise<PolicyUpdate> {
+    for (let tries = 0; tries < updateTries; tries++) {
+      const [json, version] = await this.#redis.hmget(this.#keys.policy(queue), 'json', 'version');
+      const before = json == null ? null : (JSON.parse(json) as Policy);
+      const { change, policy } = await this.#write(queue, make(before), Number(version ?? 0));
+      if (change !== 'conflict') return { change, before, after: policy };
+    }
+    const message = `queue "${queue}" is being changed by others all the time; try again`;
+    throw new SluiceError('SLUICE_POLICY_CONFLICT', message);
+  }
+
+  /** @param mode a number: the version that it replaces */
+  async #write<M extends 'set' | 'create' | number>(
     queue: string,
     input: PolicyInput,
-    mode: 'set' | 'create',
-  ): Promise<{ verdict: PolicyChange }> {
+    mode: M,
+  ): Promise<Written<M>> {
     validate(queueNameSchema, queue, 'SLUICE_INVALID_POLICY', `queue "${queue}"`);
     const policy = validate(policySchema, input, 'SLUICE_INVALID_POLICY', `policy of queue "${queue}"`);
     const { gate, paceUs, unitUs } = pacingOf(policy.rate);
@@ -93,14 +127,7 @@ export class Policies {
         unitUs,
       ],
     )) as [number, number, string];
-    const verdict = applyVerdicts[index]!;
-    if (verdict === 'conflict') {
-      const list = differences(JSON.parse(json), policy).join('; ');
-      throw new SluiceError(
-        'SLUICE_POLICY_CONFLICT',
-        `queue "${queue}" has another policy (${list}); leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`,
-      );
-    }
-    return { verdict };
+    const change = applyVerdicts[index]! as Written<M>['change'];
+    return { change, policy, inForce: json === '' ? null : (JSON.parse(json) as Policy) };
   }
 }

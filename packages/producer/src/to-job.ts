@@ -25,6 +25,7 @@ export function toJob(spec: NormalSpec, delivery: Delivery): BullJob {
   if (spec.timeoutMs !== undefined) data.timeoutMs = spec.timeoutMs;
   if (spec.deadline !== undefined) data.deadline = spec.deadline;
   if (spec.meta !== undefined) data.meta = spec.meta;
+  if (spec.delivery !== undefined) data.delivery = spec.delivery;
   if (spec.transform !== undefined) data.transform = spec.transform;
   if (delivery.replyTo !== undefined) data.replyTo = delivery.replyTo;
   if (delivery.keepMs !== undefined) data.keepMs = delivery.keepMs;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpRequestSchema } from './spec.ts';
+import { deliverySchema, httpRequestSchema } from './spec.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
 export const envelopeVersion = 1;
@@ -25,6 +25,8 @@ export const envelopeSchema = z.object({
   batch: z.object({ name: z.string(), index: z.number() }).optional(),
   /** The caller's own, returned with the outcome. */
   meta: z.json().optional(),
+  /** What a crash means; absent: the policy's. */
+  delivery: deliverySchema.optional(),
   /** The transform whose result takes the place of the body. */
   transform: z.string().optional(),
   /** The producer's clock at the enqueue, epoch ms. */

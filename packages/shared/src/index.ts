@@ -20,6 +20,7 @@ export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply
 export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
+export { putOffScript } from './lua/put-off.ts';
 export { refundScript } from './lua/refund.ts';
 export { releaseScript } from './lua/release.ts';
 export { type BoundScript, type Script, bindScript } from './lua/script.ts';

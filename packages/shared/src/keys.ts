@@ -18,7 +18,7 @@ export function keysOf(prefix: string) {
     deadlines: (queue: string) => `${prefix}/deadlines/${queue}`,
     /** Sorted set: origin -> held until, ms of Redis' clock. */
     holds: (queue: string) => `${prefix}/holds/${queue}`,
-    /** Sorted set: jobs delayed because of a hold -> until, epoch ms. They are woken when an operator lifts it. */
+    /** Sorted set: jobs that the upstream asked to wait -> until, ms of Redis' clock. Lifting the hold wakes them. */
     putOff: (queue: string) => `${prefix}/put-off/${queue}`,
     /** Hash: `sent` and `refused` requests of the queue since it was created. */
     stats: (queue: string) => `${prefix}/stats/${queue}`,
@@ -26,6 +26,8 @@ export function keysOf(prefix: string) {
     cancel: (queue: string, id: string) => `${prefix}/cancel/${queue}/${id}`,
     /** String with TTL: the settled outcome, or a marker that there was one. */
     outcome: (queue: string, id: string) => `${prefix}/outcome/${queue}/${id}`,
+    /** String with TTL: an attempt of an at-most-once job is being sent, or was. */
+    sent: (queue: string, id: string, attempt: number) => `${prefix}/sent/${queue}/${id}/${attempt}`,
     /** Set with TTL: the producers that await a job besides the one that enqueued it. */
     watchers: (queue: string, id: string) => `${prefix}/watchers/${queue}/${id}`,
     /** Stream: the outcomes that one producer process awaits. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from './duration.ts';
 import { parseCidr } from './egress/parse-cidr.ts';
 import { rateSchema } from './rate.ts';
-import { methods } from './spec.ts';
+import { deliverySchema, methods } from './spec.ts';
 
 const minute = 60_000;
 const day = 86_400_000;
@@ -45,6 +45,11 @@ const retry = z.strictObject({
    * nothing happened, or when the caller sent an Idempotency-Key.
    */
   methods: z.array(z.enum(methods)).default(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']),
+  /**
+   * The upstream performs a request with an Idempotency-Key once, however often it comes: then POST and PATCH are
+   * tried again like the others, with the key that the worker gives them.
+   */
+  honoursIdempotencyKey: z.boolean().default(false),
   /** What a bare number in the upstream's `*-reset` headers counts; null: told by its size. */
   resetUnit: z
     .enum(['seconds', 'milliseconds', 'epoch-seconds', 'epoch-milliseconds'])
@@ -109,6 +114,11 @@ export const policySchema = z.strictObject({
   maxRedirects: z.int().min(0).max(20).default(5),
   /** Largest response body, after decompression. A larger one ends the job as `too-large`. */
   maxBody: byteSize.default(10 * 2 ** 20),
+  /**
+   * `at-least-once` (default): after a crash a request is made again, with the same Idempotency-Key if it is a POST or
+   * PATCH. `at-most-once`: it never is; the job ends `ambiguous`, and its caller decides.
+   */
+  delivery: deliverySchema.default('at-least-once'),
   /** The longest hold that is obeyed blindly; after it one probe goes out. */
   maxHold: duration({ min: 0, max: day }).default(15 * minute),
 });

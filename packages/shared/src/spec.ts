@@ -4,6 +4,9 @@ import { z } from 'zod';
 export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 export type Method = (typeof methods)[number];
 
+/** What a crash between the request and its outcome means: make it again, or never again. */
+export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);
+
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // Visible characters, space, tab and obs-text (RFC 9110, 5.5); no CR, LF or NUL, which would split the head.
 // oxlint-disable-next-line no-control-regex -- the control characters are what is refused
@@ -101,6 +104,8 @@ export const jobSpecSchema = z.strictObject({
     .json()
     .refine((value) => JSON.stringify(value).length <= 4096, 'is larger than 4 KiB as JSON')
     .optional(),
+  /** Default: the policy's (`at-least-once`). */
+  delivery: deliverySchema.optional(),
   /** The name of a transform that the workers have: its result takes the place of the body. */
   transform: z.string().min(1).max(100).optional(),
   /** The job's id, unique in its queue. Default: a random one. */
@@ -160,8 +165,8 @@ export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
     ctx.addIssue({ code: 'custom', path: ['runAt'], message: 'and delayMs exclude each other; give one' });
   }
   const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
-  const { timeoutMs, attempts, deadline, delayMs, priority, meta, transform, id } = spec;
-  return { request, timeoutMs, attempts, deadline, delayMs, runAt, priority, meta, transform, id };
+  const { timeoutMs, attempts, deadline, delayMs, priority, meta, delivery, transform, id } = spec;
+  return { request, timeoutMs, attempts, deadline, delayMs, runAt, priority, meta, delivery, transform, id };
 });
 
 export type NormalSpec = z.output<typeof normalSpecSchema>;

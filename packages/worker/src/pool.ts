@@ -6,6 +6,7 @@ import { DeadlineSweeper } from './limits/deadlines.ts';
 import { Holds } from './limits/holds.ts';
 import { Permits } from './limits/permit.ts';
 import { PolicyReader } from './limits/policy.ts';
+import { SendMarks } from './limits/send-marks.ts';
 import { Semaphore } from './limits/semaphore.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
@@ -67,6 +68,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     permits: new Permits(redis, keys, holds),
     holds,
     outcomes,
+    sendMarks: new SendMarks(redis, keys),
     metrics,
     observeAge: (queue: string, ageMs: number) => {
       metrics.permitAge.record(ageMs, { queue });

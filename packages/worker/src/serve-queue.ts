@@ -5,6 +5,7 @@ import { type GuardedAgent, createAgent } from './http/agent.ts';
 import type { Holds } from './limits/holds.ts';
 import type { Permits } from './limits/permit.ts';
 import type { ServedQueue } from './limits/policy.ts';
+import type { SendMarks } from './limits/send-marks.ts';
 import type { Semaphore } from './limits/semaphore.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
 import { run } from './pipeline/run.ts';
@@ -30,6 +31,7 @@ export type Process = {
   permits: Permits;
   holds: Holds;
   outcomes: Outcomes;
+  sendMarks: SendMarks;
   metrics: WorkerMetrics;
   /** Called with the age of each permit used, ms. */
   observeAge: (queue: string, ageMs: number) => void;
@@ -52,7 +54,7 @@ export type Serving = {
 
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
-  const { config, log, redis, slots, permits, holds, outcomes } = shared;
+  const { config, log, redis, slots, permits, holds, outcomes, sendMarks } = shared;
   const openAgent = () =>
     createAgent(queue, config.concurrency, (ageMs) => shared.observeAge(queue.name, ageMs));
   let egress = JSON.stringify(queue.policy.egress);
@@ -66,6 +68,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       token: token!,
       data: bull.data as unknown,
       attemptsMade: bull.attemptsMade,
+      stalls: bull.stalledCounter,
       takenAt: performance.now(),
       signal: signal!,
     };
@@ -75,6 +78,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       slots,
       permits,
       holds,
+      sendMarks,
       now: Date.now,
       random: Math.random,
     };

@@ -96,8 +96,9 @@ export function openLab() {
           own.stats,
           own.flow,
           own.meta,
+          keys.putOff(queue),
         ],
-        [options.origin ?? origin, options.longestMs ?? 1000, options.ageMs ?? -1],
+        [options.origin ?? origin, options.longestMs ?? 1000, options.ageMs ?? -1, id],
       )) as [number, number, number];
       const verdict: PermitVerdict = permitVerdicts[answer[0]]!;
       return { verdict, wait: answer[1], version: answer[2] };

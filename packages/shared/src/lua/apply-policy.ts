@@ -12,7 +12,8 @@ export type ApplyVerdict = (typeof applyVerdicts)[number];
  *
  * KEYS  queues, policy, meta, limiter, pace, holds, flow
  * ARGV  1 queue, 2 policy JSON, 3 gate max, 4 gate duration (ms), 5 pace (µs), 6 global concurrency ('' none),
- *       7 origin ('' any), 8 'create' (refuse another policy) | 'set', 9 channel, 10 message, 11 unit of adapting (µs)
+ *       7 origin ('' any), 8 'create' (refuse another policy) | 'set' | the version that it replaces (refuse any other;
+ *       0: none), 9 channel, 10 message, 11 unit of adapting (µs)
  * Returns { index into applyVerdicts, version, policy JSON now in force }
  */
 export const applyPolicyScript: Script = {
@@ -23,6 +24,8 @@ local old = redis.call('HMGET', KEYS[2], 'json', 'version', 'paceUs')
 local version = tonumber(old[2] or '0')
 if old[1] == ARGV[2] then return {2, version, old[1]} end
 if old[1] and ARGV[8] == 'create' then return {3, version, old[1]} end
+local replaces = tonumber(ARGV[8])
+if replaces and replaces ~= version then return {3, version, old[1] or ''} end
 
 version = version + 1
 redis.call('HSET', KEYS[2], 'json', ARGV[2], 'version', version, 'paceUs', ARGV[5], 'window', ARGV[4], 'origin', ARGV[7], 'unitUs', ARGV[11])

@@ -4,17 +4,17 @@ import { refundLua } from './refund.ts';
 import type { Script } from './script.ts';
 
 /** What the permit script answers, in the order it looks. */
-export const permitVerdicts = ['go', 'cancelled', 'settled', 'held', 'closed', 'no-policy'] as const;
+export const permitVerdicts = ['go', 'cancelled', 'settled', 'held', 'closed', 'no-policy', 'early'] as const;
 export type PermitVerdict = (typeof permitVerdicts)[number];
 
 /**
  * The right to send one request now, asked for just before it leaves. One call decides, on Redis' clock, in this
- * order: the job was cancelled | it already has an outcome | its origin is held | its start, `paceUs` after the last
+ * order: the job was cancelled | it already has an outcome | the upstream asked it to wait longer | its origin is held | its start, `paceUs` after the last
  * one (GCRA with a burst of one).
  *
- * KEYS  policy, pace, holds, limiter, cancel mark, outcome, stats, flow, meta
- * ARGV  1 origin, 2 longest wait that is reserved (ms), 3 ms since the job was taken (-1: it holds no gate token)
- * Returns { index into permitVerdicts, wait (µs for go; ms for held and closed), policy version }
+ * KEYS  policy, pace, holds, limiter, cancel mark, outcome, stats, flow, meta, put-off jobs
+ * ARGV  1 origin, 2 longest wait that is reserved (ms), 3 ms since the job was taken (-1: it holds no gate token), 4 job id
+ * Returns { index into permitVerdicts, wait (µs for go; ms for held, closed and early), policy version }
  *
  * Who sends nothing pays nothing: every answer but `go` gives the gate's token back, if its window still runs.
  * A start further away than ARGV 2 is not reserved; the gate is closed until then instead, so that the job that is
@@ -22,7 +22,7 @@ export type PermitVerdict = (typeof permitVerdicts)[number];
  */
 export const permitScript: Script = {
   name: 'sluicePermit',
-  keys: 9,
+  keys: 10,
   lua: `${refundLua}${flowLua}
 local function closeGate(ms)
   local ttl = redis.call('PTTL', KEYS[4])
@@ -41,6 +41,10 @@ if redis.call('EXISTS', KEYS[6]) == 1 then refund(KEYS[4], window, age) return {
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+-- Early by more than timers are: the clock of the worker that promoted it is fast.
+local putOff = math.ceil(tonumber(redis.call('ZSCORE', KEYS[10], ARGV[4]) or '0') - now / 1000)
+if putOff > 200 then refund(KEYS[4], window, age) return {6, putOff, version} end
 
 local heldUntil = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]) or '0')
 local heldFor = math.ceil(heldUntil - now / 1000)

@@ -1,5 +1,12 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, type Keys, bindScript, encodeMessage, holdScript } from '@sluice/shared';
+import {
+  type BoundScript,
+  type Keys,
+  bindScript,
+  encodeMessage,
+  holdScript,
+  putOffScript,
+} from '@sluice/shared';
 
 /**
  * Holds: "no request to this origin before time t". Kept in Redis, where the permit script reads them; here is only
@@ -9,6 +16,7 @@ export class Holds {
   readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #hold: BoundScript;
+  readonly #putOff: BoundScript;
   /** `queue/origin` -> until, on this process' monotonic clock. */
   readonly #known = new Map<string, number>();
   readonly #listeners = new Set<(key: string) => void>();
@@ -17,6 +25,7 @@ export class Holds {
     this.#redis = redis;
     this.#keys = keys;
     this.#hold = bindScript(redis, holdScript);
+    this.#putOff = bindScript(redis, putOffScript);
   }
 
   /**
@@ -42,15 +51,9 @@ export class Holds {
     return Number(held);
   }
 
-  /** Notes a job that is delayed because of a hold, so that lifting the hold can wake it. */
+  /** Notes that a job must wait because the upstream asked for it; lifting the hold wakes it. */
   async putOff(queue: string, id: string, ms: number): Promise<void> {
-    const key = this.#keys.putOff(queue);
-    const now = Date.now();
-    await Promise.all([
-      this.#redis.zremrangebyscore(key, '-inf', now),
-      this.#redis.zadd(key, now + ms, id),
-      this.#redis.pexpire(key, 86_400_000),
-    ]);
+    await this.#putOff([this.#keys.putOff(queue)], [id, Math.ceil(ms)]);
   }
 
   /** A hold was published. */

@@ -35,7 +35,7 @@ export type PermitAnswer =
   | { type: 'cancelled' }
   | { type: 'settled' }
   /** Not now: the origin is held, or the next start is far away. */
-  | { type: 'not-now'; reason: 'held' | 'closed' | 'aborted' | 'no-policy'; forMs: number };
+  | { type: 'not-now'; reason: 'held' | 'closed' | 'aborted' | 'no-policy' | 'early'; forMs: number };
 
 /** How late a permit may be used, ms: half the slack, since the other half is the network's. */
 function oldestPermitMs(policy: Policy): number {
@@ -127,8 +127,9 @@ export class Permits {
         keys.stats(queue),
         keys.flow(queue),
         keys.bull(queue).meta,
+        keys.putOff(queue),
       ],
-      [origin, longestWaitMs, age],
+      [origin, longestWaitMs, age, id],
     )) as [number, number, number];
     const verdict = permitVerdicts[index]!;
     switch (verdict) {

@@ -90,7 +90,7 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
       ? askedDelay(asked, context.random)
       : backoffDelay(policy.retry, context.attemptsMade, context.random);
   return {
-    verdict: { type: 'retry', inMs, message: `the upstream answered ${status}`, held: holdMs > 0 },
+    verdict: { type: 'retry', inMs, message: `the upstream answered ${status}`, asked: asked > 0 },
     holdMs,
     refused,
   };
@@ -103,7 +103,7 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
     const backoff = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
     const inMs = failure.waitMs ? askedDelay(Math.max(backoff, failure.waitMs), context.random) : backoff;
     return {
-      verdict: { type: 'retry', inMs, message: failure.message, held: failure.held ?? false },
+      verdict: { type: 'retry', inMs, message: failure.message, asked: failure.held ?? false },
       holdMs: 0,
       refused: false,
     };
@@ -142,6 +142,9 @@ function isLast({ envelope, policy, attemptsMade }: ClassifyContext): boolean {
 }
 
 function mayRepeat({ envelope, policy }: ClassifyContext, untouched: boolean): boolean {
+  if (untouched) return true;
+  if ((envelope.delivery ?? policy.delivery) === 'at-most-once') return false;
   const { method, headers } = envelope.req;
-  return untouched || policy.retry.methods.includes(method) || headers['idempotency-key'] !== undefined;
+  const { methods, honoursIdempotencyKey } = policy.retry;
+  return methods.includes(method) || honoursIdempotencyKey || headers['idempotency-key'] !== undefined;
 }

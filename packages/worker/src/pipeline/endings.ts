@@ -38,6 +38,7 @@ export function refused(answer: Refusal, origin: string, job: TakenJob, context:
   // With one origin the gate is closed, and the job waits at the front. In a mixed queue it would be taken again at
   // once; it is put off to the end of the hold, spread so that the held do not come back as one.
   const mixed = answer.reason === 'held' && context.policy.origin !== origin;
+  if (answer.reason === 'early') return { type: 'give-back', putOffMs: answer.forMs };
   return { type: 'give-back', putOffMs: mixed ? Math.ceil(answer.forMs * (1 + 0.1 * context.random())) : 0 };
 }
 

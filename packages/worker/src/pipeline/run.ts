@@ -5,11 +5,13 @@ import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from '../limits/holds.ts';
 import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
+import type { SendMarks } from '../limits/send-marks.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
 import { type TakenJob, admit, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
 import { ended, expired, hopFailure, interrupted, refused } from './endings.ts';
 import { guard } from './guard.ts';
+import { withIdempotencyKey } from './idempotency-key.ts';
 import { HopRefused, send } from './send.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -20,11 +22,15 @@ export type RunContext = {
   slots: Semaphore;
   permits: Permits;
   holds: Holds;
+  sendMarks: SendMarks;
   /** Epoch ms. */
   now: () => number;
   /** In [0, 1). */
   random: () => number;
 };
+
+/** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
+const newerMs = 30_000;
 
 /** One run of a job: what becomes of it, and the envelope where it could be read. */
 export type Ran = { verdict: Verdict; envelope: Envelope | null };
@@ -40,6 +46,8 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   const admitted = admit(job, context.now());
   if (admitted.type !== 'admitted') {
     await context.permits.refund(job.queue, job.takenAt);
+    if (admitted.type === 'newer')
+      return { verdict: { type: 'give-back', putOffMs: newerMs }, envelope: null };
     const verdict =
       admitted.type === 'expired'
         ? expired(job.attemptsMade, context.now())
@@ -110,7 +118,17 @@ async function attempt(
       return expired(job.attemptsMade, context.now());
     }
     permit = answer.permit;
-    const response = await send(envelope.req, url, {
+    const atMostOnce = (envelope.delivery ?? policy.delivery) === 'at-most-once';
+    if (atMostOnce && !(await context.sendMarks.mark(job))) {
+      await permits.unused(queue);
+      return ended(
+        'ambiguous',
+        job.attemptsMade,
+        context.now(),
+        'this attempt was begun before, and its end is not known',
+      );
+    }
+    const response = await send(withIdempotencyKey(envelope.req, id), url, {
       agent,
       policy,
       timer,
@@ -124,7 +142,11 @@ async function attempt(
     result = { type: 'response', ...response, durationMs: performance.now() - permit.startAt };
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof StalePermit) throw error;
+    if (error instanceof StalePermit) {
+      // Nothing was sent, so the next try must not take it for sent.
+      await context.sendMarks.clear(job);
+      throw error;
+    }
     const isHop = error instanceof HopRefused;
     if (isHop && error.answer.type !== 'not-now') return refused(error.answer, '', job, context);
     const failure = isHop ? hopFailure(error.answer) : failureOf(error);

@@ -47,7 +47,7 @@ export async function settle(
     case 'settled-before':
       return verdict.type;
     case 'retry':
-      if (verdict.held) await holds.putOff(job.queue, job.id, verdict.inMs);
+      if (verdict.asked) await holds.putOff(job.queue, job.id, verdict.inMs);
       throw new RetryLater(verdict.inMs, verdict.message);
     case 'give-back':
       if (verdict.putOffMs > 0) {

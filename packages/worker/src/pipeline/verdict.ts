@@ -6,8 +6,8 @@ export type Verdict =
   | ({ type: 'done' } & Settled)
   /** It ended, and no attempt will follow. */
   | ({ type: 'give-up' } & Settled)
-  /** The attempt is spent; the next one comes after the delay. `held`: the upstream asked for the wait. */
-  | { type: 'retry'; inMs: number; message: string; held: boolean }
+  /** The attempt is spent; the next one comes after the delay. `asked`: the upstream named the wait. */
+  | { type: 'retry'; inMs: number; message: string; asked: boolean }
   /** Nothing was sent, nothing is spent. To the front of the queue, or put off when only its own origin is held. */
   | { type: 'give-back'; putOffMs: number }
   /** It has an outcome already, from a run that could not tell BullMQ. */
