@@ -201,8 +201,8 @@ describe('a job ends as', () => {
     ['nothing', undefined],
     ['no request', { v: 1, at: 1 }],
     [
-      'an envelope of another version',
-      { v: 2, req: { url: 'http://a/', method: 'GET', headers: {} }, at: 1 },
+      'of no version',
+      { req: { url: 'http://a/', method: 'GET', headers: {} }, at: 1 },
     ],
   ])('poison when its data is %s', async (name, data) => {
     const id = `poison-${name.replaceAll(' ', '-')}`;

@@ -37,7 +37,10 @@ describe('a redirect', () => {
   test('is the response where the policy follows none', async () => {
     await using rig = await Rig.open({ policy: { maxRedirects: 0 } });
     const { outcome } = await rig.end('/redirect/1');
-    expect(outcome).toMatchObject({ kind: 'response', response: { status: 302, headers: { location: '/' } } });
+    expect(outcome).toMatchObject({
+      kind: 'response',
+      response: { status: 302, headers: { location: '/' } },
+    });
   });
 
   test('too many of them end the job as bad-response after as many as the policy follows', async () => {
@@ -45,7 +48,11 @@ describe('a redirect', () => {
     expect((await rig.end('/redirect/2')).outcome.kind).toBe('response');
     await rig.upstream.reset();
     const { outcome } = await rig.end('/redirect/3');
-    expect(outcome).toMatchObject({ kind: 'bad-response', attempts: 1, error: { code: 'SLUICE_BAD_RESPONSE' } });
+    expect(outcome).toMatchObject({
+      kind: 'bad-response',
+      attempts: 1,
+      error: { code: 'SLUICE_BAD_RESPONSE' },
+    });
     expect(outcome.error?.message).toContain('more than 2 redirects');
     expect(await rig.seen()).toHaveLength(3);
   });

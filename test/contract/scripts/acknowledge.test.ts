@@ -34,3 +34,11 @@ test('acknowledging everything leaves an empty stream, and doing it twice does n
   await lab.settle({ id: 'c', token: 't', bytes: 'x', replyTo: 'p' });
   expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
 });
+
+test('an outcome that is kept stays for whoever asks for it by its id', async () => {
+  await using lab = openLab();
+  await lab.settle({ id: 'a', token: 't', bytes: 'kept', keep: true, replyTo: 'p' });
+  const [[entry]] = (await lab.redis.xrange(lab.keys.replies('p'), '-', '+')) as [[string, string[]]];
+  await lab.acknowledge('p', ['a'], entry);
+  expect(await lab.redis.get(lab.keys.outcome(lab.queue, 'a'))).toBe('kept');
+});

@@ -60,6 +60,15 @@ describe('applying a policy', () => {
     expect(await everything(lab)).toEqual(before);
   });
 
+  test('over a version that is no longer in force is refused: of two updates none is lost', async () => {
+    await using lab = openLab();
+    expect((await lab.apply({ timeout: '1s' }, 0)).verdict).toBe('created');
+    expect((await lab.apply({ timeout: '2s' }, 0)).verdict).toBe('conflict');
+    expect((await lab.apply({ timeout: '2s' }, 1)).verdict).toBe('changed');
+    expect((await lab.apply({ timeout: '3s' }, 1)).verdict).toBe('conflict');
+    expect(JSON.parse((await lab.redis.hget(lab.own.policy, 'json'))!)).toMatchObject({ timeout: 2000 });
+  });
+
   test('lets exactly one of many creators create', async () => {
     await using lab = openLab();
     const verdicts = await Promise.all(

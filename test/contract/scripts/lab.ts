@@ -17,8 +17,10 @@ import {
   permitScript,
   permitVerdicts,
   policySchema,
+  putOffScript,
   refundScript,
   settleScript,
+  watchScript,
 } from '../../../packages/shared/src/index.ts';
 
 /** The origin of tests that name none. */
@@ -49,6 +51,8 @@ export function openLab() {
     hold: bindScript(redis, holdScript),
     refund: bindScript(redis, refundScript),
     settle: bindScript(redis, settleScript),
+    watch: bindScript(redis, watchScript),
+    putOff: bindScript(redis, putOffScript),
   };
 
   return {
@@ -59,7 +63,7 @@ export function openLab() {
     own,
     bull,
 
-    async apply(input: PolicyInput, mode: 'set' | 'create' = 'set') {
+    async apply(input: PolicyInput, mode: 'set' | 'create' | number = 'set') {
       const policy: Policy = policySchema.parse(input);
       const { gate, paceUs, unitUs } = pacingOf(policy.rate);
       const answer = (await scripts.apply(
@@ -128,12 +132,20 @@ export function openLab() {
       keep?: boolean;
       replyTo?: string;
       replyTtlMs?: number;
+      batch?: { name: string; index: number; failed: boolean };
     }): Promise<number> {
-      const { id, token, bytes, ttlMs = 60_000, keep = false, replyTo, replyTtlMs = 60_000 } = options;
+      const { id, token, bytes, ttlMs = 60_000, keep = false, batch } = options;
       const outcome = keys.outcome(queue, id);
       return Number(
         await scripts.settle(
-          [bull.lock(id), outcome, keys.watchers(queue, id), keys.deadlines(queue), outcome, outcome],
+          [
+            bull.lock(id),
+            outcome,
+            keys.watchers(queue, id),
+            keys.deadlines(queue),
+            batch === undefined ? outcome : keys.batch(batch.name),
+            batch === undefined ? outcome : keys.batchState(batch.name),
+          ],
           [
             token,
             bytes,
@@ -142,14 +154,26 @@ export function openLab() {
             id,
             queue,
             keys.replies(''),
-            replyTo ?? '',
-            replyTtlMs,
-            '',
-            0,
-            0,
+            options.replyTo ?? '',
+            options.replyTtlMs ?? 60_000,
+            batch?.index ?? '',
+            batch?.failed ? 1 : 0,
+            90_000,
           ],
         ),
       );
+    },
+
+    /** @returns one of watchVerdicts, and the outcome where there is one */
+    async watch(id: string, producer: string): Promise<[verdict: number, bytes: string]> {
+      return (await scripts.watch(
+        [keys.outcome(queue, id), keys.watchers(queue, id), bull.job(id)],
+        [producer, 60_000],
+      )) as [number, string];
+    },
+
+    async putOff(id: string, ms: number): Promise<void> {
+      await scripts.putOff([keys.putOff(queue)], [id, ms]);
     },
 
     async acknowledge(producer: string, ids: string[], last: string): Promise<void> {

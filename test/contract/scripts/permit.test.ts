@@ -32,6 +32,27 @@ describe('the permit script answers', () => {
     expect((await lab.permit()).verdict).toBe('closed');
   });
 
+  test('early, after settled and before held, to a job that the upstream asked to wait', async () => {
+    await using lab = openLab();
+    await lab.apply({});
+    await lab.hold(30_000);
+    await lab.putOff('job', 20_000);
+    const early = await lab.permit();
+    expect(early.verdict).toBe('early');
+    expect(early.wait).toBeGreaterThan(15_000);
+    expect(early.wait).toBeLessThanOrEqual(20_000);
+    expect((await lab.permit({ id: 'other' })).verdict).toBe('held');
+    await lab.redis.set(lab.keys.outcome(lab.queue, 'job'), '-');
+    expect((await lab.permit()).verdict).toBe('settled');
+  });
+
+  test('go to a job that is early by no more than timers are', async () => {
+    await using lab = openLab();
+    await lab.apply({});
+    await lab.putOff('job', 150);
+    expect((await lab.permit()).verdict).toBe('go');
+  });
+
   test('held only to the origin that is held, with the milliseconds that are left', async () => {
     await using lab = openLab();
     await lab.apply({});

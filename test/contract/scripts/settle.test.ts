@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { settleVerdicts } from '../../../packages/shared/src/index.ts';
+import { settleVerdicts, watchVerdicts } from '../../../packages/shared/src/index.ts';
 import { openLab } from './lab.ts';
 
 const bytes = Buffer.from([0x7b, 0x7d, 0x0a, 0x00, 0xff, 0x0a, 0x80]);
@@ -68,4 +68,33 @@ test('where nobody awaits, no stream is written', async () => {
   await using lab = openLab();
   await lab.settle({ id: 'a', token: 't', bytes });
   expect(await lab.redis.keys(`${lab.prefix}*`)).toEqual([lab.keys.outcome(lab.queue, 'a')]);
+});
+
+test('everybody who watches is told, each once, and the watch is over', async () => {
+  await using lab = openLab();
+  await lab.redis.hset(lab.bull.job('a'), 'data', '{}');
+  for (const producer of ['p', 'w', 'w', 'x']) {
+    expect(await lab.watch('a', producer)).toEqual([watchVerdicts.watching, '']);
+  }
+  await lab.settle({ id: 'a', token: 't', bytes: 'end', replyTo: 'p', keep: true });
+  for (const producer of ['p', 'w', 'x']) expect(await lab.redis.xlen(lab.keys.replies(producer))).toBe(1);
+  expect(await lab.redis.exists(lab.keys.watchers(lab.queue, 'a'))).toBe(0);
+  expect(await lab.watch('a', 'late')).toEqual([watchVerdicts.ended, 'end']);
+  expect(await lab.watch('never', 'p')).toEqual([watchVerdicts.unknown, '']);
+});
+
+test('an outcome of a batch is added to its stream and counted, and its deadline is forgotten', async () => {
+  await using lab = openLab();
+  await lab.redis.zadd(lab.keys.deadlines(lab.queue), 1, 'a', 2, 'other');
+  const batch = { name: 'b', index: 7, failed: false };
+  await lab.settle({ id: 'a', token: 't', bytes: 'x', batch });
+  await lab.settle({ id: 'a', token: 't', bytes: 'x', batch });
+  await lab.settle({ id: 'c', token: 't', bytes: 'y', batch: { name: 'b', index: 8, failed: true } });
+  const entries = await lab.redis.xrange(lab.keys.batch('b'), '-', '+');
+  expect(entries.map(([, fields]) => fields)).toEqual([
+    ['id', 'a', 'index', '7', 'settled', 'x'],
+    ['id', 'c', 'index', '8', 'settled', 'y'],
+  ]);
+  expect(await lab.redis.hgetall(lab.keys.batchState('b'))).toMatchObject({ ended: '2', failed: '1' });
+  expect(await lab.redis.zrange(lab.keys.deadlines(lab.queue), 0, '-1')).toEqual(['other']);
 });

@@ -1,0 +1,237 @@
+import { Readable } from 'node:stream';
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { type Dispatcher, errors } from 'undici';
+import { describe, expect, test, vi } from 'vitest';
+import { policySchema } from '@sluice/shared';
+import { EgressBlocked } from '../src/http/egress-blocked.ts';
+import { BadRedirect, BodyTooLarge, UrlBlocked, failureOf } from '../src/http/failure.ts';
+import { AttemptTimeout } from '../src/http/timeout.ts';
+import { type TakenJob, admit } from '../src/pipeline/admit.ts';
+import { guard } from '../src/pipeline/guard.ts';
+import { read } from '../src/pipeline/read.ts';
+import { RetryLater, backoffStrategy, settle } from '../src/pipeline/settle.ts';
+import type { Verdict } from '../src/pipeline/verdict.ts';
+import type { Holds } from '../src/limits/holds.ts';
+import type { Outcomes } from '../src/results/store.ts';
+
+const now = 1_000_000;
+const job = (data: unknown): TakenJob => ({
+  queue: 'q',
+  id: 'id',
+  token: 'token',
+  data,
+  attemptsMade: 0,
+  stalls: 0,
+  takenAt: 0,
+  signal: new AbortController().signal,
+});
+
+describe('a job is admitted', () => {
+  const data = { v: 1, at: now, req: { url: 'http://a.test/', method: 'GET', headers: {} } };
+
+  test('when it can be read', () => {
+    expect(admit(job(data), now)).toEqual({ type: 'admitted', envelope: data });
+  });
+
+  test('also with fields that a newer producer added', () => {
+    expect(admit(job({ ...data, later: true }), now).type).toBe('admitted');
+  });
+
+  test('until its deadline, and not at it', () => {
+    expect(admit(job({ ...data, deadline: now + 1 }), now).type).toBe('admitted');
+    expect(admit(job({ ...data, deadline: now }), now).type).toBe('expired');
+  });
+
+  test('later, when a newer producer wrote it: a newer worker will read it', () => {
+    expect(admit(job({ ...data, v: 2, req: 'in another form' }), now)).toEqual({ type: 'newer' });
+  });
+
+  test('not when its worker was lost too often while it ran; its caller is told', () => {
+    expect(admit({ ...job(data), stalls: 10 }, now).type).toBe('admitted');
+    expect(admit({ ...job(data), stalls: 11 }, now)).toMatchObject({ type: 'poison', envelope: data });
+  });
+
+  test.each([
+    null,
+    undefined,
+    'text',
+    7,
+    [],
+    {},
+    { ...data, v: 0 },
+    { ...data, req: { ...data.req, method: 'BREW' } },
+  ])('not as %j: it is poison, with the place of the fault', (bad) => {
+    expect(admit(job(bad), now)).toMatchObject({
+      type: 'poison',
+      envelope: null,
+      message: expect.stringMatching(/^the job cannot be read: /) as string,
+    });
+  });
+});
+
+describe('the guard', () => {
+  const policy = policySchema.parse({ origin: 'https://api.test', egress: { allow: ['10.0.0.0/8'] } });
+
+  test('gives the URL back when its rules allow it', () => {
+    expect(guard('https://api.test/a?b#c', policy, true).pathname).toBe('/a');
+    expect(
+      guard('http://10.0.0.1/', policySchema.parse({ egress: { allow: ['10.0.0.0/8'] } }), true).host,
+    ).toBe('10.0.0.1');
+  });
+
+  test.each([
+    'ftp://api.test/',
+    'http://127.0.0.1/',
+    'http://169.254.169.254/',
+    'https://u:p@api.test/',
+    'no url',
+  ])('refuses %s', (url) => {
+    expect(() => guard(url, policySchema.parse({}), false)).toThrow(UrlBlocked);
+  });
+
+  test("holds the first URL to the policy's origin, and lets a redirect leave it", () => {
+    expect(() => guard('https://other.test/', policy, true)).toThrow(/serves https:\/\/api.test only/);
+    expect(guard('https://other.test/', policy, false).host).toBe('other.test');
+  });
+});
+
+describe('reading a body', () => {
+  const response = (chunks: string[], headers: Record<string, string> = {}) => {
+    const body = Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
+    return { body, data: { body, headers, statusCode: 200 } as unknown as Dispatcher.ResponseData };
+  };
+
+  test('joins its chunks, up to the limit exactly', async () => {
+    expect(Buffer.from(await read(response(['ab', 'cd', 'e']).data, 5)).toString()).toBe('abcde');
+    expect(await read(response([]).data, 5)).toHaveLength(0);
+  });
+
+  test('stops at the first byte too many, and lets go of the rest', async () => {
+    const { body, data } = response(['ab', 'cd', 'ef', 'gh']);
+    await expect(read(data, 3)).rejects.toThrow(BodyTooLarge);
+    expect(body.destroyed).toBe(true);
+  });
+
+  test('refuses a length that is announced too large before anything is read', async () => {
+    const { body, data } = response(['ab'], { 'content-length': '4' });
+    const next = vi.spyOn(body, 'read');
+    await expect(read(data, 3)).rejects.toThrow(/larger than 3 bytes/);
+    expect(next).not.toHaveBeenCalled();
+    expect(body.destroyed).toBe(true);
+  });
+
+  test('does not believe the length of a compressed body: it is that on the wire', async () => {
+    const { data } = response(['ab'], { 'content-length': '400', 'content-encoding': 'gzip' });
+    expect(await read(data, 3)).toHaveLength(2);
+  });
+});
+
+describe('an error means', () => {
+  const coded = (code: string, message = 'it failed') => Object.assign(new Error(message), { code });
+
+  test.each([
+    ['blocked', new UrlBlocked('no'), true],
+    ['blocked', new EgressBlocked('no'), true],
+    ['blocked', new Error('wrapped', { cause: new EgressBlocked('no') }), true],
+    ['timeout', new AttemptTimeout(5), false],
+    ['too-large', new BodyTooLarge(5), false],
+    ['too-large', new errors.ResponseExceededMaxSizeError('big'), false],
+    ['bad-response', new BadRedirect('no'), false],
+    ['bad-response', coded('Z_DATA_ERROR'), false],
+    ['bad-response', coded('ERR_BROTLI_DECODER_ERROR'), false],
+    ['network', coded('ECONNRESET'), false],
+    ['network', coded('ECONNREFUSED'), false],
+    ['network', new errors.SocketError('other side closed'), false],
+    ['network', coded('HPE_INVALID_CONSTANT'), false],
+  ])('%s: %s', (kind, error, unsent) => {
+    expect(failureOf(error)).toMatchObject({ kind, unsent });
+  });
+
+  test('the message names the code once', () => {
+    expect(failureOf(coded('ECONNRESET', ''))?.message).toBe('ECONNRESET');
+    expect(failureOf(coded('ECONNRESET', 'read ECONNRESET'))?.message).toBe('read ECONNRESET');
+    expect(failureOf(coded('ECONNRESET', 'gone'))?.message).toBe('gone (ECONNRESET)');
+  });
+
+  test.each([new Error('a bug'), new TypeError('x is not a function'), 'text', null])(
+    'a fault of our own: %s',
+    (error) => {
+      expect(failureOf(error)).toBeNull();
+    },
+  );
+});
+
+describe('a verdict becomes', () => {
+  const outcome = { kind: 'response', attempts: 1, endedAt: now, durationMs: 1 } as const;
+  const lost = {
+    kind: 'timeout',
+    attempts: 1,
+    endedAt: now,
+    durationMs: 1,
+    error: { code: 'SLUICE_TIMEOUT', message: 'late' },
+  } as const;
+  const body = new Uint8Array();
+
+  function settling(verdict: Verdict, committed: 'committed' | 'already' | 'refused' = 'committed') {
+    const bull = { moveToDelayed: vi.fn(async () => {}), moveToWait: vi.fn(async () => {}) };
+    const commit = vi.fn(async () => committed);
+    const putOff = vi.fn(async () => {});
+    const outcomes = { commit } as unknown as Outcomes;
+    const holds = { putOff } as unknown as Holds;
+    const result = settle(verdict, job(null), bull as unknown as Job, null, outcomes, holds);
+    return { result, bull, commit, putOff };
+  }
+
+  test('done: a completed job, with a few bytes as its result', async () => {
+    const { result, commit } = settling({ type: 'done', outcome, body: new Uint8Array(1_000_000) });
+    expect(await result).toBe('response');
+    expect(commit).toHaveBeenCalledTimes(1);
+  });
+
+  test('give-up: a failed job that BullMQ does not try again, with code and sentence', async () => {
+    const { result } = settling({ type: 'give-up', outcome: lost, body });
+    await expect(result).rejects.toThrow(UnrecoverableError);
+    await expect(result).rejects.toThrow('SLUICE_TIMEOUT: late');
+  });
+
+  test('give-up of a job whose outcome is there already: completed, for the other outcome stands', async () => {
+    expect(await settling({ type: 'give-up', outcome: lost, body }, 'already').result).toBe('timeout');
+  });
+
+  test('anything that another worker has: a dropped run', async () => {
+    await expect(settling({ type: 'done', outcome, body }, 'refused').result).rejects.toThrow(
+      /another worker/,
+    );
+    await expect(settling({ type: 'abandon' }).result).rejects.toThrow(/lock was lost/);
+  });
+
+  test('retry: an error that carries the delay to the backoff strategy', async () => {
+    const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', asked: false });
+    const error = await result.then(null, (reason: unknown) => reason as Error);
+    expect(error).toBeInstanceOf(RetryLater);
+    expect(backoffStrategy(1, 'sluice', error as Error)).toBe(1234);
+    expect(putOff).not.toHaveBeenCalled();
+  });
+
+  test('retry that the upstream asked to wait: also noted, so that lifting the hold wakes the job', async () => {
+    const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', asked: true });
+    await expect(result).rejects.toThrow(RetryLater);
+    expect(putOff).toHaveBeenCalledWith('q', 'id', 1234);
+  });
+
+  test('give-back: to the front, or put off', async () => {
+    const front = settling({ type: 'give-back', putOffMs: 0 });
+    await expect(front.result).rejects.toThrow(WaitingError);
+    expect(front.bull.moveToWait).toHaveBeenCalledWith('token');
+    const later = settling({ type: 'give-back', putOffMs: 500 });
+    await expect(later.result).rejects.toThrow(DelayedError);
+    expect(later.bull.moveToDelayed).toHaveBeenCalledTimes(1);
+    expect(later.commit).not.toHaveBeenCalled();
+  });
+
+  test('a fault of our own: tried again later and later, up to a minute', () => {
+    expect([1, 2, 3, 7, 20].map((made) => backoffStrategy(made, 'sluice', new Error('x')))).toEqual([
+      1000, 2000, 4000, 60_000, 60_000,
+    ]);
+  });
+});
