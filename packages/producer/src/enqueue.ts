@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { type JobSpec, type Keys, SluiceError, normalSpecSchema, redisFault, validate } from '@sluice/shared';
 import { Handle } from './handle.ts';
 import type { Jobs } from './jobs.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from './open-queues.ts';
 import type { Replies } from './replies.ts';
 import { toJob } from './to-job.ts';
@@ -25,6 +26,7 @@ export class Enqueuer {
   readonly #queues: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
+  readonly #memory: MemoryWatch;
 
   constructor(parts: {
     url: string;
@@ -40,6 +42,7 @@ export class Enqueuer {
     this.#queues = parts.queues;
     this.#replies = parts.replies;
     this.#jobs = parts.jobs;
+    this.#memory = new MemoryWatch(parts.redis, parts.url);
   }
 
   /** @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL */
@@ -54,6 +57,7 @@ export class Enqueuer {
         faults: [{ path: 'deadline', message }],
       });
     }
+    await this.#memory.assertRoom();
     const id = spec.id ?? randomUUID();
     const job = toJob(spec, {
       id,

@@ -3,6 +3,7 @@ import { duration } from './duration.ts';
 import { SluiceError } from './errors.ts';
 import { defaultPrefix } from './keys.ts';
 import { queueNameSchema } from './policy.ts';
+import { transformListSchema } from './transform-list.ts';
 import { validate } from './validate.ts';
 
 const integer = (min: number, max: number) =>
@@ -51,6 +52,14 @@ export const workerConfigSchema = z
     SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
     /** A killed worker's jobs run again after this at the earliest; an outage of Redis longer than this repeats requests. */
     SLUICE_LOCK_DURATION: duration({ min: 5000, max: 3_600_000 }).default(60_000),
+    /** Modules whose `transform` a job may name: `name=path`, comma-separated. Relative to the working directory. */
+    SLUICE_TRANSFORMS: transformListSchema.default([]),
+    /** Threads that run transforms; 0: one less than there are CPUs, at least one. */
+    SLUICE_TRANSFORM_THREADS: integer(0, 256).default(0),
+    /** A transform that takes longer is ended, with its thread. */
+    SLUICE_TRANSFORM_TIMEOUT: duration({ min: 10, max: 3_600_000 }).default(30_000),
+    /** A worker whose clock differs more than this from Redis' does not start, and is not ready. */
+    SLUICE_MAX_CLOCK_SKEW: duration({ min: 100, max: 3_600_000 }).default(2000),
     SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   })
   .transform((env) => ({
@@ -61,6 +70,12 @@ export const workerConfigSchema = z
     health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
     graceMs: env.SLUICE_GRACE,
     lockMs: env.SLUICE_LOCK_DURATION,
+    transforms: {
+      modules: env.SLUICE_TRANSFORMS,
+      threads: env.SLUICE_TRANSFORM_THREADS,
+      timeoutMs: env.SLUICE_TRANSFORM_TIMEOUT,
+    },
+    maxClockSkewMs: env.SLUICE_MAX_CLOCK_SKEW,
     logLevel: env.SLUICE_LOG_LEVEL,
   }));
 

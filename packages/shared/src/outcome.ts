@@ -13,6 +13,7 @@ export const outcomeKinds = [
   'blocked',
   'too-large',
   'bad-response',
+  'transform-error',
   'expired',
   'cancelled',
   'ambiguous',
@@ -29,6 +30,7 @@ export const codeOfOutcome: Record<Exclude<OutcomeKind, 'response'>, ErrorCode> 
   blocked: 'SLUICE_BLOCKED',
   'too-large': 'SLUICE_TOO_LARGE',
   'bad-response': 'SLUICE_BAD_RESPONSE',
+  'transform-error': 'SLUICE_TRANSFORM',
   expired: 'SLUICE_EXPIRED',
   cancelled: 'SLUICE_CANCELLED',
   ambiguous: 'SLUICE_AMBIGUOUS',
@@ -55,6 +57,8 @@ export type Outcome = {
   /** The last response, where there was one (also with `http-error` and `rate-limited`). */
   response?: ResponseHead;
   error?: { code: ErrorCode; message: string };
+  /** The body is what this transform made of the response's, in this content type. */
+  transformed?: { name: string; contentType: string };
   /** What the caller gave with the job. */
   meta?: unknown;
 };

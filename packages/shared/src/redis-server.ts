@@ -14,6 +14,16 @@ export function assertServerVersion(info: string, url: string): void {
   );
 }
 
+/** Judges the answer of `INFO memory`: a server that may evict keys would lose jobs. Throws SLUICE_REDIS_EVICTS. */
+export function assertKeepsKeys(info: string, url: string): void {
+  const policy = /^maxmemory_policy:(.+?)\r?$/m.exec(info)?.[1];
+  if (policy === undefined || policy === 'noeviction') return;
+  throw new SluiceError(
+    'SLUICE_REDIS_EVICTS',
+    `${redactRedisUrl(url)} has maxmemory-policy ${policy} and may evict jobs; set it to noeviction: CONFIG SET maxmemory-policy noeviction`,
+  );
+}
+
 /** Turns what a Redis client throws while connecting into a SluiceError that names the server and the fix. */
 export function redisFault(error: unknown, url: string): SluiceError {
   if (error instanceof SluiceError) return error;
@@ -61,7 +71,7 @@ function clientOptions(isOpen: () => boolean) {
  * Afterwards the client reconnects by itself, and commands wait for it.
  * @param url `redis://…`, `rediss://…`, or `redis+unix:///run/redis.sock`
  * @param create makes the client of a URL or socket path
- * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION
+ * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_REDIS_EVICTS
  */
 export async function openClient<T extends Client>(
   url: string,
@@ -81,6 +91,7 @@ export async function openClient<T extends Client>(
   try {
     await client.connect();
     assertServerVersion(await client.info('server'), url);
+    assertKeepsKeys(await client.info('memory'), url);
     open = true;
     return client;
   } catch (error) {

@@ -8,10 +8,13 @@ import { Permits } from './limits/permit.ts';
 import { PolicyReader } from './limits/policy.ts';
 import { SendMarks } from './limits/send-marks.ts';
 import { Semaphore } from './limits/semaphore.ts';
+import { ClockWatch } from './ops/clock-watch.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
+import { Quarantine } from './quarantine.ts';
 import { Outcomes } from './results/store.ts';
 import { type Serving, serveQueue } from './serve-queue.ts';
+import { Transforms } from './transform/transforms.ts';
 
 export type RunningPool = {
   /** Why the pool is not ready; empty: it is. */
@@ -41,10 +44,11 @@ async function defineBullCommands(redis: Redis, prefix: string): Promise<void> {
 
 /**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
- * @throws SluiceError when Redis cannot be used
+ * @throws SluiceError when Redis or a transform cannot be used
  */
 export async function startPool(config: WorkerConfig, log: Logger): Promise<RunningPool> {
   const keys = keysOf(config.prefix);
+  const transforms = await Transforms.open(config.transforms, log);
   const redis = await openClient(
     config.redisUrl,
     (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
@@ -57,6 +61,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   const serving = new Map<string, Serving>();
   const metrics = createMetrics();
   const watch = new PermitWatch(log, (queue) => serving.get(queue)?.queue.policy.rate?.slack ?? null);
+  const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys);
   const sweeper = new DeadlineSweeper({ redis, keys, queues: () => serving.keys(), outcomes, log });
@@ -68,7 +73,9 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     permits: new Permits(redis, keys, holds),
     holds,
     outcomes,
+    transforms,
     sendMarks: new SendMarks(redis, keys),
+    quarantine: new Quarantine(redis, keys, log),
     metrics,
     observeAge: (queue: string, ageMs: number) => {
       metrics.permitAge.record(ageMs, { queue });
@@ -117,6 +124,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     if (message?.type === 'release') holds.released(message.queue);
     if (message?.type === 'cancel') serving.get(message.queue)?.cancel(message.id);
   });
+  await clock.start();
   await subscriber.subscribe(keys.events);
   await policies.start();
   sweeper.start();
@@ -131,7 +139,9 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     const timer = setTimeout(giveBackAll, graceMs);
     await Promise.all([...serving.values()].map((served) => served.close()));
     clearTimeout(timer);
+    await transforms.close();
     watch.stop();
+    clock.stop();
     redis.removeAllListeners('close');
     subscriber.disconnect();
     redis.disconnect();
@@ -140,6 +150,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   return {
     notReady: () => [
       ...(redis.status === 'ready' ? [] : [`the connection to Redis is ${redis.status}`]),
+      ...(clock.fault === null ? [] : [clock.fault]),
       ...(draining === undefined ? [] : ['draining']),
       ...policies.missing.map(
         (name) => `queue "${name}" has no policy; create one with: sluice queue set ${name}`,

@@ -11,7 +11,9 @@ import type { WorkerMetrics } from './ops/metrics.ts';
 import { run } from './pipeline/run.ts';
 import { backoffStrategy, settle } from './pipeline/settle.ts';
 import { abortReasons } from './pipeline/verdict.ts';
+import type { Quarantine } from './quarantine.ts';
 import type { Outcomes } from './results/store.ts';
+import type { Transforms } from './transform/transforms.ts';
 
 /** A killed worker's jobs are found within this and one more, after their lock has run out. */
 const stalledIntervalMs = 5000;
@@ -31,7 +33,9 @@ export type Process = {
   permits: Permits;
   holds: Holds;
   outcomes: Outcomes;
+  transforms: Transforms;
   sendMarks: SendMarks;
+  quarantine: Quarantine;
   metrics: WorkerMetrics;
   /** Called with the age of each permit used, ms. */
   observeAge: (queue: string, ageMs: number) => void;
@@ -78,6 +82,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       slots,
       permits,
       holds,
+      transforms: shared.transforms,
       sendMarks,
       now: Date.now,
       random: Math.random,
@@ -103,6 +108,11 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     settings: { backoffStrategy },
   });
   worker.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'worker error'));
+  worker.on('stalled', (id) => {
+    shared.quarantine
+      .look(queue.name, id)
+      .catch((error: unknown) => log.warn({ err: error, id }, 'quarantine failed'));
+  });
   worker.on('lockRenewalFailed', (ids) => {
     for (const id of ids) worker.cancelJob(id, abortReasons.lockLost);
   });

@@ -7,12 +7,14 @@ import type { Holds } from '../limits/holds.ts';
 import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
 import type { SendMarks } from '../limits/send-marks.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
+import type { Transforms } from '../transform/transforms.ts';
 import { type TakenJob, admit, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
 import { ended, expired, hopFailure, interrupted, refused } from './endings.ts';
 import { guard } from './guard.ts';
 import { withIdempotencyKey } from './idempotency-key.ts';
 import { HopRefused, send } from './send.ts';
+import { transform, unknownTransform } from './transform.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What a run needs of its process and queue. */
@@ -22,6 +24,7 @@ export type RunContext = {
   slots: Semaphore;
   permits: Permits;
   holds: Holds;
+  transforms: Transforms;
   sendMarks: SendMarks;
   /** Epoch ms. */
   now: () => number;
@@ -40,7 +43,7 @@ const permitTries = 3;
 
 /**
  * One job, once through: admit -> slot -> guard -> connection -> permit -> send (guard and permit again on each
- * redirect, then read) -> classify. `settle` then carries the verdict out.
+ * redirect, then read) -> classify -> transform. `settle` then carries the verdict out.
  */
 export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   const admitted = admit(job, context.now());
@@ -55,17 +58,28 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
     return { verdict, envelope: admitted.envelope };
   }
   const { envelope } = admitted;
+  const unknown = unknownTransform(job, envelope.transform, context);
+  if (unknown !== null) {
+    await context.permits.refund(job.queue, job.takenAt);
+    return { verdict: unknown, envelope };
+  }
   try {
-    const release = await context.slots.acquire(job.signal);
-    try {
-      return { verdict: await perform(job, envelope, context), envelope };
-    } finally {
-      release();
-    }
+    // The slot is one for a request in flight; transforms have their own bound, and hold up no request.
+    const verdict = await inSlot(job, context, () => perform(job, envelope, context));
+    return { verdict: await transform(verdict, job, envelope, context), envelope };
   } catch (error) {
     // Only the abort of the job itself comes here: everything else is a verdict.
     if (!job.signal.aborted) throw error;
     return { verdict: interrupted(job, context.now()), envelope };
+  }
+}
+
+async function inSlot<T>(job: TakenJob, { slots }: RunContext, work: () => Promise<T>): Promise<T> {
+  const release = await slots.acquire(job.signal);
+  try {
+    return await work();
+  } finally {
+    release();
   }
 }
 

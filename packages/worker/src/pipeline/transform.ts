@@ -1,0 +1,57 @@
+import { type Envelope, type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import type { Transforms } from '../transform/transforms.ts';
+import type { TakenJob } from './admit.ts';
+import { ended } from './endings.ts';
+import type { Verdict } from './verdict.ts';
+
+type Circumstances = { policy: Policy; transforms: Transforms; now: () => number };
+
+/** The end of a job whose transform this worker does not have: nothing is sent. Null: it has it, or none is named. */
+export function unknownTransform(
+  job: TakenJob,
+  name: string | undefined,
+  { transforms, now }: Circumstances,
+): Verdict | null {
+  const known = transforms.names;
+  if (name === undefined || known.includes(name)) return null;
+  const message =
+    known.length === 0
+      ? `there is no transform "${name}": the worker has none (SLUICE_TRANSFORMS)`
+      : `there is no transform "${name}"; the worker has: ${known.join(', ')}`;
+  const verdict = ended('transform-error', job.attemptsMade, now(), message);
+  verdict.outcome.error = { code: 'SLUICE_UNKNOWN_TRANSFORM', message };
+  return verdict;
+}
+
+/**
+ * Puts the result of the job's transform in the place of the body. It runs on every outcome `response`, whatever its
+ * status; other ends pass as they are. A failed transform ends the job, for its request has been performed: the
+ * outcome has the response as it came.
+ */
+export async function transform(
+  verdict: Verdict,
+  job: TakenJob,
+  { transform: name, meta }: Envelope,
+  { policy, transforms, now }: Circumstances,
+): Promise<Verdict> {
+  if (verdict.type !== 'done' || name === undefined || verdict.outcome.response === undefined) return verdict;
+  const { outcome, body } = verdict;
+  const { status, headers, url } = verdict.outcome.response;
+  const result = await transforms.run(name, { status, headers, url, body, meta }, job.signal);
+  const failed = (why: string): Verdict => {
+    const kind = 'transform-error';
+    const message = `the transform "${name}" failed on a response with status ${status}: ${why}`;
+    const error = { code: codeOfOutcome[kind], message };
+    const failure: Outcome = { ...outcome, kind, endedAt: now(), error };
+    return { type: 'give-up', outcome: failure, body };
+  };
+  if (!result.ok) return failed(result.message);
+  const { bytes, contentType } = result;
+  if (bytes.length > policy.maxBody) {
+    return failed(
+      `its result of ${bytes.length} bytes is larger than ${policy.maxBody} (maxBody of the queue)`,
+    );
+  }
+  const transformed = { name, contentType };
+  return { type: 'done', outcome: { ...outcome, endedAt: now(), transformed }, body: bytes };
+}

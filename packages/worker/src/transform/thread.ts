@@ -1,0 +1,49 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import type { Transform, TransformTask, Transformed } from './contract.ts';
+
+// Runs inside a thread of the pool. It imports nothing of the worker: all it knows of a job comes with the task.
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${String(error)}`;
+}
+
+async function load(href: string): Promise<Transform> {
+  const module = (await import(href)) as Record<string, unknown>;
+  if (typeof module['transform'] === 'function') return module['transform'] as Transform;
+  const found = Object.keys(module).join(', ') || 'nothing';
+  throw new TypeError(`it has no function named "transform" (it exports ${found})`);
+}
+
+/** The result as bytes, so that the loop of the process neither clones nor serialises it. */
+function encode(result: unknown): Transformed {
+  // A copy of its own: the bytes may be a part of a larger buffer, and leave this thread.
+  if (result instanceof Uint8Array) {
+    return { ok: true, bytes: new Uint8Array(result), contentType: 'application/octet-stream' };
+  }
+  if (typeof result === 'string') {
+    const bytes = new TextEncoder().encode(result);
+    return { ok: true, bytes, contentType: 'text/plain; charset=utf-8' };
+  }
+  const json: string | undefined = JSON.stringify(result);
+  if (json !== undefined) {
+    return { ok: true, bytes: new TextEncoder().encode(json), contentType: 'application/json' };
+  }
+  const message = `it returned ${typeof result}, which is no JSON value; return null for nothing`;
+  return { ok: false, message };
+}
+
+async function perform({ module, input }: TransformTask): Promise<Transformed> {
+  try {
+    const transform = await load(module);
+    return encode(input === null ? null : await transform(input));
+  } catch (error) {
+    return { ok: false, message: describe(error) };
+  }
+}
+
+/** One task of the pool. Never throws; the bytes of the result are moved, not copied. */
+export async function answer(task: TransformTask): Promise<unknown> {
+  const transformed = await perform(task);
+  if (!transformed.ok) return transformed;
+  return move({ [transferableSymbol]: transformed.bytes.buffer, [valueSymbol]: transformed });
+}
