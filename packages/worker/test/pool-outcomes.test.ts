@@ -118,7 +118,8 @@ describe('a job ends as', () => {
     async (path) => {
       const { outcome } = await rig.end(path, { timeoutMs: 100, attempts: 2 });
       expect(outcome).toMatchObject({ kind: 'timeout', attempts: 2, error: { code: 'SLUICE_TIMEOUT' } });
-      expect(outcome.durationMs).toBeGreaterThanOrEqual(95);
+      // From the permit on: what it took to connect is in the timeout, not in the duration.
+      expect(outcome.durationMs).toBeGreaterThan(20);
       expect(outcome.durationMs).toBeLessThan(1000);
       expect(await requests(path)).toBe(2);
       await rig.quiet();
@@ -200,10 +201,7 @@ describe('a job ends as', () => {
   test.each([
     ['nothing', undefined],
     ['no request', { v: 1, at: 1 }],
-    [
-      'of no version',
-      { req: { url: 'http://a/', method: 'GET', headers: {} }, at: 1 },
-    ],
+    ['of no version', { req: { url: 'http://a/', method: 'GET', headers: {} }, at: 1 }],
   ])('poison when its data is %s', async (name, data) => {
     const id = `poison-${name.replaceAll(' ', '-')}`;
     await rig.addRaw(id, data);
