@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addQueueCommands } from './commands/queue.ts';
 import { runCommand } from './commands/run.ts';
 import type { RawRunOptions } from './commands/run-options.ts';
 import type { ProcessIo } from './process-io.ts';
@@ -71,5 +72,6 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     .option('--quiet', 'no progress and no summary on standard error')
     .addHelpText('after', runExamples)
     .action(async (file: string, options: RawRunOptions) => done(await runCommand(file, options, io)));
+  addQueueCommands(program, io, done);
   return program;
 }

@@ -59,19 +59,21 @@ const retry = z.strictObject({
   profile: z.enum(['github']).nullable().default(null),
 });
 
-const concurrency = z.union([
-  z
-    .int()
-    .min(1)
-    .max(100_000)
-    .transform((worker) => ({ worker, global: null })),
-  z.strictObject({
-    /** Requests of this queue in flight in one worker process; null: the process's own concurrency. */
-    worker: z.int().min(1).max(100_000).nullable().default(null),
-    /** Requests of this queue in flight in the whole fleet; null: no such cap. */
-    global: z.int().min(1).max(1_000_000).nullable().default(null),
-  }),
-]);
+const concurrencyObject = z.strictObject({
+  /** Requests of this queue in flight in one worker process; null: the process's own concurrency. */
+  worker: z.int().min(1).max(100_000).nullable().default(null),
+  /** Requests of this queue in flight in the whole fleet; null: no such cap. */
+  global: z.int().min(1).max(1_000_000).nullable().default(null),
+});
+
+/** A number is that of one worker. Not a union of the two forms: it would report "Invalid input" and no path. */
+const concurrency = z
+  .union([z.number(), z.looseObject({})], { error: 'expected a number, or { worker, global }' })
+  .transform((value) => (typeof value === 'number' ? { worker: value } : value))
+  .pipe(concurrencyObject) as unknown as z.ZodType<
+  z.output<typeof concurrencyObject>,
+  number | z.input<typeof concurrencyObject>
+>;
 
 const egress = z.strictObject({
   /** Address ranges allowed besides the public internet, as CIDRs. Metadata addresses are never allowed. */

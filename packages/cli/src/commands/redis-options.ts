@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import { type Sluice, connect } from '@sluice/producer';
+import {
+  SluiceError,
+  defaultPrefix,
+  prefixSchema,
+  redisFault,
+  redisUrlSchema,
+  validate,
+} from '@sluice/shared';
+import type { ProcessIo } from '../process-io.ts';
+
+const defaultRedis = 'redis://127.0.0.1:6379';
+
+/** Where the fleet is, as it was typed. */
+export type RawRedisOptions = { redis?: string; prefix?: string };
+
+/** Adds `--redis` and `--prefix`. */
+export function addRedisOptions(command: Command): Command {
+  return command
+    .option('--redis <url>', `the Redis of the fleet (default: SLUICE_REDIS_URL, else ${defaultRedis})`)
+    .option('--prefix <prefix>', `key prefix of the fleet (default: SLUICE_PREFIX, else ${defaultPrefix})`);
+}
+
+/**
+ * Which Redis and prefix are meant; an option beats its variable, and an empty variable is none. Pure.
+ * @throws SluiceError SLUICE_INVALID_CONFIG that names the option or variable
+ */
+export function readRedisOptions(
+  raw: RawRedisOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): { redis: string; prefix: string } {
+  const redis = raw.redis ?? (env['SLUICE_REDIS_URL'] || defaultRedis);
+  const prefix = raw.prefix ?? (env['SLUICE_PREFIX'] || defaultPrefix);
+  const code = 'SLUICE_INVALID_CONFIG';
+  return {
+    redis: validate(redisUrlSchema, redis, code, raw.redis === undefined ? 'SLUICE_REDIS_URL' : '--redis'),
+    prefix: validate(prefixSchema, prefix, code, raw.prefix === undefined ? 'SLUICE_PREFIX' : '--prefix'),
+  };
+}
+
+/** Connects for one command. Ctrl-C ends the command between two steps; each of its steps is atomic. */
+export async function withSluice<T>(
+  raw: RawRedisOptions,
+  io: ProcessIo,
+  use: (sluice: Sluice) => Promise<T>,
+): Promise<T> {
+  const options = readRedisOptions(raw, io.env);
+  const stopped = Promise.withResolvers<never>();
+  const stop = () => stopped.reject(new DOMException('stopped', 'AbortError'));
+  stopped.promise.catch(() => {});
+  io.interrupt.addEventListener('abort', stop, { once: true });
+  const work = async () => {
+    await using sluice = await connect(options);
+    try {
+      return await use(sluice);
+    } catch (error) {
+      // A refused command (a user without the right, a full Redis) is a fault of Redis, not of the program.
+      if (error instanceof Error && error.name === 'ReplyError') throw redisFault(error, options.redis);
+      throw error;
+    }
+  };
+  try {
+    return await Promise.race([work(), stopped.promise]);
+  } finally {
+    io.interrupt.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * That a queue exists, before anything is asked of it.
+ * @throws SluiceError SLUICE_POLICY_MISSING with the queues that there are
+ */
+export async function knownQueue(sluice: Sluice, name: string): Promise<void> {
+  const queues = await sluice.queues.list();
+  if (queues.includes(name)) return;
+  const there =
+    queues.length === 0
+      ? 'there is none yet, or --redis or --prefix belongs to another fleet'
+      : `the queues are: ${queues.join(', ')}`;
+  throw new SluiceError('SLUICE_POLICY_MISSING', `there is no queue "${name}" here; ${there}`);
+}

@@ -1,0 +1,118 @@
+import type { PolicyInput } from '@sluice/producer';
+import { type Policy, SluiceError, policySchema, rateSchema, validate } from '@sluice/shared';
+
+/** The options of `sluice queue set` that say something of the policy, as they were typed. */
+export type RawPolicyOptions = {
+  /** false: `--no-rate`. */
+  rate?: string | false;
+  shape?: string;
+  slack?: string;
+  adaptive?: boolean;
+  concurrency?: string | false;
+  globalConcurrency?: string | false;
+  timeout?: string;
+  attempts?: string;
+  origin?: string | false;
+  allowNet?: string[] | false;
+  maxBody?: string;
+  maxHold?: string;
+};
+
+/** Which option a fault of the policy comes from. */
+const optionOf: Record<string, string> = {
+  rate: '--rate',
+  'rate.limit': '--rate',
+  'rate.per': '--rate',
+  'rate.shape': '--shape',
+  'rate.slack': '--slack',
+  'rate.adaptive': '--adaptive',
+  'concurrency.worker': '--concurrency',
+  'concurrency.global': '--global-concurrency',
+  timeout: '--timeout',
+  'retry.attempts': '--attempts',
+  origin: '--origin',
+  maxBody: '--max-body',
+  maxHold: '--max-hold',
+};
+
+const code = 'SLUICE_INVALID_POLICY';
+
+/** A whole number; anything else as it was typed, so that the schema says what is wrong. */
+function whole(text: string | false): number | null {
+  if (text === false) return null;
+  // NaN is refused by the schema as no number.
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/**
+ * The rate in force with what was typed laid over it. A slack that was the old window's default becomes the new
+ * window's.
+ */
+function patchRate(rate: Policy['rate'], raw: RawPolicyOptions): PolicyInput['rate'] {
+  const { shape, slack, adaptive } = raw;
+  if (raw.rate === false) return null;
+  const how = {
+    ...(shape !== undefined && { shape: shape as 'smooth' | 'burst' }),
+    ...(slack !== undefined && { slack }),
+    ...(adaptive !== undefined && { adaptive }),
+  };
+  if (raw.rate === undefined) return rate === null ? null : { ...rate, ...how };
+  const typed = rateSchema.safeParse(raw.rate);
+  // As it was typed, so that the policy's schema says what is wrong with it, beside all other faults.
+  if (!typed.success) return raw.rate;
+  const next = { limit: typed.data.limit, per: typed.data.per };
+  if (rate === null) return { ...next, ...how };
+  const isDefault = rate.slack === rateSchema.parse({ limit: 1, per: rate.per }).slack;
+  return {
+    ...next,
+    shape: rate.shape,
+    adaptive: rate.adaptive,
+    ...(!isDefault && { slack: rate.slack }),
+    ...how,
+  };
+}
+
+/**
+ * The policy in force with the options laid over it: only what they name changes. Pure.
+ * @param before null: there is no policy yet
+ * @throws SluiceError SLUICE_INVALID_POLICY that names each option at fault
+ */
+export function patchPolicy(before: Policy | null, raw: RawPolicyOptions): PolicyInput {
+  const policy = before ?? policySchema.parse({});
+  const { shape, slack, adaptive } = raw;
+  const rate = patchRate(policy.rate, raw);
+  if (rate === null && (shape !== undefined || slack !== undefined || adaptive !== undefined)) {
+    const message =
+      '--shape, --slack and --adaptive say how a rate is kept, and the queue has none; add --rate';
+    throw new SluiceError(code, message);
+  }
+  const next: PolicyInput = { ...policy, rate: rate ?? null };
+  if (raw.concurrency !== undefined || raw.globalConcurrency !== undefined) {
+    next.concurrency = {
+      ...policy.concurrency,
+      ...(raw.concurrency !== undefined && { worker: whole(raw.concurrency) }),
+      ...(raw.globalConcurrency !== undefined && { global: whole(raw.globalConcurrency) }),
+    };
+  }
+  if (raw.attempts !== undefined) {
+    next.retry = { ...policy.retry, attempts: whole(raw.attempts) ?? Number.NaN };
+  }
+  if (raw.timeout !== undefined) next.timeout = raw.timeout;
+  if (raw.origin !== undefined) next.origin = raw.origin === false ? null : raw.origin;
+  if (raw.maxBody !== undefined) next.maxBody = raw.maxBody;
+  if (raw.maxHold !== undefined) next.maxHold = raw.maxHold;
+  if (raw.allowNet !== undefined) {
+    const list = raw.allowNet === false ? [] : raw.allowNet;
+    const allow = list.flatMap((some) => some.split(',')).map((cidr) => cidr.trim());
+    next.egress = { ...policy.egress, allow };
+  }
+  try {
+    return validate(policySchema, next, code, '');
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const option = (path: string) =>
+      path.startsWith('egress.allow[') ? '--allow-net' : (optionOf[path] ?? path);
+    const list = error.faults.map(({ path, message }) => `${option(path)}: ${message}`);
+    throw new SluiceError(code, list.join('\n  '), { faults: error.faults });
+  }
+}

@@ -1,0 +1,77 @@
+import type { QueueState } from '@sluice/producer';
+import { formatRate } from '@sluice/shared';
+import { policyFields } from '../text/policy.ts';
+import { table } from '../text/table.ts';
+import { numberText, timeText } from '../text/units.ts';
+
+/** What keeps a queue from being worked on now, in a word or two: `paused`, `held 12s`, `closed 3.2s`, `open`. Pure. */
+export function stateText({ paused, holds, policy, gateOpensInMs, counts }: QueueState): string {
+  if (paused) return 'paused';
+  const held = holds.find(({ origin }) => origin === policy.origin);
+  if (held !== undefined) return `held ${timeText(held.forMs)}`;
+  // A gate that closes for a moment is how a rate is kept.
+  if (gateOpensInMs > 1000 && counts.waiting > 0) return `closed ${timeText(gateOpensInMs)}`;
+  return holds.length > 0 ? `open, ${holds.length} held` : 'open';
+}
+
+/** One line a queue. Pure. */
+export function listText(states: readonly QueueState[]): string {
+  const header = ['QUEUE', 'RATE', 'STATE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'SENT', 'REFUSED'];
+  const rows = states.map((state) => [
+    state.name,
+    rateText(state),
+    stateText(state),
+    ...[state.counts.waiting, state.counts.active, state.counts.delayed, state.counts.failed].map(String),
+    String(state.sent),
+    String(state.refused),
+  ]);
+  return table([header, ...rows], [3, 4, 5, 6, 7, 8]);
+}
+
+function rateText({ policy, slowedTo }: QueueState): string {
+  if (policy.rate === null) return 'none';
+  const text = formatRate(policy.rate);
+  return slowedTo === null ? text : `${text}, slowed to ${numberText(slowedTo.perSecond)}/s`;
+}
+
+function gateText({ policy, gate, paceMs, gateOpensInMs }: QueueState): string {
+  const opens = gateOpensInMs > 0 ? `, opens in ${timeText(gateOpensInMs)}` : ', open';
+  if (policy.rate === null) return gateOpensInMs > 0 ? `closed${opens}` : 'open, no limit';
+  const jobs = `${gate.max} ${gate.max === 1 ? 'job' : 'jobs'} per ${gate.duration} ms`;
+  const pace = paceMs === null ? '' : `, a permit every ${numberText(paceMs)} ms`;
+  return `${jobs}${pace}${opens}`;
+}
+
+/** All about one queue. Pure. */
+export function showText(state: QueueState): string {
+  const { policy, slowedTo, holds, counts, sent, refused } = state;
+  const { worker, global } = policy.concurrency;
+  const share = sent === 0 ? '' : ` (${numberText((100 * refused) / sent)} % of the sent)`;
+  const slowed =
+    slowedTo === null
+      ? 'no'
+      : `${numberText(slowedTo.perSecond)}/s; the upstream refused at ${numberText(slowedTo.ceilingPerSecond)}/s`;
+  const held =
+    holds.length === 0
+      ? [['holds', 'none']]
+      : holds.map(({ origin, forMs }, index) => [
+          index === 0 ? 'holds' : '',
+          `${origin} for ${timeText(forMs)}`,
+        ]);
+  const rows = [
+    ['queue', state.name],
+    ['state', stateText(state)],
+    ['rate', policy.rate === null ? 'none' : formatRate(policy.rate)],
+    ['slowed to', slowed],
+    ['gate', gateText(state)],
+    ...held,
+    [
+      'jobs',
+      `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`,
+    ],
+    ['requests', `${sent} sent, ${refused} refused${share}`],
+    ['concurrency', `${worker ?? "each worker's own"} in a worker, ${global ?? 'any number'} in the fleet`],
+  ];
+  const fields = policyFields(policy).map(([path, text]) => [`  ${path}`, text]);
+  return `${table(rows)}policy\n${table(fields)}`;
+}

@@ -1,0 +1,53 @@
+import type { PolicyUpdate } from '@sluice/producer';
+import { type Policy, formatDuration, formatRate } from '@sluice/shared';
+import { sizeText } from './units.ts';
+
+const none = 'none';
+
+const durations = new Set(['timeout', 'maxHold', 'rate.slack', 'retry.base', 'retry.cap']);
+
+/** A field's value as it can be written in a policy. */
+function valueText(path: string, value: unknown): string {
+  if (value === null || value === undefined) return none;
+  if (Array.isArray(value)) return value.length === 0 ? none : value.join(', ');
+  if (typeof value === 'number' && durations.has(path)) return formatDuration(value);
+  if (typeof value === 'number' && path === 'maxBody') return sizeText(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function fieldsOf(value: object, path: string): [path: string, text: string][] {
+  return Object.entries(value).flatMap(([name, field]: [string, unknown]): [string, string][] => {
+    const at = path === '' ? name : `${path}.${name}`;
+    const isObject = typeof field === 'object' && field !== null && !Array.isArray(field);
+    return isObject ? fieldsOf(field, at) : [[at, valueText(at, field)]];
+  });
+}
+
+/** Every field of a policy with its path, in the units that a policy is written in. Pure. */
+export function policyFields(policy: Policy): [path: string, text: string][] {
+  const { rate, ...others } = policy;
+  if (rate === null) return [['rate', none], ...fieldsOf(others, '')];
+  const { limit: _limit, per: _per, ...how } = rate;
+  // "burst" is a field of its own here.
+  const text = formatRate({ ...rate, shape: 'smooth' });
+  return [['rate', text], ...fieldsOf(how, 'rate'), ...fieldsOf(others, '')];
+}
+
+/** Where two policies differ, as `rate: 100/1m -> 50/1m`. Pure. */
+export function differenceLines(before: Policy, after: Policy): string[] {
+  const was = new Map(policyFields(before));
+  const is = new Map(policyFields(after));
+  // Of a rate that comes or goes, its further fields say nothing.
+  const isNoise = (path: string) => path.startsWith('rate.') && (before.rate === null || after.rate === null);
+  return [...new Set([...was.keys(), ...is.keys()])]
+    .filter((path) => !isNoise(path) && was.get(path) !== is.get(path))
+    .map((path) => `${path}: ${was.get(path) ?? none} -> ${is.get(path) ?? none}`);
+}
+
+/** What an update did to a queue, as lines. Pure. */
+export function updateText(name: string, { change, before, after }: PolicyUpdate): string {
+  const rate = after.rate === null ? 'no rate' : formatRate(after.rate);
+  if (before === null) return `${name}: created (${rate})\n`;
+  const lines = change === 'same' ? [] : differenceLines(before, after).map((line) => `  ${line}\n`);
+  return `${name}: ${change}\n${lines.join('')}`;
+}
