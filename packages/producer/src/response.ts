@@ -10,6 +10,8 @@ export class FetchResponse {
   readonly url: string;
   /** Tries made, the last included. */
   readonly attempts: number;
+  /** The transform whose result is the body, and its content type; absent: the body is the upstream's. */
+  readonly transformed: Outcome['transformed'];
   readonly #body: Uint8Array;
 
   constructor(settled: Settled) {
@@ -24,10 +26,11 @@ export class FetchResponse {
     }
     this.url = head.url;
     this.attempts = settled.outcome.attempts;
+    this.transformed = settled.outcome.transformed;
     this.#body = settled.body;
   }
 
-  /** The body as it came, after decompression. */
+  /** The body as it came, after decompression; or what the job's transform made of it. */
   bytes(): Uint8Array {
     return this.#body;
   }
@@ -40,6 +43,17 @@ export class FetchResponse {
   /** The body parsed as JSON. @throws SyntaxError when it is not JSON */
   json(): unknown {
     return JSON.parse(this.text());
+  }
+
+  /**
+   * What the job's transform returned: a JSON value, a text, or bytes. Without a transform, the same as `json()`.
+   * The type is the caller's word.
+   */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only the caller knows what it registered
+  value<T>(): T {
+    const type = this.transformed?.contentType ?? 'application/json';
+    if (type === 'application/octet-stream') return this.bytes() as T;
+    return (type === 'application/json' ? this.json() : this.text()) as T;
   }
 }
 

@@ -141,7 +141,11 @@ function isLast({ envelope, policy, attemptsMade }: ClassifyContext): boolean {
   return attemptsMade + 1 >= (envelope.attempts ?? policy.retry.attempts);
 }
 
-function mayRepeat({ envelope, policy }: ClassifyContext, untouched: boolean): boolean {
+/** May the request be made again? @param untouched it is proven that nothing happened */
+export function mayRepeat(
+  { envelope, policy }: Pick<ClassifyContext, 'envelope' | 'policy'>,
+  untouched: boolean,
+): boolean {
   if (untouched) return true;
   if ((envelope.delivery ?? policy.delivery) === 'at-most-once') return false;
   const { method, headers } = envelope.req;

@@ -1,8 +1,10 @@
 import { type Envelope, type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import type { Transformed } from '../transform/contract.ts';
 import type { Transforms } from '../transform/transforms.ts';
 import type { TakenJob } from './admit.ts';
+import { mayRepeat } from './classify.ts';
 import { ended } from './endings.ts';
-import type { Verdict } from './verdict.ts';
+import { type Verdict, abortReasons } from './verdict.ts';
 
 type Circumstances = { policy: Policy; transforms: Transforms; now: () => number };
 
@@ -31,13 +33,13 @@ export function unknownTransform(
 export async function transform(
   verdict: Verdict,
   job: TakenJob,
-  { transform: name, meta }: Envelope,
+  envelope: Envelope,
   { policy, transforms, now }: Circumstances,
 ): Promise<Verdict> {
+  const { transform: name, meta } = envelope;
   if (verdict.type !== 'done' || name === undefined || verdict.outcome.response === undefined) return verdict;
   const { outcome, body } = verdict;
   const { status, headers, url } = verdict.outcome.response;
-  const result = await transforms.run(name, { status, headers, url, body, meta }, job.signal);
   const failed = (why: string): Verdict => {
     const kind = 'transform-error';
     const message = `the transform "${name}" failed on a response with status ${status}: ${why}`;
@@ -45,6 +47,14 @@ export async function transform(
     const failure: Outcome = { ...outcome, kind, endedAt: now(), error };
     return { type: 'give-up', outcome: failure, body };
   };
+  let result: Transformed;
+  try {
+    result = await transforms.run(name, { status, headers, url, body, meta }, job.signal);
+  } catch (error) {
+    // Given back, the job would make its request again.
+    if (job.signal.reason !== abortReasons.shutdown || mayRepeat({ envelope, policy }, false)) throw error;
+    return failed('its worker was stopped, and the request must not be repeated');
+  }
   if (!result.ok) return failed(result.message);
   const { bytes, contentType } = result;
   if (bytes.length > policy.maxBody) {

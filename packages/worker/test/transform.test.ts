@@ -1,0 +1,176 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { JobError } from '../../producer/src/index.ts';
+import { Rig, quick, until } from './rig.ts';
+
+const module = (file: string) => new URL(`transforms/${file}`, import.meta.url).href;
+const env = {
+  SLUICE_TRANSFORMS: [
+    `shapes=${module('shapes.ts')}`,
+    `heavy=${module('heavy.ts')}`,
+    `stuck=${module('stuck.ts')}`,
+    `plain=${module('plain.mjs')}`,
+  ].join(', '),
+  SLUICE_TRANSFORM_THREADS: '2',
+  SLUICE_TRANSFORM_TIMEOUT: '1500ms',
+};
+
+let rig: Rig;
+let scratch: string;
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'sluice-transform-'));
+  rig = await Rig.open({ env, policy: { retry: { ...quick, attempts: 3 }, maxBody: '1MiB' } });
+});
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+  rmSync(scratch, { recursive: true });
+});
+
+const fetch = (path: string, transform: string, meta?: string | number) =>
+  rig.sluice.fetch(rig.url(path), { transform, ...(meta === undefined ? {} : { meta }) });
+
+const failure = async (path: string, transform: string, meta?: string | number): Promise<JobError> => {
+  const error: unknown = await fetch(path, transform, meta).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(JobError);
+  return error as JobError;
+};
+
+describe('a transform', () => {
+  test('gets status, headers, URL, body and meta, and its JSON value takes the place of the body', async () => {
+    const response = await fetch('/bytes/5000', 'shapes', 'seen');
+    const expected = {
+      status: 200,
+      type: 'application/octet-stream',
+      url: rig.url('/bytes/5000'),
+      bytes: 5000,
+      first: [0, 1, 2],
+    };
+    expect(response.value()).toEqual(expected);
+    expect(response.json()).toEqual(expected);
+    expect(response).toMatchObject({
+      status: 200,
+      transformed: { name: 'shapes', contentType: 'application/json' },
+    });
+  });
+
+  test.each([
+    ['text', 'Grüße', 'text/plain; charset=utf-8'],
+    ['bytes', new Uint8Array([121, 116]), 'application/octet-stream'],
+    ['later', [1, 2], 'application/json'],
+    ['null', null, 'application/json'],
+  ])('may return %s', async (meta, value, contentType) => {
+    const response = await fetch('/json', 'shapes', meta);
+    const got = response.value();
+    expect(got instanceof Uint8Array ? new Uint8Array(got) : got).toEqual(value);
+    expect(response.transformed).toEqual({ name: 'shapes', contentType });
+  });
+
+  test('may be a module without types', async () => {
+    expect((await fetch('/json', 'plain')).value()).toBe('Grüße');
+  });
+
+  test('runs on every final status, and sees which', async () => {
+    const response = await fetch('/status/404', 'shapes', 'seen');
+    expect(response.status).toBe(404);
+    expect(response.value()).toMatchObject({ status: 404 });
+  });
+
+  test('runs once, on the attempt that ends the job', async () => {
+    const response = await fetch('/status/503?times=2&case=transform', 'shapes', 'seen');
+    expect(response.attempts).toBe(3);
+    expect(response.value()).toMatchObject({ status: 200 });
+  });
+
+  test('does not run where there is no response: the job ends as it would have', async () => {
+    expect(await failure('/status/503?case=last', 'shapes', 'throw')).toMatchObject({
+      code: 'SLUICE_HTTP_ERROR',
+    });
+  });
+});
+
+describe('the end of a job whose transform fails', () => {
+  test.each([
+    ['throw', 'RangeError: no price on the page'],
+    ['thrown text', 'it threw thrown text'],
+    ['nothing', 'it returned undefined, which is no JSON value'],
+    ['circle', 'circular'],
+    ['large', 'larger than 1048576 (maxBody of the queue)'],
+    ['exit', 'its thread ended'],
+  ])('is an outcome that says why: %s', async (meta, message) => {
+    const path = `/json?case=${encodeURIComponent(meta)}`;
+    const error = await failure(path, 'shapes', meta);
+    expect(error.code).toBe('SLUICE_TRANSFORM');
+    expect(error.message).toContain(message);
+    expect(error.message).toContain('"shapes" failed on a response with status 200');
+    expect(error.outcome).toMatchObject({ kind: 'transform-error', attempts: 1, meta });
+    // The response is not lost with it, and not asked for again.
+    expect(error.response?.json()).toMatchObject({ ok: true });
+    expect((await rig.seen()).filter((seen) => seen.endsWith(path))).toHaveLength(1);
+  });
+
+  test('is SLUICE_UNKNOWN_TRANSFORM before any request where the worker has no such transform', async () => {
+    const error = await failure('/json?case=unknown', 'prase');
+    expect(error.code).toBe('SLUICE_UNKNOWN_TRANSFORM');
+    expect(error.message).toContain('the worker has: shapes, heavy, stuck, plain');
+    expect(error.outcome).toMatchObject({ kind: 'transform-error', attempts: 0 });
+    expect((await rig.seen()).some((seen) => seen.includes('case=unknown'))).toBe(false);
+  });
+
+  test('comes at the timeout when it is stuck; its thread is ended, and the others go on', async () => {
+    const file = join(scratch, 'alive');
+    const started = performance.now();
+    const stuck = failure('/json', 'stuck', file);
+    await until(() => statSync(file, { throwIfNoEntry: false }) !== undefined);
+    const others = await Promise.all(Array.from({ length: 20 }, () => fetch('/json', 'shapes', 'text')));
+    expect(performance.now() - started).toBeLessThan(1500);
+    expect(others.every((other) => other.value() === 'Grüße')).toBe(true);
+
+    const error = await stuck;
+    expect(performance.now() - started).toBeGreaterThan(1400);
+    expect(error.code).toBe('SLUICE_TRANSFORM');
+    expect(error.message).toContain('it took longer than 1500ms and was ended');
+    await sleep(100);
+    const last = readFileSync(file, 'utf8');
+    await sleep(100);
+    expect(readFileSync(file, 'utf8')).toBe(last);
+    expect((await fetch('/json', 'shapes', 'text')).value()).toBe('Grüße');
+  });
+
+  test('comes to every one of more stuck transforms than there are threads', async () => {
+    const errors = await Promise.all(Array.from({ length: 5 }, () => failure('/json', 'stuck')));
+    expect(errors.every((error) => error.message.includes('took longer'))).toBe(true);
+    expect((await fetch('/json', 'shapes', 'text')).value()).toBe('Grüße');
+  });
+
+  test('is `cancelled` when the job is cancelled meanwhile; the thread is ended', async () => {
+    const file = join(scratch, 'cancelled');
+    const handle = await rig.sluice.enqueue({ url: rig.url('/json'), transform: 'stuck', meta: file });
+    await until(() => statSync(file, { throwIfNoEntry: false }) !== undefined);
+    await handle.cancel();
+    const { outcome } = await handle.outcome();
+    expect(outcome.kind).toBe('cancelled');
+  });
+});
+
+test('CPU-heavy transforms leave the loop free: it renews locks and serves other jobs', async () => {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  const heavy = Array.from({ length: 6 }, () => fetch('/bytes/200000', 'heavy', 700));
+  const started = performance.now();
+  for (let n = 0; n < 20; n++) await rig.sluice.fetch(rig.url('/json'));
+  const others = performance.now() - started;
+  const results = await Promise.all(heavy);
+  delay.disable();
+  expect(results.map((result) => result.value())).toEqual(
+    results.map(() => ({ bytes: 200_000, worked: true })),
+  );
+  // 4.2 s of work in two threads.
+  expect(performance.now() - started).toBeGreaterThan(1900);
+  expect(others).toBeLessThan(1900);
+  // On the loop, one of them alone would hold it up for 700 ms.
+  expect(delay.max / 1e6).toBeLessThan(350);
+});

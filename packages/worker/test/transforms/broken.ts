@@ -1,0 +1,3 @@
+export const transform = () => null;
+
+throw new Error('no licence for the parser');

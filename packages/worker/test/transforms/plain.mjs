@@ -1,0 +1,1 @@
+export const transform = ({ body }) => JSON.parse(new TextDecoder().decode(body)).text;
