@@ -29,8 +29,9 @@ const rateObject = z.strictObject({
   /**
    * How late, in ms, a request may arrive after its permit without breaking the window (default 30, or 5 % of
    * `per` when that is less). Larger wastes `slack / per` of the rate; smaller makes slow connections miss permits.
+   * Below 5 no process keeps it: its timers alone are late by a millisecond or two, and no job would ever be sent.
    */
-  slack: duration({ min: 0, max: 60_000 }).optional(),
+  slack: duration({ min: 5, max: 60_000 }).optional(),
   /**
    * Lower the rate when the upstream refuses, and climb back slowly (default true; `smooth` only). Without it, a
    * rate set too high is refused again and again.

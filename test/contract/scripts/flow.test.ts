@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { PolicyInput } from '../../../packages/shared/src/index.ts';
 import { type Lab, openLab, origin } from './lab.ts';
 
-const policy: PolicyInput = { rate: { limit: 100, per: '1s', slack: 0 } };
+const policy: PolicyInput = { rate: { limit: 100, per: 995, slack: 5 } };
 const fullPaceUs = 10_000;
 const unitUs = 1_000_000;
 
@@ -162,7 +162,7 @@ describe('the effective rate', () => {
 
 describe('a queue is left alone', () => {
   test.each([
-    ['that is not adaptive', { rate: { limit: 100, per: '1s', slack: 0, adaptive: false } }],
+    ['that is not adaptive', { rate: { limit: 100, per: 995, slack: 5, adaptive: false } }],
     ['whose rate is a burst', { rate: { limit: 100, per: '1s', shape: 'burst' } }],
     ['that has no rate', {}],
   ] satisfies [string, PolicyInput][])('%s', async (_, input) => {
