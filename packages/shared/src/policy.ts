@@ -7,8 +7,10 @@ import { deliverySchema, methods } from './spec.ts';
 const minute = 60_000;
 const day = 86_400_000;
 
+const sizeHint = 'is not a size from 1 B to 1 GiB; write "10MiB" or a number of bytes';
+
 /** `"10MiB"`, `"512KiB"`, `"1000"` or a number of bytes. */
-const byteSize = z.union([z.number(), z.string()]).transform((value, ctx) => {
+const byteSize = z.union([z.number(), z.string()], { error: sizeHint }).transform((value, ctx) => {
   const match = /^(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/.exec(String(value).trim());
   const unit: Record<string, number> = {
     B: 1,
@@ -21,7 +23,7 @@ const byteSize = z.union([z.number(), z.string()]).transform((value, ctx) => {
   };
   const bytes = match ? Number(match[1]) * unit[match[2] ?? 'B']! : Number.NaN;
   if (!(bytes >= 1 && bytes <= 2 ** 30)) {
-    ctx.addIssue(`"${value}" is not a size from 1 B to 1 GiB; write "10MiB" or a number of bytes`);
+    ctx.addIssue(`"${value}" ${sizeHint}`);
     return z.NEVER;
   }
   return bytes;
