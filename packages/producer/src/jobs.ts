@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   type BoundScript,
@@ -22,6 +23,9 @@ export type CancelResult = 'cancelled' | 'cancelling' | 'ended' | 'unknown';
 
 /** Longer than any run of a worker that could still ask. */
 const cancelMarkTtlMs = 3_600_000;
+
+/** When a job that ran is looked at again, ms after the look before. */
+const cancelAgainMs = [50, 250, 1000, 5000];
 
 /** What can be done with a job by its id, from any process. */
 export class Jobs {
@@ -50,12 +54,33 @@ export class Jobs {
 
   /** Ends a job wherever it is. The mark stops it at its next permit, should the message to its worker be lost. */
   async cancel(queue: string, id: string): Promise<CancelResult> {
-    await this.#redis.set(this.#keys.cancel(queue, id), '1', 'PX', cancelMarkTtlMs);
+    const result = await this.#cancelNow(queue, id);
+    if (result === 'cancelling') void this.#insist(queue, id).catch(() => {});
+    return result;
+  }
+
+  async #cancelNow(queue: string, id: string): Promise<CancelResult> {
+    const mark = this.#keys.cancel(queue, id);
+    await this.#redis.set(mark, '1', 'PX', cancelMarkTtlMs);
     const result = await this.#end(queue, id, 'cancelled', 'the job was cancelled');
     if (result === 'cancelling') {
       await this.#redis.publish(this.#keys.events, encodeMessage({ type: 'cancel', queue, id }));
+    } else {
+      // It is for runs: left behind, it would end a later job of the same id.
+      await this.#redis.unlink(mark);
     }
     return result;
+  }
+
+  /**
+   * The attempt may have ended before its worker heard of the cancel: the job then waits for its next one, a minute
+   * or an hour, and nobody looks at it.
+   */
+  async #insist(queue: string, id: string): Promise<void> {
+    for (const ms of cancelAgainMs) {
+      await sleep(ms, undefined, { ref: false });
+      if ((await this.#cancelNow(queue, id)) !== 'cancelling') return;
+    }
   }
 
   /** Takes a job back unless a worker has it (`cancelling`: it goes on). */
