@@ -206,7 +206,9 @@ export class Sluice {
       adds = [];
     };
     for await (const spec of specs) {
-      adds.push(this.#add(spec, { queue, what: `job spec [${index++}]` }));
+      const add = this.#add(spec, { queue, what: `job spec [${index++}]` });
+      add.catch(() => {}); // thrown by flush, however long the next spec is in coming
+      adds.push(add);
       if (adds.length >= addsInFlight) await flush();
     }
     await flush();

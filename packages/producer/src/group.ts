@@ -1,6 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type JobSpec, SluiceError } from '@sluice/shared';
 import type { Handle } from './handle.ts';
 import { type FetchResponse, JobError } from './response.ts';
+
+/** What the failure of a group brings about in its other jobs, and in a body that goes on. */
+const broughtAbout = new Set<string>(['SLUICE_CANCELLED', 'SLUICE_GROUP_ENDED']);
 
 type Add = (spec: string | JobSpec) => Promise<Handle>;
 
@@ -10,8 +14,8 @@ type Add = (spec: string | JobSpec) => Promise<Handle>;
  */
 export class Group {
   readonly #add: Add;
-  readonly #ends: Promise<unknown>[] = [];
-  readonly #handles: Handle[] = [];
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #handles = new Set<Handle>();
   readonly #failures: unknown[] = [];
   #closed = false;
 
@@ -26,45 +30,53 @@ export class Group {
   fetch(url: string, init: Omit<JobSpec, 'url'> = {}): Promise<FetchResponse> {
     if (this.#closed || this.#failures.length > 0) {
       const why = this.#closed ? 'the group has ended' : 'a job of the group failed';
-      return Promise.reject(new SluiceError('SLUICE_GROUP_ENDED', `${why}; it takes no more jobs`));
+      const refused = Promise.reject(new SluiceError('SLUICE_GROUP_ENDED', `${why}; it takes no more jobs`));
+      // The group says why it failed, whether this is awaited or not; one that has ended says nothing more.
+      if (!this.#closed) refused.catch(() => {});
+      return refused;
     }
-    const result = this.#run({ ...init, url });
+    const result = this.#run({ ...init, url }).finally(() => this.#running.delete(result));
     result.catch(() => {}); // it is the group's failure, also when nobody awaits it here
-    this.#ends.push(result);
+    this.#running.add(result);
     return result;
   }
 
   async #run(spec: JobSpec): Promise<FetchResponse> {
+    let handle: Handle | undefined;
     try {
-      const handle = await this.#add(spec);
-      this.#handles.push(handle);
+      handle = await this.#add(spec);
+      this.#handles.add(handle);
       // The group may have failed while this one was being added.
       if (this.#failures.length > 0) await handle.cancel();
       return await handle.result();
     } catch (error) {
       this.fail(error);
       throw error;
+    } finally {
+      if (handle !== undefined) this.#handles.delete(handle);
     }
   }
 
   /** A failure of a job or of the body. What the cancelling itself brings about is none. */
   fail(error: unknown): void {
     const first = this.#failures.length === 0;
-    if (!first && error instanceof SluiceError && error.code === 'SLUICE_CANCELLED') return;
+    if (!first && error instanceof SluiceError && broughtAbout.has(error.code)) return;
     // The body rethrows what its own `await g.fetch()` threw.
     if (!this.#failures.includes(error)) this.#failures.push(error);
     if (first) void this.#cancelAll();
   }
 
   async #cancelAll(): Promise<void> {
-    await Promise.allSettled(this.#handles.map((handle) => handle.cancel()));
+    await Promise.allSettled([...this.#handles].map((handle) => handle.cancel()));
   }
 
-  /** Waits for all. @throws AggregateError with every failure */
+  /** Waits for all, those included that a job's end gives rise to. @throws AggregateError with every failure */
   async end(): Promise<void> {
+    while (this.#running.size > 0) {
+      await Promise.allSettled(this.#running);
+      await nextTurn();
+    }
     this.#closed = true;
-    // The list cannot grow any more.
-    await Promise.allSettled(this.#ends);
     if (this.#failures.length === 0) return;
     const first = this.#failures[0];
     const text = first instanceof JobError || first instanceof Error ? first.message : String(first);
