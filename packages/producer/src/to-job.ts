@@ -22,6 +22,7 @@ export type BullJob = { name: string; data: Envelope; opts: JobsOptions };
 export function toJob(spec: NormalSpec, delivery: Delivery): BullJob {
   const data: Envelope = { v: envelopeVersion, req: spec.request, at: delivery.now };
   if (spec.attempts !== undefined) data.attempts = spec.attempts;
+  if (spec.retry !== undefined) data.retry = spec.retry;
   if (spec.timeoutMs !== undefined) data.timeoutMs = spec.timeoutMs;
   if (spec.deadline !== undefined) data.deadline = spec.deadline;
   if (spec.meta !== undefined) data.meta = spec.meta;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jobRetrySchema } from './retry-policy.ts';
 import { deliverySchema, httpRequestSchema } from './spec.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
@@ -13,6 +14,8 @@ export const envelopeSchema = z.object({
   req: httpRequestSchema,
   /** Tries in all; absent: the policy's. */
   attempts: z.number().optional(),
+  /** Overrides of the policy's retry. */
+  retry: jobRetrySchema.optional(),
   /** Timeout of one attempt, ms; absent: the policy's. */
   timeoutMs: z.number().optional(),
   /** Absolute deadline, epoch ms. */
@@ -31,6 +34,8 @@ export const envelopeSchema = z.object({
   transform: z.string().optional(),
   /** The producer's clock at the enqueue, epoch ms. */
   at: z.number(),
+  /** The failures that an operator sent it back from, the last ones: when (epoch ms), and what they were. */
+  redrives: z.array(z.object({ at: z.number(), attempts: z.number(), reason: z.string() })).optional(),
 });
 
 export type Envelope = z.infer<typeof envelopeSchema>;

@@ -19,6 +19,10 @@ export const errorCodes = {
   SLUICE_RESULT_EXPIRED: 'The job ended, but its outcome is no longer kept.',
   SLUICE_STATUS: 'The API answered with a status that is not 2xx.',
   SLUICE_GROUP_ENDED: 'The group has ended, or one of its jobs failed; it takes no more.',
+  SLUICE_BATCH_SEALED: 'The batch is sealed; it takes no more jobs.',
+  SLUICE_SEMAPHORE_CONFLICT: 'The semaphore has another size in the processes that use it now.',
+  SLUICE_LEASE_LOST:
+    'The lease of a semaphore ended before it could be renewed; others may be in the section.',
   SLUICE_WAIT_ABORTED: 'The caller stopped waiting before the outcome arrived.',
   SLUICE_BLOCKED: 'The egress guard refused the URL or the address behind it.',
   SLUICE_TIMEOUT: 'The attempt took longer than its timeout.',

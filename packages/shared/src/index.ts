@@ -17,16 +17,21 @@ export { type Keys, defaultPrefix, keysOf } from './keys.ts';
 export { type Logger, createLogger } from './logger.ts';
 export { acknowledgeLua } from './lua/acknowledge.ts';
 export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
+export { type ClaimVerdict, addedScript, claimScript, claimVerdicts } from './lua/dedup.ts';
 export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
 export { putOffScript } from './lua/put-off.ts';
+export { purgeScript, redriveScript, redriveVerdicts } from './lua/redrive.ts';
 export { refundScript } from './lua/refund.ts';
 export { releaseScript } from './lua/release.ts';
+export { sealScript } from './lua/seal.ts';
+export { acquireScript, acquireVerdicts, giveBackScript, renewScript } from './lua/semaphore.ts';
 export { type BoundScript, type Script, bindScript } from './lua/script.ts';
 export { outcomeMarker, settleScript, settleVerdicts } from './lua/settle.ts';
 export { watchScript, watchVerdicts } from './lua/watch.ts';
 export { type Message, decodeMessage, encodeMessage } from './messages.ts';
+export { type Method, methods } from './methods.ts';
 export {
   type Outcome,
   type OutcomeKind,
@@ -43,14 +48,6 @@ export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
 export { type ClientOptions, assertServerVersion, openClient, redisFault } from './redis-server.ts';
 export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';
 export { askedDelay, backoffDelay } from './retry.ts';
-export {
-  type HttpRequest,
-  type JobSpec,
-  type Method,
-  type NormalSpec,
-  jobSpecSchema,
-  methods,
-  normalSpecSchema,
-} from './spec.ts';
+export { type HttpRequest, type JobSpec, type NormalSpec, jobSpecSchema, normalSpecSchema } from './spec.ts';
 export { type Committed, type EndedJob, batchTtlMs, committedOf, settleCall } from './settle-call.ts';
 export { faultsText, validate } from './validate.ts';

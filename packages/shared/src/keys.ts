@@ -27,7 +27,7 @@ export function keysOf(prefix: string) {
     /** String with TTL: the settled outcome, or a marker that there was one. */
     outcome: (queue: string, id: string) => `${prefix}/outcome/${queue}/${id}`,
     /** String with TTL: an attempt of an at-most-once job is being sent, or was. */
-    sent: (queue: string, id: string, attempt: number) => `${prefix}/sent/${queue}/${id}/${attempt}`,
+    sent: (queue: string, id: string, attempt: number | '') => `${prefix}/sent/${queue}/${id}/${attempt}`,
     /** Set with TTL: the producers that await a job besides the one that enqueued it. */
     watchers: (queue: string, id: string) => `${prefix}/watchers/${queue}/${id}`,
     /** Stream: the outcomes that one producer process awaits. */
@@ -36,6 +36,13 @@ export function keysOf(prefix: string) {
     batch: (name: string) => `${prefix}/batch/${name}`,
     /** Hash: `total`, `ended` and `failed` jobs of a batch, and `sealed` when no more are added. */
     batchState: (name: string) => `${prefix}/batch-state/${name}`,
+    /** Hash with TTL: what was enqueued under an id or an idempotency key (see lua/dedup.ts). */
+    record: (queue: string, kind: 'id' | 'key', name: string) => `${prefix}/record/${queue}/${kind}/${name}`,
+    /** The keys of a semaphore, in the order of its scripts (see lua/semaphore.ts). */
+    semaphore: (name: string) =>
+      ['holders', 'tickets', 'waiters', 'state'].map((part) => `${prefix}/semaphore-${part}/${name}`),
+    /** Channel: whose turn it is at a semaphore, as `name token token`. */
+    turns: `${prefix}/turns`,
     /** BullMQ's own keys that our scripts read or write. */
     bull: (queue: string) => ({
       meta: `${prefix}:${queue}:meta`,
@@ -44,6 +51,10 @@ export function keysOf(prefix: string) {
       delayed: `${prefix}:${queue}:delayed`,
       prioritized: `${prefix}:${queue}:prioritized`,
       failed: `${prefix}:${queue}:failed`,
+      active: `${prefix}:${queue}:active`,
+      marker: `${prefix}:${queue}:marker`,
+      priorityCounter: `${prefix}:${queue}:pc`,
+      eventStream: `${prefix}:${queue}:events`,
       job: (id: string) => `${prefix}:${queue}:${id}`,
       lock: (id: string) => `${prefix}:${queue}:${id}:lock`,
     }),

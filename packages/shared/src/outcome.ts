@@ -59,6 +59,8 @@ export type Outcome = {
   error?: { code: ErrorCode; message: string };
   /** The body is what this transform made of the response's, in this content type. */
   transformed?: { name: string; contentType: string };
+  /** Bytes of a body that was too large to be kept with a dead letter. */
+  bodyLeftOut?: number;
   /** What the caller gave with the job. */
   meta?: unknown;
 };

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { duration } from './duration.ts';
 import { parseCidr } from './egress/parse-cidr.ts';
 import { rateSchema } from './rate.ts';
-import { deliverySchema, methods } from './spec.ts';
+import { retryPolicySchema } from './retry-policy.ts';
+import { deliverySchema } from './spec.ts';
 
 const minute = 60_000;
 const day = 86_400_000;
@@ -27,38 +28,6 @@ const byteSize = z.union([z.number(), z.string()], { error: sizeHint }).transfor
     return z.NEVER;
   }
   return bytes;
-});
-
-const retry = z.strictObject({
-  /** Tries in all, the first included. */
-  attempts: z.int().min(1).max(100).default(6),
-  /** Delay before the first retry, ms, where the upstream does not say. */
-  base: duration({ min: 0, max: day }).default(1000),
-  /** Each further retry waits this many times longer: 1, 2, 4, 8, 16 s. */
-  factor: z.number().min(1).max(10).default(2),
-  /** No computed delay is longer, ms. What the upstream asks is bounded by `maxHold` instead. */
-  cap: duration({ min: 0, max: day }).default(minute),
-  /** The share of a delay that is random: 0.5 spreads it over 50-100 %. */
-  jitter: z.number().min(0).max(1).default(0.5),
-  /** Statuses that are tried again. Default of RFC 9110 (408, 503), RFC 8470 (425), RFC 6585 (429) and gateways. */
-  statuses: z.array(z.int().min(400).max(599)).default([408, 425, 429, 500, 502, 503, 504]),
-  /**
-   * Methods tried again after any retryable failure. Others (POST, PATCH) are tried again only after a proof that
-   * nothing happened, or when the caller sent an Idempotency-Key.
-   */
-  methods: z.array(z.enum(methods)).default(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']),
-  /**
-   * The upstream performs a request with an Idempotency-Key once, however often it comes: then POST and PATCH are
-   * tried again like the others, with the key that the worker gives them.
-   */
-  honoursIdempotencyKey: z.boolean().default(false),
-  /** What a bare number in the upstream's `*-reset` headers counts; null: told by its size. */
-  resetUnit: z
-    .enum(['seconds', 'milliseconds', 'epoch-seconds', 'epoch-milliseconds'])
-    .nullable()
-    .default(null),
-  /** The upstream whose documentation fills in what its headers leave out. */
-  profile: z.enum(['github']).nullable().default(null),
 });
 
 const concurrencyObject = z.strictObject({
@@ -112,7 +81,7 @@ export const policySchema = z.strictObject({
   concurrency: concurrency.default({ worker: null, global: null }),
   /** How long one attempt may take, from its permit to the last byte. */
   timeout: duration({ min: 1, max: 60 * minute }).default(30_000),
-  retry: retry.prefault({}),
+  retry: retryPolicySchema.prefault({}),
   egress: egress.prefault({}),
   /** Redirects followed; each hop is guarded and asks for its own permit. 0: a redirect is the response. */
   maxRedirects: z.int().min(0).max(20).default(5),

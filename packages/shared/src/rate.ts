@@ -33,6 +33,11 @@ const rateObject = z.strictObject({
    */
   slack: duration({ min: 5, max: 60_000 }).optional(),
   /**
+   * How old a permit may be when its request's first byte leaves, ms (default half the slack: the other half is the
+   * network's). An older one is not used. Smaller wastes more permits on a busy machine.
+   */
+  permitAge: duration({ min: 1, max: 60_000 }).optional(),
+  /**
    * Lower the rate when the upstream refuses, and climb back slowly (default true; `smooth` only). Without it, a
    * rate set too high is refused again and again.
    */
@@ -40,8 +45,8 @@ const rateObject = z.strictObject({
 });
 
 /**
- * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack?, adaptive? }`.
- * The parsed value always has all five fields, times in ms.
+ * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack?, permitAge?, adaptive? }`.
+ * The parsed value always has all six fields, times in ms.
  */
 export const rateSchema = z
   .union([z.string(), z.looseObject({})], { error: 'expected a rate such as "100/60s", or { limit, per }' })
@@ -56,10 +61,10 @@ export const rateSchema = z
     return parsed;
   })
   .pipe(rateObject)
-  .transform((rate) => ({
-    ...rate,
-    slack: rate.slack ?? Math.min(defaultSlackMs, Math.ceil(rate.per / 20)),
-  }));
+  .transform((rate) => {
+    const slack = rate.slack ?? Math.min(defaultSlackMs, Math.ceil(rate.per / 20));
+    return { ...rate, slack, permitAge: Math.min(rate.permitAge ?? slack / 2, slack) };
+  });
 
 export type RateInput = z.input<typeof rateSchema>;
 export type Rate = z.output<typeof rateSchema>;

@@ -1,7 +1,7 @@
 import type { Envelope } from './envelope.ts';
 import type { Keys } from './keys.ts';
 import { settleVerdicts } from './lua/settle.ts';
-import { type Settled, encodeSettled } from './outcome.ts';
+import { type Outcome, type Settled, encodeSettled } from './outcome.ts';
 
 /** A marker must outlive every run that could still find the job unfinished. */
 const markerTtlMs = 600_000;
@@ -11,6 +11,16 @@ const replyTtlMs = 600_000;
 
 /** A batch that nobody adds to goes after this. Each outcome starts it anew. */
 export const batchTtlMs = 7 * 86_400_000;
+
+/** A larger body is not kept with a dead letter, bytes. Thousands of them can lie in Redis for a week. */
+const deadLetterBodyBytes = 65_536;
+
+/** What a dead letter keeps of its outcome, as the settle script takes it. */
+function deadLetterOf(outcome: Outcome, body: Uint8Array): string | Buffer {
+  if (outcome.kind === 'response') return '';
+  if (body.byteLength <= deadLetterBodyBytes) return '1';
+  return encodeSettled({ ...outcome, bodyLeftOut: body.byteLength }, new Uint8Array());
+}
 
 /** The job that ends, and the token of the lock under which it is ended. */
 export type EndedJob = { queue: string; id: string; token: string };
@@ -50,6 +60,7 @@ export function settleCall(
       batch?.index ?? '',
       outcome.kind === 'response' ? 0 : 1,
       batchTtlMs,
+      deadLetterOf(outcome, end.body),
     ],
   ];
 }

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-
-/** The methods a job may use. CONNECT and TRACE are never a fetch. */
-export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-export type Method = (typeof methods)[number];
+import { methods } from './methods.ts';
+import { jobRetrySchema } from './retry-policy.ts';
 
 /** What a crash between the request and its outcome means: make it again, or never again. */
 export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);
@@ -82,6 +80,8 @@ export const jobSpecSchema = z.strictObject({
   timeoutMs: z.int().min(1).max(3_600_000).optional(),
   /** Tries in all, the first included (1 = no retry). Default: the policy's (6). */
   attempts: z.int().min(1).max(100).optional(),
+  /** Instead of the policy's `retry`: `base`, `factor`, `cap`, `jitter`, `statuses`, `methods`. */
+  retry: jobRetrySchema.optional(),
   /** Absolute time, epoch ms, after which the job must not be attempted. Default: none. */
   deadline: z.int().min(0).optional(),
   /** Not before: ms from now until the job may first be taken. Default 0. */
@@ -114,6 +114,18 @@ export const jobSpecSchema = z.strictObject({
     .regex(
       /^(?!\d+$)[A-Za-z0-9_.~-]{1,128}$/,
       'must be 1 to 128 letters, digits or _ . ~ - and not only digits',
+    )
+    .optional(),
+  /**
+   * Makes enqueueing repeatable: the same key with the same request is the same job, for a day after the first time
+   * and after its end, too; with another request it is an error. POST and PATCH also send it as `idempotency-key`,
+   * unless a header does. Instead of `id`.
+   */
+  idempotencyKey: z
+    .string()
+    .regex(
+      /^[!-~](?:[ -~]{0,198}[!-~])?$/,
+      'must be 1 to 200 visible ASCII characters, without a space at either end',
     )
     .optional(),
 });
@@ -158,6 +170,13 @@ export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(spec.headers ?? {})) headers[name.toLowerCase()] = value.trim();
   if (body?.type !== undefined) headers['content-type'] ??= body.type;
+  if (spec.idempotencyKey !== undefined && (chosen === 'POST' || chosen === 'PATCH')) {
+    headers['idempotency-key'] ??= spec.idempotencyKey;
+  }
+  if (spec.idempotencyKey !== undefined && spec.id !== undefined) {
+    const message = 'and id exclude each other; the key already names the job';
+    ctx.addIssue({ code: 'custom', path: ['idempotencyKey'], message });
+  }
   const request: HttpRequest = { url: spec.url.trim(), method: chosen, headers };
   if (body !== null) request.body = body.text;
   if (body?.base64) request.base64 = true;
@@ -165,8 +184,34 @@ export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
     ctx.addIssue({ code: 'custom', path: ['runAt'], message: 'and delayMs exclude each other; give one' });
   }
   const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
-  const { timeoutMs, attempts, deadline, delayMs, priority, meta, delivery, transform, id } = spec;
-  return { request, timeoutMs, attempts, deadline, delayMs, runAt, priority, meta, delivery, transform, id };
+  const {
+    timeoutMs,
+    attempts,
+    retry,
+    deadline,
+    delayMs,
+    priority,
+    meta,
+    delivery,
+    transform,
+    idempotencyKey,
+    id,
+  } = spec;
+  return {
+    request,
+    timeoutMs,
+    attempts,
+    retry,
+    deadline,
+    delayMs,
+    runAt,
+    priority,
+    meta,
+    delivery,
+    transform,
+    idempotencyKey,
+    id,
+  };
 });
 
 export type NormalSpec = z.output<typeof normalSpecSchema>;

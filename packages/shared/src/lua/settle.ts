@@ -15,7 +15,8 @@ export const outcomeMarker = '-';
  * ARGV  1 lock token, 2 settled bytes, 3 TTL of the outcome (ms), 4 keep the bytes under the id (1) or only a marker (0),
  *       5 job id, 6 queue, 7 key of the reply streams up to the producer's name, 8 producer ('' nobody awaits),
  *       9 TTL of the reply streams (ms), 10 position in the batch ('' no batch), 11 the job failed (1) or not (0),
- *       12 TTL of the batch (ms)
+ *       12 TTL of the batch (ms), 13 what the job's hash keeps of the outcome of a dead letter: '1' the settled bytes,
+ *       '' nothing, else these bytes
  * Returns one of settleVerdicts
  */
 export const settleScript: Script = {
@@ -39,6 +40,14 @@ for _, watcher in ipairs(redis.call('SMEMBERS', KEYS[3])) do
 end
 redis.call('DEL', KEYS[3])
 redis.call('ZREM', KEYS[4], ARGV[5])
+
+-- In the job itself, so that it goes when the dead letter goes. Its key is the lock's without ":lock".
+local letter = ARGV[13] or ''
+if letter ~= '' then
+  local job = string.sub(KEYS[1], 1, -6)
+  if letter == '1' then letter = ARGV[2] end
+  if redis.call('EXISTS', job) == 1 then redis.call('HSET', job, 'outcome', letter) end
+end
 
 if ARGV[10] ~= '' then
   redis.call('XADD', KEYS[5], '*', 'id', ARGV[5], 'index', ARGV[10], 'settled', ARGV[2])

@@ -37,11 +37,9 @@ export type PermitAnswer =
   /** Not now: the origin is held, or the next start is far away. */
   | { type: 'not-now'; reason: 'held' | 'closed' | 'aborted' | 'no-policy' | 'early'; forMs: number };
 
-/** How late a permit may be used, ms: half the slack, since the other half is the network's. */
-function oldestPermitMs(policy: Policy): number {
-  return policy.rate === null || policy.rate.shape === 'burst'
-    ? Number.POSITIVE_INFINITY
-    : policy.rate.slack / 2;
+/** How late a permit may be used, ms. */
+function oldestPermitMs({ rate }: Policy): number {
+  return rate === null || rate.shape === 'burst' ? Number.POSITIVE_INFINITY : rate.permitAge;
 }
 
 /**

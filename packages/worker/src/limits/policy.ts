@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type Keys, type Logger, type Policy } from '@sluice/shared';
+import { type Keys, type Logger, type Policy, policySchema } from '@sluice/shared';
 
 const pollMs = 1000;
 
@@ -101,7 +101,9 @@ export class PolicyReader {
   async #load(name: string): Promise<void> {
     const [json, version] = await this.#redis.hmget(this.#keys.policy(name), 'json', 'version');
     if (json == null || this.#stopped) return;
-    const policy = JSON.parse(json) as Policy;
+    const written: unknown = JSON.parse(json);
+    // A policy of an older version lacks fields, and gets their defaults; one of a newer version has more.
+    const policy = policySchema.safeParse(written).data ?? (written as Policy);
     const queue = this.#served.get(name);
     if (queue === undefined) {
       const added: ServedQueue = { name, policy, version: Number(version) };

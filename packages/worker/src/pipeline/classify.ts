@@ -49,8 +49,15 @@ const none = new Uint8Array();
  * way). Methods that are not idempotent (RFC 9110, 9.2.2) are tried again only after a proof that nothing happened,
  * or when the caller sent an Idempotency-Key.
  */
-export function classify(attempt: Attempt, context: ClassifyContext): Classified {
+export function classify(attempt: Attempt, given: ClassifyContext): Classified {
+  const context = { ...given, policy: { ...given.policy, retry: retryOf(given) } };
   return attempt.type === 'response' ? classifyResponse(attempt, context) : classifyFailure(attempt, context);
+}
+
+/** The policy's retry, with what the job says instead. */
+function retryOf({ policy, envelope }: ClassifyContext): Policy['retry'] {
+  const own = Object.entries(envelope.retry ?? {}).filter(([, value]) => value !== undefined);
+  return { ...policy.retry, ...Object.fromEntries(own) };
 }
 
 function classifyResponse(attempt: Attempt & { type: 'response' }, context: ClassifyContext): Classified {
