@@ -7,7 +7,11 @@ import { transformListSchema } from './transform-list.ts';
 import { validate } from './validate.ts';
 
 const integer = (min: number, max: number) =>
-  z.coerce.number({ error: 'must be a number' }).pipe(z.int('must be a whole number').min(min).max(max));
+  z.coerce
+    .number({ error: 'must be a number' })
+    .pipe(
+      z.int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`),
+    );
 
 const schemes = ['redis:', 'rediss:', 'redis+unix:'];
 
