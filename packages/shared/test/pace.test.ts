@@ -6,6 +6,7 @@ const smooth = (limit: number, per: number, slack: number): Rate => ({
   limit,
   per,
   slack,
+  permitAge: Math.ceil(slack / 2),
   shape: 'smooth',
   permitAge: slack / 2,
   adaptive: true,

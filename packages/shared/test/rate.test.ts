@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { duration, formatDuration, formatRate, parseDuration, rateSchema, validate } from '../src/index.ts';
+
+const faults = (input: unknown) => {
+  try {
+    validate(rateSchema, input, 'SLUICE_INVALID_POLICY', 'rate');
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'none';
+};
+
+describe('a duration', () => {
+  test.each([
+    ['250ms', 250],
+    ['30s', 30_000],
+    ['1.5s', 1500],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['2d', 172_800_000],
+    [' 30s ', 30_000],
+    ['0s', 0],
+  ])('"%s" is %d ms', (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+
+  test.each(['30', '', 's', '-1s', '1 s', '1e3ms', '1S', '1w', '1s2', '.5s', 'Infinity', '1_000ms', '٣s'])(
+    '"%s" is none',
+    (text) => {
+      expect(parseDuration(text)).toBeNull();
+    },
+  );
+
+  test('is written in the largest unit that divides it, and reads back as it was', () => {
+    expect([60_000, 90_000, 250, 86_400_000, 7_200_000].map(formatDuration)).toEqual([
+      '1m',
+      '90s',
+      '250ms',
+      '1d',
+      '2h',
+    ]);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1e12 }), (ms) => {
+        expect(parseDuration(formatDuration(ms))).toBe(ms);
+      }),
+    );
+  });
+
+  test('in a schema takes milliseconds or text, inside its limits, and says what it expects', () => {
+    const schema = duration({ min: 100, max: 60_000 });
+    expect([schema.parse(100), schema.parse('1m'), schema.parse('1.5s')]).toEqual([100, 60_000, 1500]);
+    const message = (input: unknown) => schema.safeParse(input).error?.issues[0]?.message;
+    expect(message(99)).toBe('must be between 100ms and 1m');
+    expect(message('2m')).toBe('must be between 100ms and 1m');
+    expect(message('30')).toContain('"30" is not a duration: write a number and a unit');
+    expect(message(100.5)).toContain('is not a duration');
+    expect(message(true)).toContain('expected a duration such as "30s"');
+    for (const odd of [Number.NaN, Number.POSITIVE_INFINITY]) expect(message(odd)).toBeDefined();
+  });
+});
+
+describe('a rate', () => {
+  test.each([
+    ['100/60s', 100, 60_000],
+    ['100/1m', 100, 60_000],
+    ['5/s', 5, 1000],
+    ['5/m', 5, 60_000],
+    ['1/1h', 1, 3_600_000],
+    ['20/500ms', 20, 500],
+    [' 7/1s ', 7, 1000],
+  ])('"%s" is %d per %d ms, smooth and adaptive', (text, limit, per) => {
+    const slack = Math.min(30, Math.ceil(per / 20));
+    const permitAge = Math.ceil(slack / 2);
+    expect(rateSchema.parse(text)).toEqual({
+      limit,
+      per,
+      slack,
+      permitAge,
+      shape: 'smooth',
+      adaptive: true,
+    });
+  });
+
+  test('as an object has its defaults filled in, and what it names kept', () => {
+    expect(rateSchema.parse({ limit: 3, per: '1s', shape: 'burst', slack: '50ms', adaptive: false })).toEqual(
+      {
+        limit: 3,
+        per: 1000,
+        slack: 50,
+        permitAge: 25,
+        shape: 'burst',
+        adaptive: false,
+      },
+    );
+  });
+
+  test.each([
+    ['0/1s', 'rate: limit: must be at least 1'],
+    ['100', 'rate: "100" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/1h"'],
+    ['100/60', '"100/60" is not a rate'],
+    ['-5/1s', '"-5/1s" is not a rate'],
+    ['1.5/1s', '"1.5/1s" is not a rate'],
+    ['/1s', '"/1s" is not a rate'],
+    ['', '"" is not a rate'],
+    ['1/50ms', 'per: must be between 100ms and 31d'],
+    ['1/0s', 'per: must be between 100ms and 31d'],
+    ['1/32d', 'per: must be between 100ms and 31d'],
+    ['9999999999/1s', 'limit: must be at most 1000000000'],
+    ['99999999999999999999/1s', 'limit: '],
+    [100, 'expected a rate such as "100/60s", or { limit, per }'],
+    [null, 'expected a rate'],
+    [{ limit: 0.5, per: '1s' }, 'limit: must be a whole number of requests'],
+    [{ limit: 5 }, 'per: '],
+    [{ limit: 5, per: '1s', burst: true }, 'burst: unknown field; check its spelling or remove it'],
+    [{ limit: 5, per: '1s', shape: 'square' }, 'shape: '],
+    [{ limit: 5, per: '1s', slack: 0 }, 'slack: must be between 5ms and 1m'],
+  ])('%j is refused with a sentence that names the fault', (input, message) => {
+    expect(faults(input)).toContain(message);
+  });
+
+  test('that was parsed parses to itself, whatever its slack', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 5, max: 60_000 }), (slack) => {
+        const rate = rateSchema.parse({ limit: 5, per: '1s', slack });
+        expect(rateSchema.parse(rate)).toEqual(rate);
+      }),
+    );
+  });
+
+  test('has all its faults listed at once', () => {
+    const message = faults({ limit: 0, per: 'soon', burst: 1 });
+    for (const part of [
+      'limit: must be at least 1',
+      'per: "soon" is not a duration',
+      'burst: unknown field',
+    ]) {
+      expect(message).toContain(part);
+    }
+  });
+
+  test('is written shortly, and reads back as it was', () => {
+    expect(formatRate(rateSchema.parse('100/60s'))).toBe('100/1m');
+    expect(formatRate(rateSchema.parse({ limit: 2, per: '1s', shape: 'burst' }))).toBe('2/1s burst');
+    const parts = fc.tuple(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 100, max: 2_678_400_000 }));
+    fc.assert(
+      fc.property(parts, ([limit, per]) => {
+        const rate = rateSchema.parse({ limit, per });
+        expect(rateSchema.parse(formatRate(rate))).toEqual(rate);
+      }),
+    );
+  });
+});

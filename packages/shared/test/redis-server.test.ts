@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type ClientOptions,
+  SluiceError,
+  assertServerVersion,
+  openClient,
+  redisFault,
+} from '../src/index.ts';
+
+const url = 'redis://user:secret@db.test:6379';
+
+describe('a server is', () => {
+  const info = (fields: string) => `# Server\r\n${fields.replaceAll('|', '\r\n')}\r\n`;
+
+  test.each(['redis_version:7.0.0', 'redis_version:8.2.1', 'redis_version:7.2.4|valkey_version:8.0.1'])(
+    'new enough with %s',
+    (fields) => {
+      expect(() => assertServerVersion(info(fields), url)).not.toThrow();
+    },
+  );
+
+  test.each([
+    ['redis_version:6.2.14', 'Redis 6.2.14'],
+    ['redis_version:7.2.4|valkey_version:7.2.5', 'Valkey 7.2.5'],
+    ['nothing:here', 'Redis unknown'],
+  ])('too old with %s, and is called by its name', (fields, name) => {
+    const judge = () => assertServerVersion(info(fields), url);
+    expect(judge).toThrow(`redis://user:***@db.test:6379 is ${name}; Sluice needs Redis 7.0`);
+    expect(judge).toThrow(expect.objectContaining({ code: 'SLUICE_REDIS_VERSION' }) as Error);
+  });
+});
+
+describe('what Redis or its client throws becomes', () => {
+  test.each([
+    ['NOAUTH Authentication required.', 'SLUICE_REDIS_AUTH'],
+    ['WRONGPASS invalid username-password pair or user is disabled.', 'SLUICE_REDIS_AUTH'],
+    ['ERR AUTH <password> called without any password configured', 'SLUICE_REDIS_AUTH'],
+    ["NOPERM this user has no permissions to run the 'info' command", 'SLUICE_REDIS_AUTH'],
+    ["OOM command not allowed when used memory > 'maxmemory'.", 'SLUICE_REDIS_FULL'],
+    ['connect ECONNREFUSED 127.0.0.1:6379', 'SLUICE_REDIS_UNREACHABLE'],
+    ['getaddrinfo ENOTFOUND db.test', 'SLUICE_REDIS_UNREACHABLE'],
+    ['', 'SLUICE_REDIS_UNREACHABLE'],
+  ])('"%s": %s, with the server and without the password', (text, code) => {
+    const cause = new Error(text);
+    const fault = redisFault(cause, url);
+    expect(fault).toMatchObject({ code, cause });
+    expect(fault.message).toContain('redis://user:***@db.test:6379');
+    expect(fault.message).not.toContain('secret');
+  });
+
+  test('itself, when it is an error of ours', () => {
+    const own = new SluiceError('SLUICE_CLOSED', 'x');
+    expect(redisFault(own, url)).toBe(own);
+  });
+});
+
+describe('opening a connection', () => {
+  type Told = { target: string; options: ClientOptions; disconnected: boolean };
+
+  function client(told: Told, behave: { connect?: () => Promise<void>; error?: Error; version?: string }) {
+    return (target: string, options: ClientOptions) => {
+      told.target = target;
+      told.options = options;
+      return {
+        connect: behave.connect ?? (() => Promise.resolve()),
+        info: () =>
+          Promise.resolve(`redis_version:${behave.version ?? '7.0.15'}\r\nmaxmemory_policy:noeviction\r\n`),
+        time: () => Promise.resolve([String(Math.floor(Date.now() / 1000)), '0']),
+        disconnect: () => {
+          told.disconnected = true;
+        },
+        on: (_event: string, listener: (error: unknown) => void) => {
+          if (behave.error) listener(behave.error);
+        },
+      };
+    };
+  }
+  const nothing = (): Told => ({ target: '', options: {} as ClientOptions, disconnected: false });
+
+  test('tries once, and from then on for ever', async () => {
+    const told = nothing();
+    let before: number | null = 0;
+    const connect = async () => {
+      before = told.options.retryStrategy(1);
+    };
+    await openClient(url, client(told, { connect }));
+    expect(before).toBeNull();
+    expect(told.options.retryStrategy(1)).toBe(100);
+    expect(told.options.retryStrategy(50)).toBe(2000);
+    expect(told.disconnected).toBe(false);
+  });
+
+  test('that fails tells the first reason, not that the connection is closed, and lets go of it', async () => {
+    const told = nothing();
+    const connect = () => Promise.reject(new Error('Connection is closed.'));
+    const opening = openClient(url, client(told, { connect, error: new Error('WRONGPASS no') }));
+    await expect(opening).rejects.toMatchObject({ code: 'SLUICE_REDIS_AUTH' });
+    expect(told.disconnected).toBe(true);
+  });
+
+  test('to a server that is too old is closed again', async () => {
+    const told = nothing();
+    const opening = openClient(url, client(told, { version: '6.0.0' }));
+    await expect(opening).rejects.toMatchObject({ code: 'SLUICE_REDIS_VERSION' });
+    expect(told.disconnected).toBe(true);
+  });
+
+  test('takes a socket path from its URL', async () => {
+    const told = nothing();
+    await openClient('redis+unix:///run/my%20redis.sock', client(told, {}));
+    expect(told.target).toBe('/run/my redis.sock');
+  });
+});
