@@ -8,6 +8,7 @@ import {
 } from '@sluice/shared';
 import type { z } from 'zod';
 import { type Sluice, connect } from './client.ts';
+import type { WaitOptions } from './handle.ts';
 import { type FetchResponse } from './response.ts';
 
 export type ApiClientOptions = {
@@ -21,6 +22,8 @@ export type ApiClientOptions = {
   sluice?: Sluice;
   /** Default `redis://127.0.0.1:6379`. */
   redis?: string;
+  /** Key prefix shared with the workers. Default `{sluice}`. */
+  prefix?: string;
   /** Default: the host of `baseUrl`, so that all clients of one API share one queue. */
   queue?: string;
   /** Sent with every request. */
@@ -32,11 +35,12 @@ export type ApiClientOptions = {
 export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
   JobSpec,
   'url' | 'method' | 'json'
-> & {
-  query?: Record<string, string | number | boolean>;
-  /** Checks the JSON and gives it its type. */
-  schema?: S;
-};
+> &
+  WaitOptions & {
+    query?: Record<string, string | number | boolean>;
+    /** Checks the JSON and gives it its type. */
+    schema?: S;
+  };
 
 /** What a schema makes of the JSON; without one it is unknown. */
 export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : unknown;
@@ -61,6 +65,7 @@ export class ApiClient {
   readonly #options: ApiClientOptions;
   readonly #queue: string;
   #connected: Promise<Sluice> | undefined;
+  #closed = false;
 
   /** @throws SluiceError SLUICE_INVALID_CONFIG */
   constructor(options: ApiClientOptions) {
@@ -115,8 +120,12 @@ export class ApiClient {
     return await this.#request('DELETE', path, undefined, options);
   }
 
+  /** Closes its connections; a client that is shared stays open. */
   async close(): Promise<void> {
-    if (this.#options.sluice === undefined) await (await this.#connected)?.close();
+    this.#closed = true;
+    // Who connected in vain has been told.
+    const sluice = await this.#connected?.catch(() => undefined);
+    if (sluice !== this.#options.sluice) await sluice?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,9 +138,8 @@ export class ApiClient {
     json: unknown,
     { query, schema, headers, ...rest }: RequestOptions<S> = {},
   ): Promise<Parsed<S>> {
-    const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/${path.replace(/^\//, '')}`, this.#base);
-    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value));
-    const sluice = await (this.#connected ??= this.#connect());
+    const url = this.#url(path, query);
+    const sluice = await this.#open();
     const response = await sluice.fetch(url.href, {
       ...rest,
       ...(method === undefined ? {} : { method }),
@@ -148,8 +156,30 @@ export class ApiClient {
     return validate(schema, value, 'SLUICE_BAD_RESPONSE', `the JSON of ${method} ${url.href}`) as Parsed<S>;
   }
 
+  /** The path is set, not resolved against the base: `//other.example/` is a path of this API, too. */
+  #url(path: string, query: RequestOptions['query'] = {}): URL {
+    const [, name = '', search = ''] = /^([^?]*)(.*)$/s.exec(path)!;
+    const url = new URL(this.#base);
+    url.pathname = `${this.#base.pathname.replace(/\/$/, '')}/${name.replace(/^\//, '')}`;
+    url.search = search;
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, String(value));
+    return url;
+  }
+
+  async #open(): Promise<Sluice> {
+    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; make another');
+    this.#connected ??= this.#connect();
+    try {
+      return await this.#connected;
+    } catch (error) {
+      // The next request tries again.
+      this.#connected = undefined;
+      throw error;
+    }
+  }
+
   async #connect(): Promise<Sluice> {
-    const { rate, per, policy, redis } = this.#options;
+    const { rate, per, policy, redis, prefix } = this.#options;
     const perMs = typeof per === 'number' ? per * 1000 : parseDuration(per);
     const what = 'the options of ApiClient have faults: per';
     const window = validate(
@@ -159,8 +189,18 @@ export class ApiClient {
       what,
     );
     const input: PolicyInput = { origin: this.#base.origin, ...policy, rate: { limit: rate, per: window } };
-    const sluice = this.#options.sluice ?? (await connect(redis === undefined ? {} : { redis }));
-    await sluice.policies.create(this.#queue, input);
-    return sluice;
+    const sluice =
+      this.#options.sluice ??
+      (await connect({
+        ...(redis === undefined ? {} : { redis }),
+        ...(prefix === undefined ? {} : { prefix }),
+      }));
+    try {
+      await sluice.policies.create(this.#queue, input);
+      return sluice;
+    } catch (error) {
+      if (sluice !== this.#options.sluice) await sluice.close();
+      throw error;
+    }
   }
 }

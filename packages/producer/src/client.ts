@@ -171,6 +171,11 @@ export class Sluice {
    */
   async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
     const { queue = this.#queue, signal, keep, ...spec } = init;
+    if (signal?.aborted === true) {
+      throw new SluiceError('SLUICE_WAIT_ABORTED', 'stopped before the job was enqueued', {
+        cause: signal.reason,
+      });
+    }
     const deadline = spec.deadline ?? Date.now() + this.#fetchDeadlineMs;
     const handle = await this.#add({ ...spec, deadline, url }, { queue });
     const overdue = () => void this.#jobs.expire(queue, handle.id).catch(() => {});
@@ -254,6 +259,7 @@ export class Sluice {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#jobs.close();
     await this.#replies.close();
     await this.#open.close();
     this.#redis.disconnect();

@@ -4,6 +4,7 @@ import {
   type BoundScript,
   type Keys,
   type Outcome,
+  SluiceError,
   bindScript,
   codeOfOutcome,
   committedOf,
@@ -33,6 +34,7 @@ export class Jobs {
   readonly #keys: Keys;
   readonly #queues: OpenQueues;
   readonly #settle: BoundScript;
+  #closed = false;
 
   constructor(redis: Redis, keys: Keys, queues: OpenQueues) {
     this.#redis = redis;
@@ -41,7 +43,17 @@ export class Jobs {
     this.#settle = bindScript(redis, settleScript);
   }
 
+  /** From here on every call is refused. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+  }
+
   async status(queue: string, id: string): Promise<JobStatus> {
+    this.#assertOpen();
     const bytes = await this.#redis.getBuffer(this.#keys.outcome(queue, id));
     if (bytes !== null) {
       const kind = decodeSettled(bytes)?.outcome.kind;
@@ -60,6 +72,7 @@ export class Jobs {
   }
 
   async #cancelNow(queue: string, id: string): Promise<CancelResult> {
+    this.#assertOpen();
     const mark = this.#keys.cancel(queue, id);
     await this.#redis.set(mark, '1', 'PX', cancelMarkTtlMs);
     const result = await this.#end(queue, id, 'cancelled', 'the job was cancelled');
