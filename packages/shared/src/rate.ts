@@ -18,7 +18,7 @@ const rateObject = z.strictObject({
   limit: z
     .int({ error: 'must be a whole number of requests' })
     .min(1, 'must be at least 1')
-    .max(1_000_000_000),
+    .max(1_000_000_000, 'must be at most 1000000000'),
   /** Window, ms. */
   per: duration({ min: 100, max: 31 * day }),
   /**
@@ -36,7 +36,7 @@ const rateObject = z.strictObject({
    * How old a permit may be when its request's first byte leaves, ms (default half the slack: the other half is the
    * network's). An older one is not used. Smaller wastes more permits on a busy machine.
    */
-  permitAge: duration({ min: 1, max: 60_000 }).optional(),
+  permitAge: duration({ min: 3, max: 60_000 }).optional(),
   /**
    * Lower the rate when the upstream refuses, and climb back slowly (default true; `smooth` only). Without it, a
    * rate set too high is refused again and again.
@@ -63,7 +63,7 @@ export const rateSchema = z
   .pipe(rateObject)
   .transform((rate) => {
     const slack = rate.slack ?? Math.min(defaultSlackMs, Math.ceil(rate.per / 20));
-    return { ...rate, slack, permitAge: Math.min(rate.permitAge ?? slack / 2, slack) };
+    return { ...rate, slack, permitAge: Math.min(rate.permitAge ?? Math.ceil(slack / 2), slack) };
   });
 
 export type RateInput = z.input<typeof rateSchema>;

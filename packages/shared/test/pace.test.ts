@@ -8,7 +8,6 @@ const smooth = (limit: number, per: number, slack: number): Rate => ({
   slack,
   permitAge: Math.ceil(slack / 2),
   shape: 'smooth',
-  permitAge: slack / 2,
   adaptive: true,
 });
 
