@@ -11,6 +11,15 @@ const project = (name: string, include: string, globalSetup: string[] = []) => (
 /** Starts the run's one Redis. Only where it is needed: the others run in seconds, on any machine. */
 const redis = ['test/support/global-setup.ts'];
 
+/**
+ * Runs a project's files one after another, when all others are through. For tests of whole programs, which bring
+ * their own processes and look at rates: beside others they would measure those.
+ */
+const alone = <Project extends { test: object }>({ test, ...rest }: Project) => ({
+  ...rest,
+  test: { ...test, fileParallelism: false, sequence: { groupOrder: 1 } },
+});
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -24,7 +33,7 @@ export default defineConfig({
       project('worker', 'packages/worker/test/**/*.test.ts', redis),
       project('cli', 'packages/cli/test/**/*.test.ts', redis),
       project('contract', 'test/contract/**/*.test.ts', redis),
-      project('e2e', 'test/e2e/**/*.test.ts', redis),
+      alone(project('e2e', 'test/e2e/**/*.test.ts', redis)),
     ],
   },
 });
