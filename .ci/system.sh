@@ -58,8 +58,9 @@ stop_engine() {
   [ -z "$containers" ] || docker rm --force --volumes $containers > /dev/null 2>&1
   kill "$engine_pid" 2> /dev/null
   wait "$engine_pid" 2> /dev/null
-  # The engine may have bound its folder to itself.
+  # What the engine may have left mounted: its folder on itself, its network namespace.
   umount --recursive --lazy "$engine_dir/data" 2> /dev/null
+  umount --lazy "$engine_dir"/exec/netns/* 2> /dev/null
   rm -rf "$engine_dir"
   unset DOCKER_HOST
   engine_pid=
