@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bodyStoreUrlSchema } from './body-store-url.ts';
 import { duration } from './duration.ts';
 import { SluiceError } from './errors.ts';
 import { defaultPrefix } from './keys.ts';
@@ -62,6 +63,8 @@ export const workerConfigSchema = z
     SLUICE_TRANSFORM_THREADS: integer(0, 256).default(0),
     /** A transform that takes longer is ended, with its thread. */
     SLUICE_TRANSFORM_TIMEOUT: duration({ min: 10, max: 3_600_000 }).default(30_000),
+    /** Where the large bodies of queues with `store` go: `file:///directory`, or `s3://bucket/prefix`. */
+    SLUICE_BODY_STORE: bodyStoreUrlSchema.optional(),
     /** A worker whose clock differs more than this from Redis' does not start, and is not ready. */
     SLUICE_MAX_CLOCK_SKEW: duration({ min: 100, max: 3_600_000 }).default(2000),
     SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -79,14 +82,20 @@ export const workerConfigSchema = z
       threads: env.SLUICE_TRANSFORM_THREADS,
       timeoutMs: env.SLUICE_TRANSFORM_TIMEOUT,
     },
+    bodyStore: env.SLUICE_BODY_STORE ?? null,
     maxClockSkewMs: env.SLUICE_MAX_CLOCK_SKEW,
     logLevel: env.SLUICE_LOG_LEVEL,
   }));
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>;
 
-/** Variables of Sluice that are not the worker's: they steer or mark test runs. */
-const foreign = (name: string) => name.startsWith('SLUICE_TEST_');
+/**
+ * Variables that begin alike and are not the worker's: those of test runs and of docker-compose.yml, and those that
+ * Kubernetes makes of a service whose name begins with `sluice-` (`SLUICE_REDIS_SERVICE_HOST`, `SLUICE_REDIS_PORT_…`).
+ */
+const foreign = (name: string) =>
+  /^SLUICE_(TEST_.*|(REDIS|WORKER|BASE)_IMAGE|NPM_REGISTRY|.+_SERVICE_(HOST|PORT.*)|.+_PORT(_.*)?)$/.test(name) &&
+  name !== 'SLUICE_HEALTH_PORT';
 
 /** Reads the SLUICE_ variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
 export function readWorkerConfig(env: Record<string, string | undefined>): WorkerConfig {
