@@ -94,8 +94,9 @@ export type WorkerConfig = z.output<typeof workerConfigSchema>;
  * Kubernetes makes of a service whose name begins with `sluice-` (`SLUICE_REDIS_SERVICE_HOST`, `SLUICE_REDIS_PORT_…`).
  */
 const foreign = (name: string) =>
-  /^SLUICE_(TEST_.*|(REDIS|WORKER|BASE)_IMAGE|NPM_REGISTRY|.+_SERVICE_(HOST|PORT.*)|.+_PORT(_.*)?)$/.test(name) &&
-  name !== 'SLUICE_HEALTH_PORT';
+  /^SLUICE_(TEST_.*|(REDIS|WORKER|BASE)_IMAGE|NPM_REGISTRY|.+_SERVICE_(HOST|PORT.*)|.+_PORT(_.*)?)$/.test(
+    name,
+  ) && name !== 'SLUICE_HEALTH_PORT';
 
 /** Reads the SLUICE_ variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
 export function readWorkerConfig(env: Record<string, string | undefined>): WorkerConfig {
