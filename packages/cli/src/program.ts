@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addDeadCommands } from './commands/dead.ts';
 import { addQueueCommands } from './commands/queue.ts';
 import { runCommand } from './commands/run.ts';
 import type { RawRunOptions } from './commands/run-options.ts';
@@ -73,5 +74,6 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     .addHelpText('after', runExamples)
     .action(async (file: string, options: RawRunOptions) => done(await runCommand(file, options, io)));
   addQueueCommands(program, io, done);
+  addDeadCommands(program, io, done);
   return program;
 }

@@ -14,6 +14,7 @@ import {
   validate,
 } from '@sluice/shared';
 import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { gatherResults } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle, type WaitOptions } from './handle.ts';
@@ -94,6 +95,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
 export class Sluice {
   readonly policies: Policies;
   readonly queues: Queues;
+  /** Failed jobs: list, look at, send back, remove. */
+  readonly dead: DeadLetters;
   readonly #queue: string;
   readonly #fetchDeadlineMs: number;
   readonly #keys: Keys;
@@ -121,6 +124,7 @@ export class Sluice {
     this.#open = new OpenQueues(redis, prefix);
     this.policies = new Policies(redis, keys);
     this.queues = new Queues(redis, keys, this.policies, this.#open);
+    this.dead = new DeadLetters(redis, keys);
     this.#replies = new Replies(randomUUID(), keys, redis, parts.reader);
     this.#jobs = new Jobs(redis, keys, this.#open);
     this.#enqueuer = new Enqueuer({

@@ -7,6 +7,13 @@ export {
   type Specs,
   connect,
 } from './client.ts';
+export type { DeadLetter, DeadLetterDetail, Redrive } from './dead-letter.ts';
+export {
+  type DeadListOptions,
+  DeadLetters,
+  type DeadSelection,
+  type RedriveResult,
+} from './dead-letters.ts';
 export { Group } from './group.ts';
 export { Handle, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';

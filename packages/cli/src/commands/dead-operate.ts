@@ -1,0 +1,126 @@
+import type { DeadSelection } from '@sluice/producer';
+import { SluiceError, duration, errorCodes, validate } from '@sluice/shared';
+import { deadListText, deadShowJson, deadShowText } from '../dead/dead-text.ts';
+import { type ProcessIo, exitCodes } from '../process-io.ts';
+import { type RawRedisOptions, knownQueue, withSluice } from './redis-options.ts';
+
+const invalid = 'SLUICE_INVALID_CONFIG';
+
+/** `timeout`, `SLUICE_TIMEOUT` -> SLUICE_TIMEOUT. */
+function codeOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const upper = text.toUpperCase().replaceAll('-', '_');
+  const code = upper.startsWith('SLUICE_') ? upper : `SLUICE_${upper}`;
+  if (code in errorCodes) return code;
+  throw new SluiceError(invalid, `--code: "${text}" is no error code; write one such as SLUICE_TIMEOUT`);
+}
+
+function limitOf(text: string): number {
+  const limit = /^\d+$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= 100_000) return limit;
+  throw new SluiceError(invalid, `--limit: "${text}" is not a whole number from 1 to 100000`);
+}
+
+const counted = (count: number) => `${count} failed ${count === 1 ? 'job' : 'jobs'}`;
+
+/** `sluice dead list QUEUE`: the newest first. */
+export async function deadList(
+  queue: string,
+  raw: RawRedisOptions & { code?: string; limit: string; json?: boolean },
+  io: ProcessIo,
+): Promise<number> {
+  const [code, limit] = [codeOf(raw.code), limitOf(raw.limit)];
+  await withSluice(raw, io, async (sluice) => {
+    await knownQueue(sluice, queue);
+    const { letters, cursor } = await sluice.dead.list(queue, { limit, ...(code !== undefined && { code }) });
+    if (raw.json) {
+      io.stdout.write(letters.map((letter) => `${JSON.stringify(letter)}\n`).join(''));
+      return;
+    }
+    io.stdout.write(letters.length === 0 ? `${queue}: no failed jobs\n` : deadListText(letters, Date.now()));
+    if (cursor !== null) io.stdout.write(`and more; see --limit\n`);
+  });
+  return exitCodes.allCompleted;
+}
+
+/** `sluice dead show QUEUE ID`. */
+export async function deadShow(
+  queue: string,
+  id: string,
+  raw: RawRedisOptions & { json?: boolean },
+  io: ProcessIo,
+): Promise<number> {
+  await withSluice(raw, io, async (sluice) => {
+    await knownQueue(sluice, queue);
+    const letter = await sluice.dead.get(queue, id);
+    if (letter === null) {
+      const status = await sluice.job(id, { queue }).status();
+      const message = `queue "${queue}" has no failed job "${id}"${status === 'unknown' ? '' : `; it is ${status}`}`;
+      throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
+    }
+    io.stdout.write(
+      raw.json ? `${JSON.stringify(deadShowJson(letter))}\n` : deadShowText(letter, Date.now()),
+    );
+  });
+  return exitCodes.allCompleted;
+}
+
+/** `sluice dead redrive QUEUE ID…`, or `--all`. @returns 2 when an id that was named is no failed job */
+export async function deadRedrive(
+  queue: string,
+  ids: string[],
+  raw: RawRedisOptions & { all?: boolean; code?: string },
+  io: ProcessIo,
+): Promise<number> {
+  const code = codeOf(raw.code);
+  if (ids.length > 0 && (raw.all || code !== undefined)) {
+    throw new SluiceError(invalid, 'give ids, or --all (with --code for those of one code)');
+  }
+  if (ids.length === 0 && !raw.all) {
+    throw new SluiceError(invalid, 'which ones? Give ids, or --all (with --code for those of one code)');
+  }
+  const which: DeadSelection = ids.length > 0 ? ids : { all: true, ...(code !== undefined && { code }) };
+  return await withSluice(raw, io, async (sluice) => {
+    await knownQueue(sluice, queue);
+    const { redriven, skipped } = await sluice.dead.redrive(queue, which, io.interrupt);
+    io.stdout.write(`${queue}: ${counted(redriven)} sent back to the queue\n`);
+    if (skipped.length === 0) return exitCodes.allCompleted;
+    // Of all, some were redriven by somebody else at the same time: they are where they should be.
+    const why = 'not failed (any more), or no worker could read it';
+    io.stderr.write(
+      `sluice: left alone, ${why}: ${skipped.slice(0, 20).join(', ')}${skipped.length > 20 ? ', …' : ''}\n`,
+    );
+    return ids.length > 0 ? exitCodes.someFailed : exitCodes.allCompleted;
+  });
+}
+
+/** `sluice dead purge QUEUE --yes`: removes them for good. */
+export async function deadPurge(
+  queue: string,
+  ids: string[],
+  raw: RawRedisOptions & { olderThan?: string; code?: string; yes?: boolean },
+  io: ProcessIo,
+): Promise<number> {
+  const code = codeOf(raw.code);
+  if (ids.length > 0 && code !== undefined) throw new SluiceError(invalid, 'give ids, or --code');
+  const age = duration({ min: 0, max: 366 * 86_400_000 });
+  const olderThanMs = raw.olderThan === undefined ? 0 : validate(age, raw.olderThan, invalid, '--older-than');
+  return await withSluice(raw, io, async (sluice) => {
+    await knownQueue(sluice, queue);
+    if (!raw.yes) {
+      const { counts } = await sluice.queues.show(queue);
+      const which =
+        ids.length > 0
+          ? counted(ids.length)
+          : `${counted(counts.failed)} of queue "${queue}"${raw.olderThan || code ? ' as far as they match' : ''}`;
+      throw new SluiceError(invalid, `this removes ${which}, for good; add --yes to do it`);
+    }
+    const removed = await sluice.dead.purge(queue, {
+      olderThanMs,
+      ...(ids.length > 0 && { ids }),
+      ...(code !== undefined && { code }),
+    });
+    io.stdout.write(`${queue}: ${counted(removed)} removed\n`);
+    return exitCodes.allCompleted;
+  });
+}

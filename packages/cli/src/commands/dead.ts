@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import type { ProcessIo } from '../process-io.ts';
+import { deadList, deadPurge, deadRedrive, deadShow } from './dead-operate.ts';
+import { addRedisOptions } from './redis-options.ts';
+
+const listHelp = `
+With --json, one JSON object a line; its "spec" is a line that sluice run and enqueue() take.
+
+Examples:
+  sluice dead list github
+  sluice dead list github --code SLUICE_TIMEOUT --limit 20
+  sluice dead list github --json | jq -r .spec.url`;
+
+const redriveHelp = `
+A job that is sent back begins its attempts anew, at the back of the queue (or in its priority); a deadline that has
+passed is dropped, and the failure stays on its list. Of several redrives at once, one moves a job. A batch is not told
+of its job a second time: its new outcome is had by its id.
+Exit code: 2 when a job that was named is not among the failed ones.
+
+Examples:
+  sluice dead redrive github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1
+  sluice dead redrive github --all --code SLUICE_HTTP_ERROR`;
+
+/** `sluice dead …`: what operators do with failed jobs. @param done called with the exit code */
+export function addDeadCommands(program: Command, io: ProcessIo, done: (code: number) => void): void {
+  const dead = program
+    .command('dead')
+    .description('failed jobs, kept for 7 days: list, look at, send back, remove');
+  const add = (nameAndArguments: string, description: string, examples: string) =>
+    addRedisOptions(dead.command(nameAndArguments).description(description)).addHelpText('after', examples);
+
+  add('list <queue>', 'the failed jobs of a queue, the newest first', listHelp)
+    .option('--code <code>', 'only those that failed with this code, such as SLUICE_TIMEOUT')
+    .option('--limit <n>', 'so many at most', '100')
+    .option('--json', 'print one JSON object a line')
+    .action(async (queue, options) => done(await deadList(queue, options, io)));
+
+  add(
+    'show <queue> <id>',
+    'one failed job: request, attempts, the last response, earlier failures',
+    '\nExamples:\n  sluice dead show github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1\n  sluice dead show github my-id --json | jq .outcome',
+  )
+    .option('--json', 'print one JSON object, with header values that are hidden otherwise')
+    .action(async (queue, id, options) => done(await deadShow(queue, id, options, io)));
+
+  add('redrive <queue> [ids...]', 'send failed jobs back to the queue', redriveHelp)
+    .option('--all', 'all that have failed by now')
+    .option('--code <code>', 'with --all: only those that failed with this code')
+    .action(async (queue, ids, options) => done(await deadRedrive(queue, ids, options, io)));
+
+  add(
+    'purge <queue> [ids...]',
+    'remove failed jobs for good: those named, or all',
+    '\nExamples:\n  sluice dead purge github --older-than 7d --yes\n  sluice dead purge github --code SLUICE_BLOCKED --yes',
+  )
+    .option('--older-than <duration>', 'only those that failed so long ago, such as 12h or 7d')
+    .option('--code <code>', 'only those that failed with this code')
+    .option('--yes', 'yes, do it')
+    .action(async (queue, ids, options) => done(await deadPurge(queue, ids, options, io)));
+}

@@ -1,0 +1,141 @@
+import {
+  type Envelope,
+  type HttpRequest,
+  type JobSpec,
+  type Outcome,
+  decodeSettled,
+  envelopeSchema,
+} from '@sluice/shared';
+
+/** Redrives that a job remembers, the last ones. */
+const redrivesKept = 20;
+
+/** So long the outcome of a redriven job can be read by its id, where its spec asked for nothing: nobody awaits it. */
+const redrivenKeepMs = 3_600_000;
+
+/** A failure that an operator sent a job back from. `at`: when it was sent back, epoch ms. */
+export type Redrive = { at: number; attempts: number; reason: string };
+
+/** A failed job. Times are epoch ms. */
+export type DeadLetter = {
+  id: string;
+  queue: string;
+  /** Why it failed: a code of docs/errors.md. */
+  code: string;
+  /** `CODE: sentence`. */
+  failedReason: string;
+  /** Tries made. */
+  attempts: number;
+  enqueuedAt: number;
+  failedAt: number;
+  /** The request as it can be enqueued again; null where the job cannot be read. */
+  spec: JobSpec | null;
+  /** The failures that it was sent back from, oldest first. */
+  redrives: Redrive[];
+};
+
+/** With how its last attempt ended. */
+export type DeadLetterDetail = DeadLetter & {
+  /** null where it was not kept (the job could not be read). */
+  outcome: Outcome | null;
+  /** The body of the last response, up to 64 KiB; of a larger one `outcome.bodyLeftOut` has the size. */
+  body: Uint8Array;
+  /** The job's data as it lies in Redis. */
+  data: string;
+};
+
+/** What is read of BullMQ's hash of a job. */
+export type JobFields = {
+  data: string | null;
+  failedReason: string | null;
+  timestamp: string | null;
+  attemptsMade: string | null;
+  priority: string | null;
+  outcome: Buffer | null;
+};
+
+/** The data as an object, whatever version wrote it; null where it is none. */
+export function readData(data: string | null): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(data ?? '');
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+const optional = ['timeoutMs', 'attempts', 'retry', 'deadline', 'meta', 'delivery', 'transform'];
+
+function specOf(data: Record<string, unknown>, priority: number): JobSpec | null {
+  const parsed = envelopeSchema.shape.req.safeParse(data['req']);
+  if (!parsed.success) return null;
+  const { body, base64, url, method, headers }: HttpRequest = parsed.data;
+  const options = optional.filter((name) => data[name] !== undefined).map((name) => [name, data[name]]);
+  return {
+    url,
+    method,
+    ...(Object.keys(headers).length > 0 && { headers }),
+    ...(body !== undefined && (base64 ? { bodyBase64: body } : { body })),
+    ...(priority > 0 && { priority }),
+    ...(Object.fromEntries(options) as Partial<JobSpec>),
+  };
+}
+
+function redrivesOf(data: Record<string, unknown> | null): Redrive[] {
+  const list = data?.['redrives'];
+  return Array.isArray(list) ? (list as Redrive[]) : [];
+}
+
+/** A failed job as read. Pure. @param failedAt epoch ms */
+export function deadLetterOf(
+  queue: string,
+  id: string,
+  failedAt: number,
+  fields: JobFields,
+): DeadLetterDetail {
+  const data = readData(fields.data);
+  const settled = fields.outcome === null ? null : decodeSettled(fields.outcome);
+  const failedReason = fields.failedReason ?? '';
+  return {
+    id,
+    queue,
+    code: /^SLUICE_[A-Z_]+/.exec(failedReason)?.[0] ?? 'SLUICE_INTERNAL',
+    failedReason,
+    attempts: settled?.outcome.attempts ?? Number(fields.attemptsMade ?? 0),
+    enqueuedAt: Number(fields.timestamp ?? 0),
+    failedAt,
+    spec: data === null ? null : specOf(data, Number(fields.priority ?? 0)),
+    redrives: redrivesOf(data),
+    outcome: settled?.outcome ?? null,
+    body: settled?.body ?? new Uint8Array(),
+    data: fields.data ?? '',
+  };
+}
+
+/**
+ * The data of a job that is sent back, with its failure on its list. Pure.
+ *
+ * A deadline that has passed is dropped, or the job would expire at once. It leaves its batch, which has been told of
+ * its end and counts each job once.
+ * @param now epoch ms
+ * @returns null for data that no worker could read
+ */
+export function redrivenData(
+  letter: DeadLetterDetail,
+  now: number,
+): { data: string; deadline: number | null } | null {
+  const before = readData(letter.data);
+  if (before === null) return null;
+  const { batch: _batch, deadline, ...kept } = before as Partial<Envelope>;
+  const left = deadline !== undefined && deadline > now ? deadline : null;
+  const redrive = { at: now, attempts: letter.attempts, reason: letter.failedReason };
+  const data = {
+    ...kept,
+    ...(left !== null && { deadline: left }),
+    keepMs: kept.keepMs ?? redrivenKeepMs,
+    redrives: [...letter.redrives, redrive].slice(-redrivesKept),
+  };
+  return { data: JSON.stringify(data), deadline: left };
+}

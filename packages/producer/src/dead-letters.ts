@@ -1,0 +1,186 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  bindScript,
+  purgeScript,
+  redriveScript,
+  redriveVerdicts,
+} from '@sluice/shared';
+import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
+import { type FailedEntry, cursorOf, failedPages } from './failed-pages.ts';
+
+/** Which failed jobs: by id, or all (with this code). */
+export type DeadSelection = string | readonly string[] | { all: true; code?: string };
+
+export type DeadListOptions = {
+  /** Where to go on: what the list before returned. */
+  cursor?: string;
+  /** Default 100. */
+  limit?: number;
+  /** Only those that failed with this code, such as `SLUICE_TIMEOUT`. */
+  code?: string;
+};
+
+/** What a redrive did. `skipped`: ids that are no failed jobs (any more), or cannot be read by any worker. */
+export type RedriveResult = { redriven: number; skipped: string[] };
+
+const atOnce = 100;
+
+/** The failed jobs of a queue. Workers keep them for 7 days, the last 10,000. */
+export class DeadLetters {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #redrive: BoundScript;
+  readonly #purge: BoundScript;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#redrive = bindScript(redis, redriveScript);
+    this.#purge = bindScript(redis, purgeScript);
+  }
+
+  /** The newest first. `cursor`: where to go on; null at the end. @throws SluiceError SLUICE_INVALID_SPEC for a bad one */
+  async list(
+    queue: string,
+    { cursor, limit = 100, code }: DeadListOptions = {},
+  ): Promise<{ letters: DeadLetter[]; cursor: string | null }> {
+    const letters: DeadLetter[] = [];
+    for await (const page of failedPages(this.#redis, this.#keys.bull(queue).failed, cursor)) {
+      const read = await Promise.all(page.map((entry) => this.#read(queue, entry, false)));
+      for (const letter of read) {
+        if (letter === null || (code !== undefined && letter.code !== code)) continue;
+        const last = letters.at(-1);
+        if (letters.length === limit && last !== undefined) {
+          return { letters, cursor: cursorOf({ id: last.id, score: String(last.failedAt) }) };
+        }
+        const { outcome: _outcome, body: _body, data: _data, ...summary } = letter;
+        letters.push(summary);
+      }
+    }
+    return { letters, cursor: null };
+  }
+
+  /** One with its outcome; null when it is not among the failed jobs. */
+  async get(queue: string, id: string): Promise<DeadLetterDetail | null> {
+    const score = await this.#redis.zscore(this.#keys.bull(queue).failed, id);
+    return score === null ? null : await this.#read(queue, { id, score }, true);
+  }
+
+  /**
+   * Sends failed jobs back to where they wait, oldest first, their attempts anew and their failure remembered. Of
+   * many redrives at once, one moves a job; those that fail again meanwhile are left.
+   * @param signal ends it between two jobs
+   */
+  async redrive(queue: string, which: DeadSelection, signal?: AbortSignal): Promise<RedriveResult> {
+    const entries = await this.#select(queue, which);
+    const result: RedriveResult = { redriven: 0, skipped: [] };
+    for (let start = 0; start < entries.length && signal?.aborted !== true; start += atOnce) {
+      const some = entries.slice(start, start + atOnce);
+      const moved = await Promise.all(some.map((entry) => this.#redriveOne(queue, entry)));
+      for (const [index, { id }] of some.entries()) {
+        if (moved[index]) result.redriven += 1;
+        else result.skipped.push(id);
+      }
+    }
+    return result;
+  }
+
+  /**
+   * Removes failed jobs for good. One that is redriven meanwhile is left alone.
+   * @param options `olderThanMs`: only those that failed so long ago. Default: all
+   * @returns how many were removed
+   */
+  async purge(
+    queue: string,
+    { olderThanMs = 0, ids, code }: { olderThanMs?: number; ids?: readonly string[]; code?: string } = {},
+  ): Promise<number> {
+    const keys = this.#keys;
+    const [seconds] = await this.#redis.time();
+    // A second more: the clocks of workers may be ahead of Redis'.
+    const until = olderThanMs > 0 ? (Number(seconds) + 1) * 1000 - olderThanMs : Number.MAX_SAFE_INTEGER;
+    const entries = await this.#select(queue, ids ?? { all: true, ...(code !== undefined && { code }) });
+    let removed = 0;
+    for (let start = 0; start < entries.length; start += atOnce) {
+      const answers = await Promise.all(
+        entries
+          .slice(start, start + atOnce)
+          .map(({ id }) =>
+            this.#purge(
+              [
+                keys.bull(queue).failed,
+                keys.bull(queue).job(id),
+                keys.outcome(queue, id),
+                keys.cancel(queue, id),
+              ],
+              [id, until, keys.sent(queue, id, '')],
+            ),
+          ),
+      );
+      removed += answers.filter((answer) => answer === 1).length;
+    }
+    return removed;
+  }
+
+  async #redriveOne(queue: string, entry: FailedEntry): Promise<boolean> {
+    const letter = await this.#read(queue, entry, false);
+    const next = letter === null ? null : redrivenData(letter, Date.now());
+    if (next === null) return false;
+    const keys = this.#keys;
+    const bull = keys.bull(queue);
+    const { id, score } = entry;
+    const answer = await this.#redrive(
+      [
+        bull.failed,
+        bull.job(id),
+        bull.wait,
+        bull.prioritized,
+        bull.priorityCounter,
+        bull.meta,
+        bull.active,
+        bull.marker,
+        bull.eventStream,
+        keys.outcome(queue, id),
+        keys.cancel(queue, id),
+        keys.deadlines(queue),
+      ],
+      [id, score, next.data, next.deadline ?? '', keys.sent(queue, id, '')],
+    );
+    return answer === redriveVerdicts.redriven;
+  }
+
+  /** Oldest first; what fails from now on is not among them. */
+  async #select(queue: string, which: DeadSelection): Promise<FailedEntry[]> {
+    const entries: FailedEntry[] = [];
+    if (typeof which === 'object' && 'all' in which) {
+      for await (const page of failedPages(this.#redis, this.#keys.bull(queue).failed)) {
+        const { code } = which;
+        const read =
+          code === undefined ? [] : await Promise.all(page.map((entry) => this.#read(queue, entry, false)));
+        entries.push(...page.filter((_, index) => code === undefined || read[index]?.code === code));
+      }
+      return entries.toReversed();
+    }
+    const ids = [...new Set(typeof which === 'string' ? [which] : which)];
+    if (ids.length === 0) return [];
+    const scores = await this.#redis.zmscore(this.#keys.bull(queue).failed, ...ids);
+    return ids.map((id, index) => ({ id, score: scores[index] ?? '' }));
+  }
+
+  async #read(
+    queue: string,
+    { id, score }: FailedEntry,
+    withOutcome: boolean,
+  ): Promise<DeadLetterDetail | null> {
+    const job = this.#keys.bull(queue).job(id);
+    const [text, outcome] = await Promise.all([
+      this.#redis.hmget(job, 'data', 'failedReason', 'timestamp', 'atm', 'priority'),
+      withOutcome ? this.#redis.hgetBuffer(job, 'outcome') : null,
+    ]);
+    const [data = null, failedReason = null, timestamp = null, attemptsMade = null, priority = null] = text;
+    if (data === null || score === '') return null;
+    const fields = { data, failedReason, timestamp, attemptsMade, priority, outcome };
+    return deadLetterOf(queue, id, Number(score), fields);
+  }
+}

@@ -1,0 +1,59 @@
+import type { Redis } from 'ioredis';
+import { SluiceError } from '@sluice/shared';
+
+/** A member of BullMQ's set of failed jobs. `score`: when it failed, epoch ms. */
+export type FailedEntry = { id: string; score: string };
+
+const pageSize = 500;
+
+/** Where to go on after an entry. */
+export function cursorOf({ id, score }: FailedEntry): string {
+  return `${score}:${id}`;
+}
+
+function entryOf(cursor: string): FailedEntry {
+  const match = /^(\d+):(.+)$/s.exec(cursor);
+  if (match !== null) return { score: match[1]!, id: match[2]! };
+  const message = `cursor: "${cursor}" is none; give the one that the list before returned`;
+  throw new SluiceError('SLUICE_INVALID_SPEC', message, { faults: [{ path: 'cursor', message }] });
+}
+
+/**
+ * The entries of a set of failed jobs in pages, newest first, after the cursor. Those that fail meanwhile do not show
+ * up, and what is removed meanwhile moves nothing.
+ * @throws SluiceError SLUICE_INVALID_SPEC for a cursor that is none
+ */
+export async function* failedPages(
+  redis: Redis,
+  failed: string,
+  cursor?: string,
+): AsyncGenerator<FailedEntry[], void, undefined> {
+  let last = cursor === undefined ? null : entryOf(cursor);
+  let offset = 0;
+  for (;;) {
+    const max = last?.score ?? '+inf';
+    const flat = await redis.zrange(
+      failed,
+      max,
+      '-inf',
+      'BYSCORE',
+      'REV',
+      'LIMIT',
+      offset,
+      pageSize,
+      'WITHSCORES',
+    );
+    const all: FailedEntry[] = [];
+    for (let index = 0; index + 1 < flat.length; index += 2) {
+      all.push({ id: flat[index]!, score: flat[index + 1]! });
+    }
+    const { score, id } = last ?? { score: '', id: '' };
+    // Those of one score come in the reverse order of their names.
+    const page = all.filter((entry) => entry.score !== score || entry.id < id);
+    if (page.length > 0) yield page;
+    if (all.length < pageSize) return;
+    // More than a page failed in one millisecond: go on behind them.
+    offset = page.length > 0 ? 0 : offset + pageSize;
+    last = page.at(-1) ?? last;
+  }
+}

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { inject } from 'vitest';
+import { type Keys, keysOf } from '../../packages/shared/src/index.ts';
+import { type Sluice, connect } from '../../packages/producer/src/index.ts';
+import type { Exit, Program } from '../support/processes.ts';
+import { startProgram } from '../support/processes.ts';
+import { sluice } from './sluice.ts';
+
+/** Worker processes, a producer and the command line on one prefix of the run's Redis; `await using` ends it all. */
+export type Fleet = AsyncDisposable & {
+  prefix: string;
+  keys: Keys;
+  redis: Redis;
+  client: Sluice;
+  workers: Program[];
+  /** Runs `sluice …` on this fleet to its end. */
+  cli(args: string[], input?: string): Promise<Exit>;
+  /** The same, and what it printed; throws what it said when it did not end with 0. */
+  ok(args: string[], input?: string): Promise<string>;
+  startWorker(): Promise<Program>;
+};
+
+/** @param workers worker processes to start */
+export async function openFleet(workers: number): Promise<Fleet> {
+  const url = inject('redisUrl');
+  const prefix = `{t-${randomUUID()}}`;
+  const redis = new Redis(url);
+  const client = await connect({ redis: url, prefix });
+  const env = { SLUICE_REDIS_URL: url, SLUICE_PREFIX: prefix };
+  const fleet: Fleet = {
+    prefix,
+    keys: keysOf(prefix),
+    redis,
+    client,
+    workers: [],
+    cli: (args, input) => sluice(args, { env, ...(input !== undefined && { input }) }),
+    async ok(args, input) {
+      const { code, stdout, stderr } = await fleet.cli(args, input);
+      if (code !== 0) throw new Error(`sluice ${args.join(' ')}: exit code ${code}\n${stderr}`);
+      return stdout;
+    },
+    async startWorker() {
+      const worker = startProgram('packages/worker/src/main.ts', [], {
+        env: { ...env, SLUICE_HEALTH_PORT: '0', SLUICE_LOG_LEVEL: 'warn', SLUICE_CONCURRENCY: '50' },
+        ipc: true,
+      });
+      fleet.workers.push(worker);
+      await worker.message((message): message is object => typeof message === 'object');
+      return worker;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(fleet.workers.map((worker) => worker.kill()));
+      await client.close();
+      for await (const names of redis.scanStream({ match: `${prefix}*`, count: 1000 }) as AsyncIterable<
+        string[]
+      >) {
+        if (names.length > 0) await redis.unlink(...names);
+      }
+      redis.disconnect();
+    },
+  };
+  await Promise.all(Array.from({ length: workers }, () => fleet.startWorker()));
+  return fleet;
+}
+
+/** Waits until a condition holds; the test's own timeout ends the wait. @returns ms that it took */
+export async function until(condition: () => Promise<boolean> | boolean): Promise<number> {
+  const start = performance.now();
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
+  return performance.now() - start;
+}
