@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   type BoundScript,
@@ -14,6 +15,7 @@ import {
 const blockMs = 5000;
 const readCount = 512;
 const acknowledgeEveryMs = 200;
+const closeMs = 1000;
 const watchTtlMs = 86_400_000;
 /** Outcomes asked for at once after a reconnect. */
 const recoverCount = 500;
@@ -30,6 +32,13 @@ type StreamReply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][];
 
 const expired = (id: string) =>
   new SluiceError('SLUICE_RESULT_EXPIRED', `there is no job "${id}", or its outcome is no longer kept`);
+
+/** Waits for the work, but no longer than so many ms. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([work, sleep(ms, undefined, { signal: done.signal }).catch(() => {})]);
+  done.abort();
+}
 
 /**
  * The outcomes that this process awaits. Workers append them to its reply stream; one blocking read delivers them.
@@ -178,7 +187,13 @@ export class Replies {
     for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
     this.#reader.disconnect();
-    await this.#running;
+    // Closing does not wait for a server that is gone: what it cannot be told goes by its TTL. (ioredis forgets a
+    // blocking read that was under way when the connection was lost, so its promise may never settle.)
+    await within(closeMs, this.#running ?? Promise.resolve());
+    if (this.#commands.status === 'ready') await within(closeMs, this.#clear());
+  }
+
+  async #clear(): Promise<void> {
     if (this.#delivered.length > 0) await this.#acknowledge();
     await this.#commands.unlink(this.#stream).catch(() => {});
   }
