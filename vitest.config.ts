@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // The packages' sources, not their builds; with Node's own conditions, which this list replaces.
-const conditions = ['sluice-source', 'node', 'import', 'module', 'default'];
+const conditions = ['sluice-source', 'node', 'import', 'default'];
 
 const project = (name: string, include: string, globalSetup: string[] = []) => ({
   extends: true as const,
@@ -29,6 +29,7 @@ export default defineConfig({
     passWithNoTests: true,
     projects: [
       project('shared', 'packages/shared/test/**/*.test.ts'),
+      project('body-store', 'packages/body-store/test/**/*.test.ts'),
       project('producer', 'packages/producer/test/**/*.test.ts', redis),
       project('worker', 'packages/worker/test/**/*.test.ts', redis),
       project('cli', 'packages/cli/test/**/*.test.ts', redis),

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { BodyStore } from '@sluice/body-store';
 import { Redis } from 'ioredis';
 import {
   type JobSpec,
   type Keys,
   type PolicyInput,
+  type StoredBody,
   SluiceError,
   defaultPrefix,
   keysOf,
@@ -24,6 +27,7 @@ import { Policies } from './policies.ts';
 import { Queues } from './queues.ts';
 import { Replies } from './replies.ts';
 import type { FetchResponse } from './response.ts';
+import { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
 
 export type ConnectOptions = {
@@ -37,6 +41,11 @@ export type ConnectOptions = {
   policy?: PolicyInput;
   /** Short for `policy: { rate }`: `"100/60s"`. */
   rate?: PolicyInput['rate'];
+  /**
+   * Where the workers store large bodies: `file:///directory`, or `s3://bucket/prefix?endpoint=…&region=…`. Only for
+   * queues whose policy has `store`. Default: none.
+   */
+  bodyStore?: string | BodyStore;
   /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
   fetchDeadlineMs?: number;
 };
@@ -73,6 +82,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   );
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
   const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
+  const bodies = new StoredBodies(options.bodyStore);
   const commands = await openClient(
     url,
     (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
@@ -80,7 +90,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   await defineBullCommands(commands, prefix);
   const reader = await openClient(url, (target, base) => new Redis(target, base));
   const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
-  const sluice = new Sluice({ commands, reader, prefix, queue, url, fetchDeadlineMs });
+  const sluice = new Sluice({ commands, reader, bodies, prefix, queue, url, fetchDeadlineMs });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.create(queue, policy);
@@ -110,6 +120,7 @@ export class Sluice {
   constructor(parts: {
     commands: Redis;
     reader: Redis;
+    bodies: StoredBodies;
     prefix: string;
     queue: string;
     url: string;
@@ -126,7 +137,7 @@ export class Sluice {
     this.queues = new Queues(redis, keys, this.policies, this.#open);
     this.dead = new DeadLetters(redis, keys);
     this.#replies = new Replies(randomUUID(), keys, redis, parts.reader);
-    this.#jobs = new Jobs(redis, keys, this.#open);
+    this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
     this.#enqueuer = new Enqueuer({
       url,
       keys,
@@ -167,6 +178,11 @@ export class Sluice {
   job(id: string, options: { queue?: string } = {}): Handle {
     const queue = options.queue ?? this.#queue;
     return new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+  }
+
+  /** A stored body, named by an outcome (a response opens its own: `stream()`). @throws SluiceError SLUICE_BODY_STORE */
+  async openBody(stored: StoredBody): Promise<Readable> {
+    return await this.#jobs.bodies.open(stored);
   }
 
   /**

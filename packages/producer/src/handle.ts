@@ -40,7 +40,7 @@ export class Handle {
    *   SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
    */
   async result(options: WaitOptions = {}): Promise<FetchResponse> {
-    return responseOf(await this.outcome(options));
+    return responseOf(await this.outcome(options), (stored) => this.#jobs.bodies.open(stored));
   }
 
   /** Waits for the end, as data: a failed job does not throw. Throws otherwise as `result` does. */

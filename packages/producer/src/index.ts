@@ -1,3 +1,4 @@
+export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
 export {
   type ConnectOptions,
@@ -28,5 +29,6 @@ export {
   type Policy,
   type PolicyInput,
   type Settled,
+  type StoredBody,
   SluiceError,
 } from '@sluice/shared';

@@ -15,6 +15,7 @@ import {
   settleScript,
 } from '@sluice/shared';
 import type { OpenQueues } from './open-queues.ts';
+import type { StoredBodies } from './stored-bodies.ts';
 
 /** Where a job is. `unknown`: there is none with this id, or its outcome is no longer kept. */
 export type JobStatus = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed' | 'unknown';
@@ -30,13 +31,16 @@ const cancelAgainMs = [50, 250, 1000, 5000];
 
 /** What can be done with a job by its id, from any process. */
 export class Jobs {
+  /** The bodies of their responses, where those are stored. */
+  readonly bodies: StoredBodies;
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #queues: OpenQueues;
   readonly #settle: BoundScript;
   #closed = false;
 
-  constructor(redis: Redis, keys: Keys, queues: OpenQueues) {
+  constructor(redis: Redis, keys: Keys, queues: OpenQueues, bodies: StoredBodies) {
+    this.bodies = bodies;
     this.#redis = redis;
     this.#keys = keys;
     this.#queues = queues;
@@ -46,6 +50,7 @@ export class Jobs {
   /** From here on every call is refused. */
   close(): void {
     this.#closed = true;
+    this.bodies.close();
   }
 
   #assertOpen(): void {

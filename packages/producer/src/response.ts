@@ -1,6 +1,11 @@
-import { type ErrorCode, type Outcome, SluiceError, type Settled } from '@sluice/shared';
+import { Readable } from 'node:stream';
+import { type ErrorCode, type Outcome, SluiceError, type Settled, type StoredBody } from '@sluice/shared';
+import type { OpenBody } from './stored-bodies.ts';
 
-/** A response, as if the caller had fetched it itself. The body is already here, so nothing is async. */
+/**
+ * A response, as if the caller had fetched it itself. The body is already here, so nothing is async; only one that
+ * the workers put into the body store, because it is large, is read as a stream (`stored` tells).
+ */
 export class FetchResponse {
   readonly status: number;
   /** Status 200 to 299. */
@@ -12,9 +17,12 @@ export class FetchResponse {
   readonly attempts: number;
   /** The transform whose result is the body, and its content type; absent: the body is the upstream's. */
   readonly transformed: Outcome['transformed'];
+  /** Where the body is, when it is not here: read it with `stream()`. */
+  readonly stored: StoredBody | undefined;
   readonly #body: Uint8Array;
+  readonly #open: OpenBody;
 
-  constructor(settled: Settled) {
+  constructor(settled: Settled, open: OpenBody) {
     const head = settled.outcome.response;
     if (head === undefined)
       throw new SluiceError('SLUICE_INTERNAL', 'an outcome without a response was read as one');
@@ -27,17 +35,35 @@ export class FetchResponse {
     this.url = head.url;
     this.attempts = settled.outcome.attempts;
     this.transformed = settled.outcome.transformed;
+    this.stored = settled.outcome.stored;
     this.#body = settled.body;
+    this.#open = open;
   }
 
-  /** The body as it came, after decompression; or what the job's transform made of it. */
+  /**
+   * The body as it came, after decompression; or what the job's transform made of it.
+   * @throws SluiceError SLUICE_BODY_STORED, as do `text`, `json` and `value`, when it is not here
+   */
   bytes(): Uint8Array {
-    return this.#body;
+    if (this.stored === undefined) return this.#body;
+    throw new SluiceError(
+      'SLUICE_BODY_STORED',
+      `the body (${this.stored.bytes} bytes) is in the body store; read it with: await response.stream()`,
+    );
+  }
+
+  /**
+   * The body as a stream of bytes, whether it is here or in the body store.
+   * @throws SluiceError SLUICE_BODY_STORE when it is not there (any more), or `connect` names no store
+   */
+  async stream(): Promise<Readable> {
+    if (this.stored !== undefined) return await this.#open(this.stored);
+    return Readable.from(this.#body.length === 0 ? [] : [this.#body], { objectMode: false });
   }
 
   /** The body as UTF-8 text. */
   text(): string {
-    return new TextDecoder().decode(this.#body);
+    return new TextDecoder().decode(this.bytes());
   }
 
   /** The body parsed as JSON. @throws SyntaxError when it is not JSON */
@@ -63,20 +89,21 @@ export class JobError extends SluiceError {
   readonly outcome: Outcome;
   readonly response: FetchResponse | undefined;
 
-  constructor(code: ErrorCode, message: string, settled: Settled) {
+  constructor(code: ErrorCode, message: string, settled: Settled, open: OpenBody) {
     super(code, message);
     this.outcome = settled.outcome;
-    this.response = settled.outcome.response === undefined ? undefined : new FetchResponse(settled);
+    this.response = settled.outcome.response === undefined ? undefined : new FetchResponse(settled, open);
   }
 }
 
 /** The response of a settled job. @throws JobError when it ended in any other way */
-export function responseOf(settled: Settled): FetchResponse {
+export function responseOf(settled: Settled, open: OpenBody): FetchResponse {
   const { outcome } = settled;
-  if (outcome.kind === 'response') return new FetchResponse(settled);
+  if (outcome.kind === 'response') return new FetchResponse(settled, open);
   throw new JobError(
     outcome.error?.code ?? 'SLUICE_INTERNAL',
     outcome.error?.message ?? `the job ended as ${outcome.kind}`,
     settled,
+    open,
   );
 }

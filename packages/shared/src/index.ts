@@ -1,3 +1,4 @@
+export { type BodyStoreLocation, bodyStoreUrlSchema } from './body-store-url.ts';
 export {
   type WorkerConfig,
   prefixSchema,
@@ -37,6 +38,7 @@ export {
   type OutcomeKind,
   type ResponseHead,
   type Settled,
+  type StoredBody,
   codeOfOutcome,
   decodeSettled,
   encodeSettled,

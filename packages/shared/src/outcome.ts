@@ -13,6 +13,7 @@ export const outcomeKinds = [
   'blocked',
   'too-large',
   'bad-response',
+  'store-error',
   'transform-error',
   'expired',
   'cancelled',
@@ -30,6 +31,7 @@ export const codeOfOutcome: Record<Exclude<OutcomeKind, 'response'>, ErrorCode> 
   blocked: 'SLUICE_BLOCKED',
   'too-large': 'SLUICE_TOO_LARGE',
   'bad-response': 'SLUICE_BAD_RESPONSE',
+  'store-error': 'SLUICE_BODY_STORE',
   'transform-error': 'SLUICE_TRANSFORM',
   expired: 'SLUICE_EXPIRED',
   cancelled: 'SLUICE_CANCELLED',
@@ -46,6 +48,15 @@ export type ResponseHead = {
   url: string;
 };
 
+/** A body in the body store. */
+export type StoredBody = {
+  key: string;
+  /** After decompression. */
+  bytes: number;
+  /** In hex. */
+  sha256: string;
+};
+
 export type Outcome = {
   kind: OutcomeKind;
   /** Tries made, the last included; 0 when nothing was ever sent. */
@@ -57,6 +68,8 @@ export type Outcome = {
   /** The last response, where there was one (also with `http-error` and `rate-limited`). */
   response?: ResponseHead;
   error?: { code: ErrorCode; message: string };
+  /** The body is here; the one beside the outcome is empty. */
+  stored?: StoredBody;
   /** The body is what this transform made of the response's, in this content type. */
   transformed?: { name: string; contentType: string };
   /** Bytes of a body that was too large to be kept with a dead letter. */

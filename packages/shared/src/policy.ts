@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { byteSize } from './byte-size.ts';
 import { duration } from './duration.ts';
 import { parseCidr } from './egress/parse-cidr.ts';
 import { rateSchema } from './rate.ts';
@@ -8,27 +9,17 @@ import { deliverySchema } from './spec.ts';
 const minute = 60_000;
 const day = 86_400_000;
 
-const sizeHint = 'is not a size from 1 B to 1 GiB; write "10MiB" or a number of bytes';
-
-/** `"10MiB"`, `"512KiB"`, `"1000"` or a number of bytes. */
-const byteSize = z.union([z.number(), z.string()], { error: sizeHint }).transform((value, ctx) => {
-  const match = /^(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/.exec(String(value).trim());
-  const unit: Record<string, number> = {
-    B: 1,
-    KiB: 2 ** 10,
-    MiB: 2 ** 20,
-    GiB: 2 ** 30,
-    kB: 1e3,
-    MB: 1e6,
-    GB: 1e9,
-  };
-  const bytes = match ? Number(match[1]) * unit[match[2] ?? 'B']! : Number.NaN;
-  if (!(bytes >= 1 && bytes <= 2 ** 30)) {
-    ctx.addIssue(`"${value}" ${sizeHint}`);
-    return z.NEVER;
-  }
-  return bytes;
-});
+const store = z
+  .strictObject({
+    /** Larger bodies go to the body store, after decompression. */
+    above: byteSize(1).default(256 * 2 ** 10),
+    /** Largest body that is stored. A larger one ends the job as `too-large`. It takes the place of the queue's. */
+    maxBody: byteSize(1024).default(2 ** 30),
+  })
+  .refine(({ above, maxBody }) => above <= maxBody, {
+    path: ['above'],
+    error: 'must not be larger than maxBody',
+  });
 
 const concurrencyObject = z.strictObject({
   /** Requests of this queue in flight in one worker process; null: the process's own concurrency. */
@@ -86,12 +77,17 @@ export const policySchema = z.strictObject({
   /** Redirects followed; each hop is guarded and asks for its own permit. 0: a redirect is the response. */
   maxRedirects: z.int().min(0).max(20).default(5),
   /** Largest response body, after decompression. A larger one ends the job as `too-large`. */
-  maxBody: byteSize.default(10 * 2 ** 20),
+  maxBody: byteSize(1).default(10 * 2 ** 20),
   /**
    * `at-least-once` (default): after a crash a request is made again, with the same Idempotency-Key if it is a POST or
    * PATCH. `at-most-once`: it never is; the job ends `ambiguous`, and its caller decides.
    */
   delivery: deliverySchema.default('at-least-once'),
+  /**
+   * Whether large bodies are streamed to a body store, which every worker of the queue must then have
+   * (SLUICE_BODY_STORE); null: every body is part of its outcome. The body of a job with a transform is never stored.
+   */
+  store: store.nullable().default(null),
   /** The longest hold that is obeyed blindly; after it one probe goes out. */
   maxHold: duration({ min: 0, max: day }).default(15 * minute),
 });

@@ -12,6 +12,7 @@ import { ClockWatch } from './ops/clock-watch.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
 import { Quarantine } from './quarantine.ts';
+import { Bodies } from './results/bodies.ts';
 import { Outcomes } from './results/store.ts';
 import { type Serving, serveQueue } from './serve-queue.ts';
 import { Transforms } from './transform/transforms.ts';
@@ -44,10 +45,11 @@ async function defineBullCommands(redis: Redis, prefix: string): Promise<void> {
 
 /**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
- * @throws SluiceError when Redis or a transform cannot be used
+ * @throws SluiceError when Redis, the body store or a transform cannot be used
  */
 export async function startPool(config: WorkerConfig, log: Logger): Promise<RunningPool> {
   const keys = keysOf(config.prefix);
+  const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
   const redis = await openClient(
     config.redisUrl,
@@ -73,6 +75,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     permits: new Permits(redis, keys, holds),
     holds,
     outcomes,
+    bodies,
     transforms,
     sendMarks: new SendMarks(redis, keys),
     quarantine: new Quarantine(redis, keys, log),
@@ -128,6 +131,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   await subscriber.subscribe(keys.events);
   await policies.start();
   sweeper.start();
+  bodies.start();
 
   const giveBackAll = () => {
     for (const served of serving.values()) served.giveBackAll();
@@ -140,6 +144,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     await Promise.all([...serving.values()].map((served) => served.close()));
     clearTimeout(timer);
     await transforms.close();
+    await bodies.stop();
     watch.stop();
     clock.stop();
     redis.removeAllListeners('close');
@@ -152,6 +157,9 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
       ...(redis.status === 'ready' ? [] : [`the connection to Redis is ${redis.status}`]),
       ...(clock.fault === null ? [] : [clock.fault]),
       ...(draining === undefined ? [] : ['draining']),
+      ...[...serving.values()]
+        .filter(({ queue }) => queue.policy.store !== null && !bodies.ready)
+        .map(({ queue }) => `queue "${queue.name}" stores large bodies; set SLUICE_BODY_STORE`),
       ...policies.missing.map(
         (name) => `queue "${name}" has no policy; create one with: sluice queue set ${name}`,
       ),

@@ -13,6 +13,7 @@ import { backoffStrategy, settle } from './pipeline/settle.ts';
 import { abortReasons } from './pipeline/verdict.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { Outcomes } from './results/store.ts';
+import type { Bodies } from './results/bodies.ts';
 import type { Transforms } from './transform/transforms.ts';
 
 /** A killed worker's jobs are found within this and one more, after their lock has run out. */
@@ -33,6 +34,7 @@ export type Process = {
   permits: Permits;
   holds: Holds;
   outcomes: Outcomes;
+  bodies: Bodies;
   transforms: Transforms;
   sendMarks: SendMarks;
   quarantine: Quarantine;
@@ -82,6 +84,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       slots,
       permits,
       holds,
+      bodies: shared.bodies,
       transforms: shared.transforms,
       sendMarks,
       now: Date.now,

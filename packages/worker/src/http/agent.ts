@@ -50,7 +50,9 @@ export function createAgent(
   return {
     dispatcher: agent.compose(permitAge(observeAge), (dispatch) => (options, handler) => {
       // Without a limit on the decoded size, 500 bytes of gzip can become 200 MiB.
-      const maxSize = queue.policy.maxBody;
+      // The reader's own limit is the smaller one where the body is not stored.
+      const { maxBody, store } = queue.policy;
+      const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
       return interceptors.decompress({ maxSize, skipErrorResponses: false })(dispatch)(options, handler);
     }),
 

@@ -4,7 +4,7 @@ import { AttemptTimeout } from './timeout.ts';
 
 /** An attempt that ended without a usable response. */
 export type Failure = {
-  kind: 'timeout' | 'network' | 'blocked' | 'too-large' | 'bad-response';
+  kind: 'timeout' | 'network' | 'store-error' | 'blocked' | 'too-large' | 'bad-response';
   message: string;
   /** It is proven that the upstream has seen nothing of the request. */
   unsent: boolean;
@@ -20,6 +20,11 @@ export class BodyTooLarge extends Error {
   constructor(limit: number) {
     super(`the response body is larger than ${limit} bytes; raise maxBody on the queue if it is wanted`);
   }
+}
+
+/** The body store did not take the body. */
+export class BodyNotStored extends Error {
+  override readonly name = 'BodyNotStored';
 }
 
 /** The guard refused this URL: the first one, or a redirect's. */
@@ -56,6 +61,7 @@ export function failureOf(error: unknown): Failure | null {
       unsent: false,
     };
   }
+  if (error instanceof BodyNotStored) return { kind: 'store-error', message: error.message, unsent: false };
   if (error instanceof BadRedirect) return { kind: 'bad-response', message: error.message, unsent: false };
   const code = codeOf(error);
   if (decodeCode.test(code)) {

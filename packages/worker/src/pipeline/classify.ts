@@ -4,6 +4,7 @@ import {
   type OutcomeKind,
   type Policy,
   type ResponseHead,
+  type StoredBody,
   askedDelay,
   backoffDelay,
   codeOfOutcome,
@@ -14,7 +15,7 @@ import type { Verdict } from './verdict.ts';
 
 /** How one attempt went. */
 export type Attempt =
-  | { type: 'response'; head: ResponseHead; body: Uint8Array; durationMs: number }
+  | { type: 'response'; head: ResponseHead; body: Uint8Array; stored?: StoredBody; durationMs: number }
   | { type: 'failure'; failure: Failure; durationMs: number };
 
 /** What the verdict depends on besides the attempt. */
@@ -105,7 +106,7 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
 
 function classifyFailure(attempt: Attempt & { type: 'failure' }, context: ClassifyContext): Classified {
   const { failure, durationMs } = attempt;
-  const passing = failure.kind === 'timeout' || failure.kind === 'network';
+  const passing = ['timeout', 'network', 'store-error'].includes(failure.kind);
   if (passing && !isLast(context) && mayRepeat(context, failure.unsent)) {
     const backoff = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
     const inMs = failure.waitMs ? askedDelay(Math.max(backoff, failure.waitMs), context.random) : backoff;

@@ -3,6 +3,11 @@ import { BadRedirect } from '../http/failure.ts';
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
+/** The statuses that lead elsewhere, with a Location. */
+export function isRedirect(status: number): boolean {
+  return redirectStatuses.has(status);
+}
+
 /** What may follow a redirect to another origin. Everything else a caller set could be a credential. */
 const safeAcrossOrigins = new Set([
   'accept',
@@ -27,7 +32,7 @@ export function redirected(
   status: number,
   location: string | string[] | undefined,
 ): HttpRequest | null {
-  if (!redirectStatuses.has(status) || location === undefined) return null;
+  if (!isRedirect(status) || location === undefined) return null;
   if (Array.isArray(location)) throw new BadRedirect('the redirect has several Location fields');
   const to = URL.parse(location, from.href);
   if (to === null) throw new BadRedirect(`the redirect's Location is not a URL: "${location.slice(0, 200)}"`);

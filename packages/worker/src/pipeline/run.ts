@@ -7,6 +7,7 @@ import type { Holds } from '../limits/holds.ts';
 import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
 import type { SendMarks } from '../limits/send-marks.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
+import type { Bodies } from '../results/bodies.ts';
 import type { Transforms } from '../transform/transforms.ts';
 import { type TakenJob, admit, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
@@ -14,6 +15,7 @@ import { ended, expired, hopFailure, interrupted, refused } from './endings.ts';
 import { guard } from './guard.ts';
 import { withIdempotencyKey } from './idempotency-key.ts';
 import { HopRefused, send } from './send.ts';
+import { largeBodies, store } from './store.ts';
 import { transform, unknownTransform } from './transform.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -24,6 +26,7 @@ export type RunContext = {
   slots: Semaphore;
   permits: Permits;
   holds: Holds;
+  bodies: Bodies;
   transforms: Transforms;
   sendMarks: SendMarks;
   /** Epoch ms. */
@@ -43,7 +46,7 @@ const permitTries = 3;
 
 /**
  * One job, once through: admit -> slot -> guard -> connection -> permit -> send (guard and permit again on each
- * redirect, then read) -> classify -> transform. `settle` then carries the verdict out.
+ * redirect, then read) -> classify -> store -> transform. `settle` then carries the verdict out.
  */
 export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   const admitted = admit(job, context.now());
@@ -145,6 +148,7 @@ async function attempt(
     const response = await send(withIdempotencyKey(envelope.req, id), url, {
       agent,
       policy,
+      large: largeBodies(job, envelope, context, timer.signal),
       timer,
       permit,
       ask,
@@ -191,5 +195,5 @@ async function attempt(
   if (answered !== null && (wasRefused || holdMs > 0)) {
     await context.holds.extend(queue, answered, holdMs, wasRefused ? result.durationMs : null);
   }
-  return verdict;
+  return await store(verdict, result.type === 'response' ? result.stored : undefined, context);
 }

@@ -7,13 +7,15 @@ import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import { sleepUntil } from '../limits/sleep.ts';
 import { guard } from './guard.ts';
-import { read } from './read.ts';
-import { redirected } from './redirect.ts';
+import { type LargeBodies, type ReadBody, read } from './read.ts';
+import { isRedirect, redirected } from './redirect.ts';
 
 /** What sending needs besides the request. */
 export type SendContext = {
   agent: GuardedAgent;
   policy: Policy;
+  /** Where large bodies go; null: they are held. */
+  large: LargeBodies | null;
   timer: AttemptTimer;
   /** The permit of the first request. */
   permit: UsedPermit;
@@ -25,7 +27,7 @@ export type SendContext = {
   onRedirect: () => void;
 };
 
-export type Response = { head: ResponseHead; body: Uint8Array };
+export type Response = { head: ResponseHead } & ReadBody;
 
 /** A redirect hop that may not be sent now, nor within the attempt's timeout. */
 export class HopRefused extends Error {
@@ -66,9 +68,12 @@ async function exchange(
   const response = await context.agent.dispatcher.request(options);
   // The length in the head of these is of the body that a GET would have had (RFC 9110, 8.6).
   const bodyless = request.method === 'HEAD' || response.statusCode === 304;
-  const body = await read(response, bodyless ? Number.POSITIVE_INFINITY : context.policy.maxBody);
+  const limit = bodyless ? Number.POSITIVE_INFINITY : context.policy.maxBody;
+  // Nobody will read the body of a redirect.
+  const large = bodyless || isRedirect(response.statusCode) ? null : context.large;
+  const content = await read(response, limit, large);
   const headers = response.headers as ResponseHead['headers'];
-  return { head: { status: response.statusCode, headers, url: url.href }, body };
+  return { head: { status: response.statusCode, headers, url: url.href }, ...content };
 }
 
 /** Waits for the permit of a redirect hop, inside the attempt's timeout. @throws HopRefused */

@@ -1,0 +1,17 @@
+import type { Readable } from 'node:stream';
+
+/** Where bodies are kept that are too large for Redis. Workers put, whoever awaits the outcome gets. */
+export type BodyStore = {
+  /**
+   * Keeps a body, never all of it in memory. Nobody sees it before it is whole; one that fails leaves nothing.
+   * Rejects with the fault of the source or of the store.
+   */
+  put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
+  /** The body from its first byte. @throws SluiceError SLUICE_BODY_STORE when it is not there (any more) */
+  get(key: string): Promise<Readable>;
+  /** That there is none is fine. */
+  delete(key: string): Promise<void>;
+  /** Deletes what has expired and what died half-way. @param now epoch ms @returns how many files went */
+  sweep(now: number): Promise<number>;
+  close(): void;
+};

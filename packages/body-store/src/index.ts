@@ -1,0 +1,3 @@
+export type { BodyStore } from './body-store.ts';
+export { bodyKey } from './key.ts';
+export { openBodyStore } from './open.ts';

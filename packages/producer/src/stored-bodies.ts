@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { type BodyStore, openBodyStore } from '@sluice/body-store';
+import { SluiceError, type StoredBody, bodyStoreUrlSchema, validate } from '@sluice/shared';
+
+/** Opens a stored body. */
+export type OpenBody = (stored: StoredBody) => Promise<Readable>;
+
+/** Ends with an error where the bytes are not those that were stored. */
+async function* verified(
+  source: Readable,
+  { key, bytes, sha256 }: StoredBody,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    hash.update(chunk);
+    size += chunk.length;
+    yield chunk;
+  }
+  if (size === bytes && hash.digest('hex') === sha256) return;
+  throw new SluiceError('SLUICE_BODY_STORE', `the body ${key} is damaged: it is not the one that was stored`);
+}
+
+/** The bodies that workers stored, as this process reads them. The store is opened at the first of them. */
+export class StoredBodies {
+  readonly #open: (() => Promise<BodyStore>) | null;
+  #store: Promise<BodyStore> | undefined;
+
+  /** @throws SluiceError SLUICE_INVALID_CONFIG */
+  constructor(store: string | BodyStore | undefined) {
+    if (store === undefined) this.#open = null;
+    else if (typeof store === 'string') {
+      const what = 'the options of connect() have faults: bodyStore';
+      const location = validate(bodyStoreUrlSchema, store, 'SLUICE_INVALID_CONFIG', what);
+      this.#open = () => openBodyStore(location, 'read');
+    } else this.#open = () => Promise.resolve(store);
+  }
+
+  /**
+   * A body from its first byte. A fault in the middle, or bytes that are not those stored, destroy the stream.
+   * @throws SluiceError SLUICE_BODY_STORE when there is no store, or the body is not in it (any more)
+   */
+  async open(stored: StoredBody): Promise<Readable> {
+    if (this.#open === null) {
+      const message =
+        'the body is in a body store, and this client has none; name that of the workers: connect({ bodyStore })';
+      throw new SluiceError('SLUICE_BODY_STORE', message);
+    }
+    const store = await (this.#store ??= this.#open());
+    return Readable.from(verified(await store.get(stored.key), stored), { objectMode: false });
+  }
+
+  /** Bodies that are being read go on. */
+  close(): void {
+    this.#store?.then((store) => store.close()).catch(() => {});
+  }
+}

@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** Where large bodies are kept. */
+export type BodyStoreLocation =
+  /** A directory that workers and producers share. */
+  | { type: 'filesystem'; directory: string }
+  /** `endpoint` and `region` null: those of the environment (AWS_REGION and the like). */
+  | { type: 's3'; bucket: string; prefix: string; endpoint: string | null; region: string | null };
+
+const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+
+function filesystem(url: URL): BodyStoreLocation | string {
+  if (url.host !== '' || url.search !== '' || url.hash !== '' || url.pathname === '/') {
+    return 'must be of the form file:///directory';
+  }
+  return { type: 'filesystem', directory: fileURLToPath(url) };
+}
+
+function s3(url: URL): BodyStoreLocation | string {
+  if (url.username !== '' || url.password !== '') {
+    return 'has credentials; give them by the environment (AWS_ACCESS_KEY_ID and the like)';
+  }
+  if (!bucketName.test(url.host)) return `"${url.host}" is not the name of a bucket`;
+  for (const name of url.searchParams.keys()) {
+    if (name !== 'endpoint' && name !== 'region') return `has an unknown option "${name}"`;
+  }
+  const endpoint = url.searchParams.get('endpoint');
+  if (endpoint !== null && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
+    return `its endpoint "${endpoint}" is not an http or https URL`;
+  }
+  const prefix = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');
+  return { type: 's3', bucket: url.host, prefix, endpoint, region: url.searchParams.get('region') };
+}
+
+/** `file:///var/lib/sluice/bodies`, or `s3://bucket/prefix?endpoint=https://…&region=…`. */
+export const bodyStoreUrlSchema = z.string().transform((text, ctx): BodyStoreLocation => {
+  const url = URL.parse(text);
+  let location: BodyStoreLocation | string = 'must be a file: or s3: URL';
+  if (url?.protocol === 'file:') location = filesystem(url);
+  if (url?.protocol === 's3:') location = s3(url);
+  if (typeof location !== 'string') return location;
+  ctx.addIssue(location);
+  return z.NEVER;
+});

@@ -1,0 +1,50 @@
+import { type Envelope, type Policy, type StoredBody, batchTtlMs } from '@sluice/shared';
+import type { Bodies } from '../results/bodies.ts';
+import type { TakenJob } from './admit.ts';
+import type { LargeBodies } from './read.ts';
+import type { Verdict } from './verdict.ts';
+
+type Circumstances = { policy: Policy; bodies: Bodies; now: () => number };
+
+/** A reply may be read this much later, and its body after that. */
+const leastKeptMs = 3_600_000;
+
+/** No attempt lasts longer; its body's time begins with it, its outcome's at its end. */
+const longestAttemptMs = 3_600_000;
+
+/** When the outcome of a job that is performed now, and with it its body, has expired. Epoch ms. */
+function expiryOf({ keepMs, batch }: Envelope, now: number): number {
+  const kept = Math.max(leastKeptMs, keepMs ?? 0, batch === undefined ? 0 : batchTtlMs);
+  return now + kept + longestAttemptMs;
+}
+
+/** Where the attempt's body goes if it is large; null: nowhere, it is part of the outcome. */
+export function largeBodies(
+  job: TakenJob,
+  envelope: Envelope,
+  { policy, bodies, now }: Circumstances,
+  signal: AbortSignal,
+): LargeBodies | null {
+  const { store, maxBody } = policy;
+  // A transform gets its body whole.
+  if (store === null || envelope.transform !== undefined) return null;
+  return {
+    above: Math.min(store.above, maxBody),
+    limit: store.maxBody,
+    put: (source) => bodies.put(job.queue, source, expiryOf(envelope, now()), signal),
+  };
+}
+
+/** Names the stored body in the outcome. Without an outcome, or with one that has no response, it is dropped. */
+export async function store(
+  verdict: Verdict,
+  stored: StoredBody | undefined,
+  { bodies }: Circumstances,
+): Promise<Verdict> {
+  if (stored === undefined) return verdict;
+  if ('outcome' in verdict && verdict.outcome.response !== undefined) {
+    return { ...verdict, outcome: { ...verdict.outcome, stored } };
+  }
+  await bodies.drop(stored);
+  return verdict;
+}
