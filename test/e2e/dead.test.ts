@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeadLetter } from '../../packages/producer/src/index.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
 import type { Upstream } from '../support/upstream/server.ts';
-import { openFleet, until } from './fleet.ts';
+import { drained, openFleet, until } from './fleet.ts';
 
 const policy = { egress: { allow: ['127.0.0.0/8'] }, retry: { attempts: 1 } };
 
@@ -63,7 +63,7 @@ test('two processes redrive everything at once: each job is moved once, and perf
   await upstream.reset();
   await using fleet = await openFleet(2);
   await fleet.client.policies.set('api', policy);
-  await Array.fromAsync(fleet.client.stream(failing(jobs), { queue: 'api' }));
+  await drained(fleet.client.stream(failing(jobs), { queue: 'api' }));
   await until(async () => (await fleet.client.queues.show('api')).counts.failed === jobs);
   expect(await upstream.arrivals()).toHaveLength(jobs);
 
@@ -108,7 +108,7 @@ test('a job that is redriven begins anew, is answered, and is had by its id', as
 test('purge removes what is named, then what is left, and only with --yes', async () => {
   await using fleet = await openFleet(1);
   await fleet.client.policies.set('api', policy);
-  await Array.fromAsync(fleet.client.stream(failing(5), { queue: 'api' }));
+  await drained(fleet.client.stream(failing(5), { queue: 'api' }));
   await until(async () => (await fleet.client.queues.show('api')).counts.failed === 5);
 
   const asked = await fleet.cli(['dead', 'purge', 'api']);

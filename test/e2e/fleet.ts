@@ -70,3 +70,10 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
   return performance.now() - start;
 }
+
+/** Reads to the end; tells how many there were. */
+export async function drained(items: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _item of items) count += 1;
+  return count;
+}

@@ -32,14 +32,17 @@ test('where there is no policy, the rest is the default', () => {
   expect(patch(null, {})).toEqual(policy({}));
 });
 
-test('a new rate keeps shape, adaptive and a slack of its own; a default slack becomes that of the new window', () => {
+test('a new rate keeps shape, adaptive, and what else was given; defaults become those of the new window', () => {
   expect(patch({ rate: '5/100ms' }, { rate: '50/60s' })).toEqual(policy({ rate: '50/60s' }));
-  const own: PolicyInput = { rate: { limit: 5, per: '1s', shape: 'burst', slack: 7, adaptive: false } };
+  const own: PolicyInput = {
+    rate: { limit: 5, per: '1s', shape: 'burst', slack: 9, permitAge: 4, adaptive: false },
+  };
   expect(patch(own, { rate: '50/60s' }).rate).toEqual({
     limit: 50,
     per: 60_000,
     shape: 'burst',
-    slack: 7,
+    slack: 9,
+    permitAge: 4,
     adaptive: false,
   });
 });
@@ -50,6 +53,7 @@ test('shape, slack and adaptive change the rate in force', () => {
     per: 1000,
     shape: 'burst',
     slack: 10,
+    permitAge: 5,
     adaptive: false,
   });
   expect(() => patch({}, { shape: 'burst' })).toThrow(/--shape, --slack and --adaptive .* add --rate/);

@@ -69,10 +69,12 @@ export class Policies {
   async create(queue: string, input: PolicyInput): Promise<PolicyChange> {
     const { change, inForce, policy } = await this.#write(queue, input, 'create');
     if (change !== 'conflict') return change;
-    const list = differences(inForce, policy).join('; ');
+    const list = differences(inForce, policy);
+    // Written by another version, in another order of its fields.
+    if (list.length === 0) return 'same';
     throw new SluiceError(
       'SLUICE_POLICY_CONFLICT',
-      `queue "${queue}" has another policy (${list}); leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`,
+      `queue "${queue}" has another policy (${list.join('; ')}); leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`,
     );
   }
 

@@ -61,9 +61,11 @@ export const rateSchema = z
     return parsed;
   })
   .pipe(rateObject)
-  .transform((rate) => {
-    const slack = rate.slack ?? Math.min(defaultSlackMs, Math.ceil(rate.per / 20));
-    return { ...rate, slack, permitAge: Math.min(rate.permitAge ?? Math.ceil(slack / 2), slack) };
+  .transform(({ limit, per, shape, adaptive, ...rate }) => {
+    const slack = rate.slack ?? Math.min(defaultSlackMs, Math.ceil(per / 20));
+    const permitAge = Math.min(rate.permitAge ?? Math.ceil(slack / 2), slack);
+    // In one order, whatever was given: policies are compared as texts.
+    return { limit, per, shape, slack, permitAge, adaptive };
   });
 
 export type RateInput = z.input<typeof rateSchema>;

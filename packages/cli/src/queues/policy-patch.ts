@@ -1,5 +1,13 @@
 import type { PolicyInput } from '@sluice/producer';
-import { type Policy, SluiceError, policySchema, rateSchema, validate } from '@sluice/shared';
+import {
+  type Policy,
+  type Rate,
+  type RateInput,
+  SluiceError,
+  policySchema,
+  rateSchema,
+  validate,
+} from '@sluice/shared';
 
 /** The options of `sluice queue set` that say something of the policy, as they were typed. */
 export type RawPolicyOptions = {
@@ -44,32 +52,31 @@ function whole(text: string | false): number | null {
   return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/**
- * The rate in force with what was typed laid over it. A slack that was the old window's default becomes the new
- * window's.
- */
-function patchRate(rate: Policy['rate'], raw: RawPolicyOptions): PolicyInput['rate'] {
+/** The rate in force as it was given: without what are defaults, which follow from its other fields. */
+function givenRate({ slack, permitAge, ...rate }: Rate): RateInput {
+  const { limit, per } = rate;
+  return {
+    ...rate,
+    ...(slack !== rateSchema.parse({ limit, per }).slack && { slack }),
+    ...(permitAge !== rateSchema.parse({ limit, per, slack }).permitAge && { permitAge }),
+  };
+}
+
+/** The rate in force with what was typed laid over it. */
+function patchRate(rate: Rate | null, raw: RawPolicyOptions): RateInput | null {
   const { shape, slack, adaptive } = raw;
   if (raw.rate === false) return null;
+  const given = rate === null ? {} : (givenRate(rate) as object);
   const how = {
-    ...(shape !== undefined && { shape: shape as 'smooth' | 'burst' }),
+    ...(shape !== undefined && { shape }),
     ...(slack !== undefined && { slack }),
     ...(adaptive !== undefined && { adaptive }),
   };
-  if (raw.rate === undefined) return rate === null ? null : { ...rate, ...how };
+  if (raw.rate === undefined) return rate === null ? null : { ...given, ...how };
   const typed = rateSchema.safeParse(raw.rate);
   // As it was typed, so that the policy's schema says what is wrong with it, beside all other faults.
   if (!typed.success) return raw.rate;
-  const next = { limit: typed.data.limit, per: typed.data.per };
-  if (rate === null) return { ...next, ...how };
-  const isDefault = rate.slack === rateSchema.parse({ limit: 1, per: rate.per }).slack;
-  return {
-    ...next,
-    shape: rate.shape,
-    adaptive: rate.adaptive,
-    ...(!isDefault && { slack: rate.slack }),
-    ...how,
-  };
+  return { ...given, limit: typed.data.limit, per: typed.data.per, ...how };
 }
 
 /**
@@ -86,7 +93,7 @@ export function patchPolicy(before: Policy | null, raw: RawPolicyOptions): Polic
       '--shape, --slack and --adaptive say how a rate is kept, and the queue has none; add --rate';
     throw new SluiceError(code, message);
   }
-  const next: PolicyInput = { ...policy, rate: rate ?? null };
+  const next: PolicyInput = { ...policy, rate };
   if (raw.concurrency !== undefined || raw.globalConcurrency !== undefined) {
     next.concurrency = {
       ...policy.concurrency,

@@ -4,14 +4,16 @@ import { sizeText } from './units.ts';
 
 const none = 'none';
 
-const durations = new Set(['timeout', 'maxHold', 'rate.slack', 'retry.base', 'retry.cap']);
+const sizes = new Set(['maxBody', 'store.above', 'store.maxBody']);
+
+const durations = new Set(['timeout', 'maxHold', 'rate.slack', 'rate.permitAge', 'retry.base', 'retry.cap']);
 
 /** A field's value as it can be written in a policy. */
 function valueText(path: string, value: unknown): string {
   if (value === null || value === undefined) return none;
   if (Array.isArray(value)) return value.length === 0 ? none : value.join(', ');
   if (typeof value === 'number' && durations.has(path)) return formatDuration(value);
-  if (typeof value === 'number' && path === 'maxBody') return sizeText(value);
+  if (typeof value === 'number' && sizes.has(path)) return sizeText(value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
