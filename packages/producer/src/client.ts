@@ -17,6 +17,7 @@ import {
   validate,
 } from '@sluice/shared';
 import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
+import { Batch, type BatchClient, bindSeal } from './batch.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { gatherResults } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
@@ -28,8 +29,11 @@ import { Queues } from './queues.ts';
 import { Replies } from './replies.ts';
 import type { FetchResponse } from './response.ts';
 import { StoredBodies } from './stored-bodies.ts';
+import { Schedules } from './schedules.ts';
+import { Semaphore, type SemaphoreClient, type SemaphoreOptions, bindSemaphore } from './semaphore.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
 
+import { Turns } from './turns.ts';
 export type ConnectOptions = {
   /** Redis URL. Default `redis://127.0.0.1:6379`. */
   redis?: string;
@@ -49,6 +53,11 @@ export type ConnectOptions = {
   /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
   fetchDeadlineMs?: number;
 };
+  /**
+   * How long an `id` or `idempotencyKey` is remembered after its job was added, ms, and the outcome of that job kept
+   * after its end. Default 24 hours; longer takes more of Redis' memory.
+   */
+  dedupTtlMs?: number;
 
 export type EnqueueOptions = {
   /** Default: the client's. */
@@ -64,6 +73,7 @@ export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>
 const defaultKeepMs = 3_600_000;
 const defaultFetchDeadlineMs = 900_000;
 /** Workers end a job within this of its deadline; a job that still waits then has no worker. */
+const defaultDedupTtlMs = 86_400_000;
 const deadlineGraceMs = 1500;
 const addsInFlight = 200;
 
@@ -89,8 +99,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   );
   await defineBullCommands(commands, prefix);
   const reader = await openClient(url, (target, base) => new Redis(target, base));
-  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
-  const sluice = new Sluice({ commands, reader, bodies, prefix, queue, url, fetchDeadlineMs });
+  const { fetchDeadlineMs = defaultFetchDeadlineMs, dedupTtlMs = defaultDedupTtlMs } = options;
+  const sluice = new Sluice({ commands, reader, bodies, prefix, queue, url, fetchDeadlineMs, dedupTtlMs });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.create(queue, policy);
@@ -104,6 +114,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
 export class Sluice {
   readonly policies: Policies;
+  /** Recurring fetches. */
+  readonly schedules: Schedules;
   readonly queues: Queues;
   /** Failed jobs: list, look at, send back, remove. */
   readonly dead: DeadLetters;
@@ -112,6 +124,9 @@ export class Sluice {
   readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #open: OpenQueues;
+  readonly #batches: BatchClient;
+  readonly #semaphores: SemaphoreClient;
+  readonly #closing = new AbortController();
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #enqueuer: Enqueuer;
@@ -122,6 +137,7 @@ export class Sluice {
     reader: Redis;
     bodies: StoredBodies;
     prefix: string;
+    dedupTtlMs: number;
     queue: string;
     url: string;
     fetchDeadlineMs: number;
@@ -142,7 +158,14 @@ export class Sluice {
       url,
       keys,
       redis,
+      dedupTtlMs: parts.dedupTtlMs,
       queues: this.#open,
+    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
+    const closed = this.#closing.signal;
+    const open = () => openClient(url, (target, base) => new Redis(target, base));
+    this.#batches = { redis, keys, open, closed, seal: bindSeal(redis) };
+    const turns = new Turns(keys.turns, open);
+    this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis) };
       replies: this.#replies,
       jobs: this.#jobs,
     });
@@ -160,15 +183,40 @@ export class Sluice {
   /**
    * Puts many jobs on the queue, a bounded number of adds in flight, and yields a handle for each in input order.
    * Each spec is validated as it is reached. A handle that is kept holds its outcome; for long inputs whose results
-   * are wanted, use `stream`.
+   * are wanted, use `stream`. Nothing is enqueued until it is iterated.
+   *
+   * With `batch`, the outcomes are added to that batch, and this process need not stay for them. At the end of the
+   * input the batch is sealed, unless `seal: false`. Who dies before can be started again: specs with an `id` or
+   * `idempotencyKey` that are in the batch already are not added twice.
+   * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
    */
-  async *enqueueMany(specs: Specs, options: EnqueueOptions = {}): AsyncGenerator<Handle, void, undefined> {
+  async *enqueueMany(
+    specs: Specs,
+    const batch = options.batch === undefined ? undefined : this.batch(options.batch);
+    const sealed = (await batch?.progress())?.sealed ?? false;
+    options: EnqueueOptions & { batch?: string; seal?: boolean } = {},
+  ): AsyncGenerator<Handle, void, undefined> {
     const inFlight: Promise<Handle>[] = [];
     let index = 0;
     for await (const spec of specs) {
-      const add = this.#add(spec, { ...this.#kept(options), what: `job spec [${index++}]` });
+      const position = batch === undefined ? {} : { batch: { name: batch.name, index, sealed } };
+      const add = this.#add(spec, { ...this.#kept(options), ...position, what: `job spec [${index++}]` });
       add.catch(() => {}); // thrown below, when its turn comes
       inFlight.push(add);
+    if (options.seal !== false) await batch?.seal();
+  }
+
+  /** A named set of jobs, whoever added them: its outcomes from a cursor on, and how far it is. */
+  batch(name: string): Batch {
+    return new Batch(name, this.#batches);
+  }
+
+  /**
+   * A section of the caller's own that at most `n` may be in at once, over all processes that use this name.
+   * @throws SluiceError SLUICE_INVALID_CONFIG
+   */
+  semaphore(name: string, n: number, options: SemaphoreOptions = {}): Semaphore {
+    return new Semaphore(name, n, options, this.#semaphores);
       if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
     }
     for (const add of inFlight) yield await add;
@@ -247,7 +295,7 @@ export class Sluice {
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
     const enqueue = (spec: string | JobSpec, index: number) =>
-      this.#add(spec, { queue, what: `job spec [${index}]` });
+      this.#add(spec, { queue, brief: true, what: `job spec [${index}]` });
     return streamJobs(
       { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
       specs,
@@ -276,7 +324,9 @@ export class Sluice {
   }
 
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
+    this.#closing.abort();
   async close(): Promise<void> {
+    await this.#semaphores.turns.close();
     if (this.#closed) return;
     this.#closed = true;
     this.#jobs.close();

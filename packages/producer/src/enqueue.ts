@@ -1,6 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type Keys, SluiceError, normalSpecSchema, redisFault, validate } from '@sluice/shared';
+import {
+  type JobSpec,
+  type Keys,
+  type NormalSpec,
+  SluiceError,
+  normalSpecSchema,
+  redisFault,
+  validate,
+} from '@sluice/shared';
+import { addNoted, defineAdded } from './add-noted.ts';
+import { batchSealed } from './batch.ts';
+import { Dedup, retention } from './dedup.ts';
 import { Handle } from './handle.ts';
 import type { Jobs } from './jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
@@ -13,7 +24,10 @@ export type EnqueueRequest = {
   queue: string;
   /** How long the outcome can be read by its id, ms; absent: only the reply has it. */
   keepMs?: number | undefined;
-  batch?: { name: string; index: number };
+  /** The batch that takes the outcome; nobody is told besides. `sealed`: it takes no job that it has not. */
+  batch?: { name: string; index: number; sealed: boolean };
+  /** The caller reads the outcome from the reply, and never again: none is kept for the id. */
+  brief?: boolean;
   /** How the spec is called in a fault: `job spec [3]`. */
   what?: string;
 };
@@ -27,6 +41,8 @@ export class Enqueuer {
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #memory: MemoryWatch;
+  readonly #dedup: Dedup;
+  readonly #dedupTtlMs: number;
 
   constructor(parts: {
     url: string;
@@ -35,6 +51,7 @@ export class Enqueuer {
     queues: OpenQueues;
     replies: Replies;
     jobs: Jobs;
+    dedupTtlMs: number;
   }) {
     this.#url = parts.url;
     this.#keys = parts.keys;
@@ -43,11 +60,17 @@ export class Enqueuer {
     this.#replies = parts.replies;
     this.#jobs = parts.jobs;
     this.#memory = new MemoryWatch(parts.redis, parts.url);
+    this.#dedup = new Dedup(parts.redis, parts.keys);
+    this.#dedupTtlMs = parts.dedupTtlMs;
+    defineAdded(parts.redis);
   }
 
-  /** @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL */
+  /**
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED;
+   *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   */
   async add(input: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
-    const { queue, keepMs, batch, what = 'job spec' } = request;
+    const { what = 'job spec' } = request;
     const given = typeof input === 'string' ? { url: input } : input;
     const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
     const now = Date.now();
@@ -58,23 +81,42 @@ export class Enqueuer {
       });
     }
     await this.#memory.assertRoom();
-    const id = spec.id ?? randomUUID();
+    try {
+      return await this.#put(spec, request, now, what);
+    } catch (error) {
+      throw redisFault(error, this.#url);
+    }
+  }
+
+  async #put(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
+    const { queue, batch } = request;
+    const { recordMs, keepMs } = retention(spec, request, this.#dedupTtlMs, now);
+    const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
+    const id = claim?.id ?? randomUUID();
+    const watched = () => new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+    if (claim?.known === true) return watched();
+    if (batch?.sealed === true) throw batchSealed(batch.name);
     const job = toJob(spec, {
       id,
-      replyTo: this.#replies.name,
       now,
       ...(keepMs === undefined ? {} : { keepMs }),
-      ...(batch === undefined ? {} : { batch }),
+      ...(batch === undefined
+        ? { replyTo: this.#replies.name }
+        : { batch: { name: batch.name, index: batch.index } }),
     });
-    const settled = this.#replies.expect(queue, id);
+    const settled = batch === undefined ? this.#replies.expect(queue, id) : null;
+    let added = true;
     try {
       // Before the job: a deadline without a job is dropped by the sweep, a job without its deadline could wait for ever.
       if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
-      await this.#queues.get(queue).add(job.name, job.data, job.opts);
+      const open = this.#queues.get(queue);
+      if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
+      else added = await addNoted(open, this.#keys, job, { record: claim?.record, batch: batch?.name });
     } catch (error) {
-      this.#replies.forget(queue, id);
-      throw redisFault(error, this.#url);
+      // Others in this process may await a job that names itself.
+      if (claim === null) this.#replies.forget(queue, id);
+      throw error;
     }
-    return new Handle(queue, id, this.#jobs, () => settled);
+    return added && settled !== null ? new Handle(queue, id, this.#jobs, () => settled) : watched();
   }
 }

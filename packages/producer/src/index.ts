@@ -1,3 +1,4 @@
+export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from './batch.ts';
 export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
 export {
@@ -9,17 +10,21 @@ export {
   connect,
 } from './client.ts';
 export type { DeadLetter, DeadLetterDetail, Redrive } from './dead-letter.ts';
-export {
-  type DeadListOptions,
-  DeadLetters,
-  type DeadSelection,
-  type RedriveResult,
-} from './dead-letters.ts';
+export { type DeadListOptions, DeadLetters, type DeadSelection, type RedriveResult } from './dead-letters.ts';
 export { Group } from './group.ts';
 export { Handle, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';
 export { Policies, type PolicyChange, type PolicyUpdate, differences } from './policies.ts';
 export { type QueueState, Queues } from './queues.ts';
+export { Lease } from './lease.ts';
+export {
+  type RecurringSpec,
+  type Schedule,
+  type ScheduleOptions,
+  Schedules,
+  type When,
+} from './schedules.ts';
+export { Semaphore, type SemaphoreOptions } from './semaphore.ts';
 export { FetchResponse, JobError } from './response.ts';
 export type { StreamItem, StreamOptions } from './stream.ts';
 export {

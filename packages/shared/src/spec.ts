@@ -58,6 +58,29 @@ const headers = z.record(z.string(), z.string({ error: 'must be text' })).superR
   }
 });
 
+/** The keys that BullMQ keeps beside the jobs of a queue: a job of such an id would overwrite one. */
+const queueParts = new Set([
+  'active',
+  'completed',
+  'de',
+  'delay',
+  'delayed',
+  'events',
+  'failed',
+  'id',
+  'limiter',
+  'marker',
+  'meta',
+  'paused',
+  'pc',
+  'prioritized',
+  'repeat',
+  'stalled',
+  'stalled-check',
+  'wait',
+  'waiting-children',
+]);
+
 /** What a caller may say of one HTTP request. Everything but `url` has a default. */
 export const jobSpecSchema = z.strictObject({
   /** Absolute http or https URL, without user name and password. A fragment is not sent. */
@@ -115,6 +138,7 @@ export const jobSpecSchema = z.strictObject({
       /^(?!\d+$)[A-Za-z0-9_.~-]{1,128}$/,
       'must be 1 to 128 letters, digits or _ . ~ - and not only digits',
     )
+    .refine((id) => !queueParts.has(id), 'is the name of a part of the queue; use another')
     .optional(),
   /**
    * Makes enqueueing repeatable: the same key with the same request is the same job, for a day after the first time

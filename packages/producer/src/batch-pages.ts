@@ -1,0 +1,67 @@
+import type { Redis } from 'ioredis';
+
+/** Less than the time after which the client takes a silent connection for dead. */
+const blockMs = 5000;
+
+/** What is read at once, bytes: outcomes of 10 MiB come one by one, small ones by the hundred. */
+const pageBytes = 2 ** 20;
+const firstCount = 16;
+const mostAtOnce = 512;
+
+/** An entry of a stream: its id, and its fields and values in turn. */
+export type Entry = { id: string; fields: Buffer[] };
+
+type Reply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null;
+
+export type PagesOptions = {
+  /** Opens a connection of its own: the reads block. It is closed at the end. */
+  open: () => Promise<Redis>;
+  stream: string;
+  /** Begins after this entry. */
+  cursor: string;
+  signal: AbortSignal;
+  /** Asked before each read: may more come? If not, an empty read is the end. */
+  goesOn: () => Promise<boolean>;
+};
+
+/** The entries of a stream from a cursor on, in bounded memory. */
+export async function* readPages(options: PagesOptions): AsyncGenerator<Entry, void, undefined> {
+  const { open, stream, signal, goesOn } = options;
+  if (isAborted(signal)) return;
+  const redis = await open();
+  // A read that blocks is ended with its connection.
+  const stop = () => redis.disconnect();
+  signal.addEventListener('abort', stop, { once: true });
+  let last = options.cursor;
+  let count = firstCount;
+  try {
+    while (!isAborted(signal)) {
+      const block = await goesOn();
+      const reply: Reply = await (block
+        ? redis.xreadBuffer('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, last)
+        : redis.xreadBuffer('COUNT', count, 'STREAMS', stream, last));
+      const entries = reply?.[0]?.[1] ?? [];
+      if (entries.length === 0 && !block) return;
+      let bytes = 1;
+      for (const [id, fields] of entries) {
+        if (isAborted(signal)) return;
+        last = id.toString();
+        for (const field of fields) bytes += field.length;
+        yield { id: last, fields };
+      }
+      if (entries.length > 0) {
+        count = Math.max(1, Math.min(mostAtOnce, Math.floor((pageBytes * entries.length) / bytes)));
+      }
+    }
+  } catch (error) {
+    if (!isAborted(signal)) throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    redis.disconnect();
+  }
+}
+
+/** As a call: the compiler would take it for settled once it was looked at. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -1,0 +1,154 @@
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type Keys,
+  SluiceError,
+  batchTtlMs,
+  bindScript,
+  decodeSettled,
+  queueNameSchema,
+  sealScript,
+  validate,
+} from '@sluice/shared';
+import { readPages } from './batch-pages.ts';
+import type { StreamItem } from './stream.ts';
+
+/** How far a batch is. All ended: `sealed` and `ended >= total`. */
+export type BatchProgress = {
+  /** Jobs added so far; final when sealed. */
+  total: number;
+  /** Jobs that ended, whose outcomes can be read. */
+  ended: number;
+  /** Of these, the ones that ended in any other way than with a response. */
+  failed: number;
+  sealed: boolean;
+};
+
+/** The outcome of one job of a batch. `index`: position of its spec in the `enqueueMany` that added it. */
+export type BatchItem = Omit<StreamItem, 'spec'> & {
+  /** Where to read on after this one. */
+  cursor: string;
+};
+
+export type ResultsOptions = {
+  /** Begins after this one. Default: with the first outcome. */
+  cursor?: string;
+  /** Ends the reading. The outcomes stay; the last cursor says where to read on. */
+  signal?: AbortSignal;
+  /** Waits for outcomes to come until the batch is sealed and complete (default), or ends with those that are there. */
+  follow?: boolean;
+};
+
+/** What batches need of their client. */
+export type BatchClient = {
+  redis: Redis;
+  keys: Keys;
+  /** Opens a connection that may block. */
+  open: () => Promise<Redis>;
+  /** Aborts when the client is closed. */
+  closed: AbortSignal;
+  seal: BoundScript;
+};
+
+/** Binds the script of batches to a client: once, before its first pipeline. */
+export function bindSeal(redis: Redis): BoundScript {
+  return bindScript(redis, sealScript);
+}
+
+/** The error of a batch that takes no more jobs. */
+export function batchSealed(name: string): SluiceError {
+  return new SluiceError(
+    'SLUICE_BATCH_SEALED',
+    `batch "${name}" is sealed; use another name, or give every enqueueMany but the last { seal: false }`,
+  );
+}
+
+/**
+ * A named set of jobs. Its outcomes are kept in Redis, in the order of their ends, whoever added or reads them, for 7
+ * days after the last one; `remove` frees them sooner. Made by `sluice.batch`.
+ */
+export class Batch {
+  readonly name: string;
+  readonly #client: BatchClient;
+  readonly #stream: string;
+  readonly #state: string;
+
+  /** @throws SluiceError SLUICE_INVALID_SPEC for a name that no batch can have */
+  constructor(name: string, client: BatchClient) {
+    this.name = validate(queueNameSchema, name, 'SLUICE_INVALID_SPEC', `batch "${name}"`);
+    this.#client = client;
+    this.#stream = client.keys.batch(name);
+    this.#state = client.keys.batchState(name);
+  }
+
+  async progress(): Promise<BatchProgress> {
+    return (await this.#look()) ?? { total: 0, ended: 0, failed: 0, sealed: false };
+  }
+
+  /**
+   * The outcomes in the order of their ends. Ends when the batch is sealed and all were read; any process can go on
+   * from a cursor, and reads nothing twice. A batch that nobody has begun yet is waited for.
+   * @throws SluiceError SLUICE_RESULT_EXPIRED when the batch is gone; SLUICE_INVALID_SPEC for a bad cursor;
+   *   SLUICE_CLOSED
+   */
+  async *results(options: ResultsOptions = {}): AsyncGenerator<BatchItem, void, undefined> {
+    const { cursor = '0-0', follow = true } = options;
+    const { open, closed } = this.#client;
+    const signals = [closed, ...(options.signal === undefined ? [] : [options.signal])];
+    const signal = AbortSignal.any(signals);
+    if (!/^\d{1,20}-\d{1,20}$/.test(cursor)) {
+      const message = `batch "${this.name}": cursor: "${cursor}" is none; give the cursor of an item`;
+      throw new SluiceError('SLUICE_INVALID_SPEC', message, {
+        faults: [{ path: 'cursor', message: 'is none' }],
+      });
+    }
+    let seen = cursor !== '0-0';
+    // Looked at before each read: what had ended by then is in the stream, so an empty read means that all was read.
+    const goesOn = async () => {
+      const state = await this.#look();
+      if (state === null && seen) {
+        const message = `batch "${this.name}" was removed, or it is more than 7 days since its last outcome`;
+        throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
+      }
+      seen ||= state !== null;
+      return follow && !(state !== null && state.sealed && state.ended >= state.total);
+    };
+    const pages = readPages({ open, stream: this.#stream, cursor, signal, goesOn });
+    for await (const { id: cursor, fields } of pages) {
+      const values = new Map<string, Buffer>();
+      for (let at = 0; at + 1 < fields.length; at += 2) values.set(fields[at]!.toString(), fields[at + 1]!);
+      const settled = values.get('settled');
+      // The entry that says that the batch is sealed has none.
+      if (settled === undefined) continue;
+      const { outcome, body } = decodeSettled(settled)!;
+      yield { cursor, id: String(values.get('id')), index: Number(values.get('index')), outcome, body };
+    }
+    if (closed.aborted && options.signal?.aborted !== true) {
+      throw new SluiceError(
+        'SLUICE_CLOSED',
+        'the client was closed; read on from the last cursor with another',
+      );
+    }
+  }
+
+  /**
+   * No more jobs are added: the reading ends when all have ended. `enqueueMany` does so at its end; by hand after
+   * `{ seal: false }`, or when the process that filled the batch is gone for good. Twice is once.
+   */
+  async seal(): Promise<void> {
+    await this.#client.seal([this.#state, this.#stream], [batchTtlMs]);
+  }
+
+  /** Removes the outcomes and the counts. Jobs that have not ended go on: remove a batch when it is complete. */
+  async remove(): Promise<void> {
+    await this.#client.redis.unlink(this.#stream, this.#state);
+  }
+
+  async #look(): Promise<BatchProgress | null> {
+    const names = ['total', 'ended', 'failed', 'sealed'];
+    const values = await this.#client.redis.hmget(this.#state, ...names);
+    if (values.every((value) => value === null)) return null;
+    const [total, ended, failed, sealed] = values.map((value) => Number(value ?? 0));
+    return { total: total!, ended: ended!, failed: failed!, sealed: sealed === 1 };
+  }
+}

@@ -1,0 +1,124 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import {
+  type BoundScript,
+  type HttpRequest,
+  type Keys,
+  type NormalSpec,
+  SluiceError,
+  batchTtlMs,
+  bindScript,
+  claimScript,
+  claimVerdicts,
+  envelopeSchema,
+} from '@sluice/shared';
+
+/** What is known of a job that names itself, by `id` or `idempotencyKey`. */
+export type Claim = {
+  id: string;
+  /** The key of its record. */
+  record: string;
+  /** It was added before; there is nothing to add. */
+  known: boolean;
+};
+
+export type ClaimRequest = {
+  queue: string;
+  spec: NormalSpec;
+  /** The batch that the job is to be in; the same request in another batch is another payload. */
+  batch: string | undefined;
+  /** How long the id or key is remembered, ms. */
+  recordMs: number;
+  /** How the spec is called in a fault. */
+  what: string;
+};
+
+/**
+ * For how long a job that names itself is remembered, and its outcome kept, ms. A job of a batch has its outcome there;
+ * one that only a stream reads (`brief`) keeps none for its id, so that long inputs do not fill Redis. A key's outcome
+ * is always kept: it is the answer to the next call with the key. Pure.
+ */
+export function retention(
+  spec: NormalSpec,
+  request: { keepMs?: number | undefined; batch?: unknown; brief?: boolean },
+  ttlMs: number,
+  now: number,
+): { recordMs: number; keepMs: number | undefined } {
+  const { keepMs, batch, brief = false } = request;
+  const delayMs = spec.runAt === undefined ? (spec.delayMs ?? 0) : Math.max(0, spec.runAt - now);
+  // As long as its outcome can be read an id is not free; a key's next job has an id of its own.
+  const outcomeMs = spec.id === undefined ? 0 : (keepMs ?? 0);
+  const recordMs = Math.max(ttlMs, outcomeMs, batch === undefined ? 0 : batchTtlMs) + delayMs;
+  const keeps = spec.idempotencyKey !== undefined || (spec.id !== undefined && !brief);
+  return { recordMs, keepMs: keeps && batch === undefined ? Math.max(keepMs ?? 0, ttlMs) : keepMs };
+}
+
+/** A digest of what makes two jobs the same: the request as it is sent, its transform and its batch. Pure. */
+export function payloadOf(
+  req: HttpRequest,
+  transform: string | undefined,
+  batch: string | undefined,
+): string {
+  const headers = Object.entries(req.headers).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = [
+    req.method,
+    req.url,
+    headers,
+    req.body ?? null,
+    req.base64 ?? false,
+    transform ?? null,
+    batch ?? null,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+/** The records of ids and idempotency keys: the same name with the same payload is the same job. */
+export class Dedup {
+  readonly #keys: Keys;
+  readonly #claim: BoundScript;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#keys = keys;
+    this.#claim = bindScript(redis, claimScript);
+  }
+
+  /**
+   * Looks for the job of the spec's id or key, and records it if there is none. Unless it is known, the caller adds it
+   * under the id given here; should the caller die before, the next one with this spec does.
+   * @returns null for a spec that names no job
+   * @throws SluiceError SLUICE_DUPLICATE_ID
+   */
+  async claim({ queue, spec, batch, recordMs, what }: ClaimRequest): Promise<Claim | null> {
+    if (spec.id === undefined && spec.idempotencyKey === undefined) return null;
+    const kind = spec.id === undefined ? 'key' : 'id';
+    const name = spec.id ?? createHash('sha256').update(spec.idempotencyKey!).digest('base64url');
+    const record = this.#keys.record(queue, kind, name);
+    const proposed = spec.id ?? randomUUID();
+    const payload = payloadOf(spec.request, spec.transform, batch);
+    const bull = this.#keys.bull(queue);
+    // A key, and an id in a batch (which has the outcome), stand for one job; an id alone is free after its job.
+    const reusable = kind === 'id' && batch === undefined;
+    const [index, id, data] = (await this.#claim(
+      [record, bull.job(proposed), this.#keys.outcome(queue, proposed), bull.failed],
+      [proposed, payload, recordMs, reusable ? 1 : 0],
+    )) as [number, string, string];
+    const verdict = claimVerdicts[index]!;
+    if (verdict === 'conflict' || (verdict === 'unrecorded' && payloadIn(data) !== payload)) {
+      const taken =
+        kind === 'id'
+          ? `id "${id}" is taken by a job`
+          : `idempotencyKey "${spec.idempotencyKey}" is taken by job "${id}"`;
+      throw new SluiceError(
+        'SLUICE_DUPLICATE_ID',
+        `${what}: ${taken} with another payload; use another ${kind}, or the same request${batch === undefined ? '' : ' in the same batch'}`,
+      );
+    }
+    return { id, record, known: verdict === 'known' || verdict === 'unrecorded' };
+  }
+}
+
+/** The payload of a job in Redis; null when it cannot be read. */
+function payloadIn(data: string): string | null {
+  const envelope = envelopeSchema.safeParse(JSON.parse(data)).data;
+  return envelope === undefined ? null : payloadOf(envelope.req, envelope.transform, envelope.batch?.name);
+}

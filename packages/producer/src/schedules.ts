@@ -1,0 +1,164 @@
+import { type RepeatOptions, getNextMillis } from 'bullmq';
+import { z } from 'zod';
+import {
+  type HttpRequest,
+  type JobSpec,
+  SluiceError,
+  duration,
+  envelopeSchema,
+  jobSpecSchema,
+  normalSpecSchema,
+  queueNameSchema,
+  redisFault,
+  validate,
+} from '@sluice/shared';
+import type { OpenQueues } from './open-queues.ts';
+import { toJob } from './to-job.ts';
+
+/** When the jobs of a schedule are due: at even distances, the first one now, or by a cron pattern. */
+export type When =
+  | {
+      /** `"1h"`, or ms. At least 100 ms. */
+      every: string | number;
+    }
+  | {
+      /** Five fields, or six with seconds first: `"0 * * * *"`. */
+      cron: string;
+      /** The time zone of the pattern, `"Europe/Berlin"`. Default UTC, wherever workers run. */
+      tz?: string;
+    };
+
+/** What each job of a schedule is: a spec without what belongs to one job only. */
+export type RecurringSpec = Omit<JobSpec, 'id' | 'idempotencyKey' | 'deadline' | 'delayMs' | 'runAt'>;
+
+export type ScheduleOptions = {
+  /** Default: the client's. */
+  queue?: string;
+  /** How long the outcome of each job can be read by its id, ms. Default 1 hour. */
+  keepMs?: number;
+};
+
+export type Schedule = {
+  name: string;
+  /** ms; null: by cron. */
+  every: number | null;
+  cron: string | null;
+  tz: string | null;
+  request: HttpRequest;
+  /** The job that is due next, or waits already: its id, and when it is due, epoch ms. */
+  next: { id: string; at: number };
+};
+
+const day = 86_400_000;
+const defaultKeepMs = 3_600_000;
+
+const everySchema = z.strictObject({ every: duration({ min: 100, max: 366 * day }) });
+const cronSchema = z.strictObject({
+  cron: z
+    .string()
+    .regex(/^\S+(\s+\S+){4,5}$/, 'must be a cron pattern of five fields, or six with seconds first'),
+  tz: z.string().min(1).default('UTC'),
+});
+
+const oneJobOnly = { id: true, idempotencyKey: true, deadline: true, delayMs: true, runAt: true } as const;
+const recurringSchema = jobSpecSchema.omit(oneJobOnly);
+
+/**
+ * Recurring fetches, kept in Redis beside their queue (BullMQ's job schedulers); no process has to stay for them. The
+ * next job is made when a worker takes the one before: a queue that is held or behind never has more than one of a
+ * schedule waiting, and what was missed is not made up for.
+ */
+export class Schedules {
+  readonly #url: string;
+  readonly #queue: string;
+  readonly #queues: OpenQueues;
+
+  /** @param queue of calls that name none */
+  constructor(parts: { url: string; queue: string; queues: OpenQueues }) {
+    this.#url = parts.url;
+    this.#queue = parts.queue;
+    this.#queues = parts.queues;
+  }
+
+  /**
+   * Creates a schedule, or changes the one with this name: its job that waits is replaced.
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE
+   */
+  async upsert(
+    name: string,
+    when: When,
+    input: string | RecurringSpec,
+    { queue = this.#queue, keepMs = defaultKeepMs }: ScheduleOptions = {},
+  ): Promise<void> {
+    const what = `schedule "${name}"`;
+    validate(queueNameSchema, name, 'SLUICE_INVALID_SPEC', what);
+    const repeat = repeatOf(when, what);
+    const given = validate(
+      recurringSchema,
+      typeof input === 'string' ? { url: input } : input,
+      'SLUICE_INVALID_SPEC',
+      what,
+    );
+    const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
+    const { name: type, data, opts } = toJob(spec, { id: '', now: Date.now(), keepMs });
+    // The id of each job is BullMQ's to give: repeat:NAME:TIME.
+    const { jobId: _, ...template } = opts;
+    await this.#ask(() =>
+      this.#queues.get(queue).upsertJobScheduler(name, repeat, { name: type, data, opts: template }),
+    );
+  }
+
+  /** The schedules of a queue, by the time of their next job. */
+  async list({ queue = this.#queue }: { queue?: string } = {}): Promise<Schedule[]> {
+    const schedulers = await this.#ask(() => this.#queues.get(queue).getJobSchedulers(0, -1, true));
+    return schedulers.flatMap(({ key, every, pattern, tz, next, template }) => {
+      const envelope = envelopeSchema.safeParse(template?.data).data;
+      // Not ours: somebody else's scheduler on the same BullMQ queue.
+      if (envelope === undefined || next === undefined) return [];
+      return {
+        name: key,
+        every: every ?? null,
+        cron: pattern ?? null,
+        tz: tz ?? null,
+        request: envelope.req,
+        next: { id: `repeat:${key}:${next}`, at: next },
+      };
+    });
+  }
+
+  /** Ends a schedule; its job that waits is removed, one that runs goes on. @returns false when there is none */
+  async remove(name: string, { queue = this.#queue }: { queue?: string } = {}): Promise<boolean> {
+    return await this.#ask(async () => {
+      const open = this.#queues.get(queue);
+      const scheduler = await open.getJobScheduler(name);
+      const removed = await open.removeJobScheduler(name);
+      // BullMQ removes the next job only while it is not due yet.
+      if (scheduler?.next !== undefined) await open.remove(`repeat:${name}:${scheduler.next}`).catch(() => 0);
+      return removed;
+    });
+  }
+
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw redisFault(error, this.#url);
+    }
+  }
+}
+
+/** @throws SluiceError SLUICE_INVALID_SPEC */
+function repeatOf(when: When, what: string): RepeatOptions {
+  if ('every' in when) return validate(everySchema, when, 'SLUICE_INVALID_SPEC', what);
+  const { cron, tz } = validate(cronSchema, when, 'SLUICE_INVALID_SPEC', what);
+  const repeat = { pattern: cron, tz };
+  try {
+    if (Number.isFinite(getNextMillis(Date.now(), repeat))) return repeat;
+  } catch {
+    // Told below.
+  }
+  const message = `"${cron}" in the time zone "${tz}" never comes due; write minute hour day month weekday, such as "0 * * * *"`;
+  throw new SluiceError('SLUICE_INVALID_SPEC', `${what}: cron: ${message}`, {
+    faults: [{ path: 'cron', message }],
+  });
+}

@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import {
+  type BoundScript,
+  type Keys,
+  SluiceError,
+  acquireScript,
+  acquireVerdicts,
+  bindScript,
+  giveBackScript,
+  queueNameSchema,
+  renewScript,
+  validate,
+} from '@sluice/shared';
+import { Lease } from './lease.ts';
+import type { Turns } from './turns.ts';
+
+export type SemaphoreOptions = {
+  /**
+   * How long a place stays taken when its holder dies, ms. Default 30,000; it is renewed while the process lives. A
+   * shorter one is lost by a process whose event loop stalls for as long.
+   */
+  leaseMs?: number;
+};
+
+const optionsSchema = z.strictObject({
+  name: queueNameSchema,
+  n: z.int().min(1).max(1_000_000),
+  leaseMs: z.int().min(100).max(86_400_000),
+});
+
+/** How often a waiter asks although nobody called it: a holder that died calls nobody. */
+const pollMs = 1000;
+
+/** A waiter that has not asked for so long is passed over: a few polls. */
+const waiterTtlMs = 5000;
+
+/** What semaphores need of their client. */
+export type SemaphoreClient = {
+  keys: Keys;
+  turns: Turns;
+  /** Aborts when the client is closed. */
+  closed: AbortSignal;
+  scripts: SemaphoreScripts;
+};
+
+export type SemaphoreScripts = { acquire: BoundScript; renew: BoundScript; giveBack: BoundScript };
+
+/** Binds the scripts of semaphores to a client: once, before its first pipeline. */
+export function bindSemaphore(redis: Redis): SemaphoreScripts {
+  return {
+    acquire: bindScript(redis, acquireScript),
+    renew: bindScript(redis, renewScript),
+    giveBack: bindScript(redis, giveBackScript),
+  };
+}
+
+/**
+ * A section that at most `n` may be in at once, over all processes and machines: first come, first served. On Redis'
+ * clock. It exists as long as somebody uses it. Made by `sluice.semaphore`.
+ */
+export class Semaphore {
+  readonly name: string;
+  readonly n: number;
+  readonly #leaseMs: number;
+  readonly #client: SemaphoreClient;
+  readonly #keys: string[];
+
+  /** @throws SluiceError SLUICE_INVALID_CONFIG */
+  constructor(name: string, n: number, options: SemaphoreOptions, client: SemaphoreClient) {
+    const valid = validate(
+      optionsSchema,
+      { leaseMs: 30_000, ...options, name, n },
+      'SLUICE_INVALID_CONFIG',
+      `semaphore "${name}"`,
+    );
+    this.name = name;
+    this.n = n;
+    this.#leaseMs = valid.leaseMs;
+    this.#client = client;
+    this.#keys = client.keys.semaphore(name);
+  }
+
+  /**
+   * Waits for a place. Whoever stops waiting loses the turn.
+   * @throws SluiceError SLUICE_WAIT_ABORTED, SLUICE_SEMAPHORE_CONFLICT (others use it with another `n` now), SLUICE_CLOSED
+   */
+  async acquire({ signal }: { signal?: AbortSignal } = {}): Promise<Lease> {
+    const { closed, turns, scripts } = this.#client;
+    const stop = AbortSignal.any([closed, ...(signal === undefined ? [] : [signal])]);
+    if (stop.aborted) throw this.#stopped(signal);
+    const token = randomUUID();
+    try {
+      for (;;) {
+        const askedAt = performance.now();
+        const called = turns.next(token);
+        const [verdict, value] = (await scripts.acquire(this.#keys, [
+          this.n,
+          token,
+          this.#leaseMs,
+          waiterTtlMs,
+        ])) as [number, number];
+        if (verdict === acquireVerdicts.conflict) throw this.#conflict(value);
+        if (stop.aborted) throw this.#stopped(signal);
+        if (verdict === acquireVerdicts.acquired) return this.#lease(token, askedAt);
+        // A call before the subscription stood was not heard: ask once more.
+        if (await turns.listening()) await first(called, sleepMs(value), stop);
+        if (stop.aborted) throw this.#stopped(signal);
+      }
+    } catch (error) {
+      // Not waited for: should the connection be down, the ticket is passed over soon.
+      if (!closed.aborted) this.#give(token).catch(() => {});
+      throw closed.aborted ? this.#stopped(signal) : error;
+    } finally {
+      turns.forget(token);
+    }
+  }
+
+  /**
+   * Runs a function inside the section, and gives the place back when it has settled.
+   * @param fn its signal aborts when the lease is lost
+   * @throws what `fn` throws; as `acquire` does
+   */
+  async run<T>(
+    fn: (signal: AbortSignal) => T | Promise<T>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<T> {
+    await using lease = await this.acquire(options);
+    return await fn(lease.signal);
+  }
+
+  #lease(token: string, askedAt: number): Lease {
+    const calls = {
+      renew: async () => (await this.#client.scripts.renew(this.#keys, [token, this.#leaseMs])) === 1,
+      giveBack: () => this.#give(token),
+    };
+    return new Lease(calls, this.#leaseMs, askedAt, this.#client.closed);
+  }
+
+  async #give(token: string): Promise<void> {
+    await this.#client.scripts.giveBack(this.#keys, [token, this.#client.keys.turns, this.name]);
+  }
+
+  #conflict(others: number): SluiceError {
+    return new SluiceError(
+      'SLUICE_SEMAPHORE_CONFLICT',
+      `semaphore "${this.name}" has ${others} places in the processes that use it now, not ${this.n}; use the same n everywhere`,
+    );
+  }
+
+  #stopped(signal: AbortSignal | undefined): SluiceError {
+    if (this.#client.closed.aborted) {
+      return new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+    }
+    return new SluiceError('SLUICE_WAIT_ABORTED', `stopped waiting for semaphore "${this.name}"`, {
+      cause: signal?.reason,
+    });
+  }
+}
+
+/** Until the next lease ends, if that is sooner than the next poll. @param endsInMs -1: none is held */
+function sleepMs(endsInMs: number): number {
+  return endsInMs < 0 ? pollMs : Math.min(pollMs, endsInMs + 1);
+}
+
+/** Resolves with the call, after `ms`, or when the signal aborts. */
+async function first(called: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  const timer = setTimeout(end, ms);
+  signal.addEventListener('abort', end, { once: true });
+  if (!signal.aborted) await Promise.race([called, promise]);
+  clearTimeout(timer);
+  signal.removeEventListener('abort', end);
+}

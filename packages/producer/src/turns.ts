@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis';
+
+/** Tells the waiters of this process when it is their turn. One subscription, opened by the first that waits. */
+export class Turns {
+  readonly #channel: string;
+  readonly #open: () => Promise<Redis>;
+  readonly #waiters = new Map<string, () => void>();
+  #subscriber: Promise<Redis> | undefined;
+  #heard = false;
+
+  /** @param open opens a connection of its own: it subscribes */
+  constructor(channel: string, open: () => Promise<Redis>) {
+    this.#channel = channel;
+    this.#open = open;
+  }
+
+  /** Resolves when the token is called. To be had before its place in the queue is asked for, or a call could be missed. */
+  next(token: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.set(token, resolve);
+    return promise;
+  }
+
+  /** The token waits no longer. */
+  forget(token: string): void {
+    this.#waiters.delete(token);
+  }
+
+  /** Sees to it that calls are heard. @returns false when they were not until now: one may have been missed */
+  async listening(): Promise<boolean> {
+    if (this.#heard) return true;
+    this.#subscriber ??= this.#subscribe();
+    try {
+      await this.#subscriber;
+    } catch (error) {
+      this.#subscriber = undefined;
+      throw error;
+    }
+    this.#heard = true;
+    return false;
+  }
+
+  async #subscribe(): Promise<Redis> {
+    const subscriber = await this.#open();
+    subscriber.on('message', (_channel: string, text: string) => {
+      for (const token of text.split(' ').slice(1)) this.#waiters.get(token)?.();
+    });
+    await subscriber.subscribe(this.#channel);
+    return subscriber;
+  }
+
+  async close(): Promise<void> {
+    const subscriber = await this.#subscriber?.catch(() => undefined);
+    subscriber?.disconnect();
+  }
+}
