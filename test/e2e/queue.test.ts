@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { connect } from '../../packages/producer/src/index.ts';
 import { worstWindow } from '../support/measure/window.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
@@ -8,6 +8,9 @@ import { type Fleet, drained, openFleet, until } from './fleet.ts';
 
 /** A change must be obeyed within this, ms. */
 const obeyedWithin = 2000;
+
+// Each starts many processes, one after another.
+vi.setConfig({ testTimeout: 60_000 });
 
 let upstream: Upstream;
 beforeAll(async () => {
@@ -183,8 +186,9 @@ test('a queue is removed only with --yes; an unknown one is told with the queues
   expect(asked.stderr).toContain('removes queue "api" with its policy and 3 waiting, 0 active');
   expect(await fleet.ok(['queue', 'remove', 'api', '--yes'])).toMatch(/^api: removed, with 3 waiting/);
   expect(await fleet.redis.keys(`${fleet.prefix}:api:*`)).toEqual([]);
-  for (const verb of ['show', 'pause', 'resume', 'release', 'remove']) {
-    const { code, stderr } = await fleet.cli(['queue', verb, 'api']);
-    expect(`${code} ${stderr}`).toBe('1 sluice: there is no queue "api" here; the queues are: other\n');
-  }
+  const verbs = ['show', 'pause', 'resume', 'release', 'remove'];
+  const exits = await Promise.all(verbs.map((verb) => fleet.cli(['queue', verb, 'api'])));
+  expect(exits.map(({ code, stderr }) => `${code} ${stderr}`)).toEqual(
+    verbs.map(() => '1 sluice: there is no queue "api" here; the queues are: other\n'),
+  );
 });
