@@ -8,6 +8,7 @@ import {
   type PolicyInput,
   type StoredBody,
   SluiceError,
+  corkPerTurn,
   defaultPrefix,
   keysOf,
   openClient,
@@ -16,24 +17,25 @@ import {
   redisUrlSchema,
   validate,
 } from '@sluice/shared';
-import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
 import { Batch, type BatchClient, bindSeal } from './batch.ts';
+import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { gatherResults } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle, type WaitOptions } from './handle.ts';
 import { Jobs } from './jobs.ts';
-import { OpenQueues, defineBullCommands } from './open-queues.ts';
+import { OpenQueues } from './open-queues.ts';
 import { Policies } from './policies.ts';
 import { Queues } from './queues.ts';
 import { Replies } from './replies.ts';
 import type { FetchResponse } from './response.ts';
-import { StoredBodies } from './stored-bodies.ts';
 import { Schedules } from './schedules.ts';
 import { Semaphore, type SemaphoreClient, type SemaphoreOptions, bindSemaphore } from './semaphore.ts';
+import { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
-
+import { keepMsSchema } from './to-job.ts';
 import { Turns } from './turns.ts';
+
 export type ConnectOptions = {
   /** Redis URL. Default `redis://127.0.0.1:6379`. */
   redis?: string;
@@ -52,12 +54,12 @@ export type ConnectOptions = {
   bodyStore?: string | BodyStore;
   /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
   fetchDeadlineMs?: number;
-};
   /**
    * How long an `id` or `idempotencyKey` is remembered after its job was added, ms, and the outcome of that job kept
    * after its end. Default 24 hours; longer takes more of Redis' memory.
    */
   dedupTtlMs?: number;
+};
 
 export type EnqueueOptions = {
   /** Default: the client's. */
@@ -72,8 +74,8 @@ export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>
 
 const defaultKeepMs = 3_600_000;
 const defaultFetchDeadlineMs = 900_000;
-/** Workers end a job within this of its deadline; a job that still waits then has no worker. */
 const defaultDedupTtlMs = 86_400_000;
+/** Workers end a job within this of its deadline; a job that still waits then has no worker. */
 const deadlineGraceMs = 1500;
 const addsInFlight = 200;
 
@@ -93,13 +95,15 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
   const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
   const bodies = new StoredBodies(options.bodyStore);
-  const commands = await openClient(
-    url,
-    (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
-  );
-  await defineBullCommands(commands, prefix);
+  const commands = await openClient(url, (target, base) => corkPerTurn(new Redis(target, base)));
   const reader = await openClient(url, (target, base) => new Redis(target, base));
-  const { fetchDeadlineMs = defaultFetchDeadlineMs, dedupTtlMs = defaultDedupTtlMs } = options;
+  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
+  const dedupTtlMs = validate(
+    keepMsSchema,
+    options.dedupTtlMs ?? defaultDedupTtlMs,
+    'SLUICE_INVALID_CONFIG',
+    'dedupTtlMs',
+  );
   const sluice = new Sluice({ commands, reader, bodies, prefix, queue, url, fetchDeadlineMs, dedupTtlMs });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
@@ -114,22 +118,22 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
 export class Sluice {
   readonly policies: Policies;
-  /** Recurring fetches. */
-  readonly schedules: Schedules;
   readonly queues: Queues;
   /** Failed jobs: list, look at, send back, remove. */
   readonly dead: DeadLetters;
+  /** Recurring fetches. */
+  readonly schedules: Schedules;
   readonly #queue: string;
   readonly #fetchDeadlineMs: number;
   readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #open: OpenQueues;
-  readonly #batches: BatchClient;
-  readonly #semaphores: SemaphoreClient;
-  readonly #closing = new AbortController();
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #enqueuer: Enqueuer;
+  readonly #batches: BatchClient;
+  readonly #semaphores: SemaphoreClient;
+  readonly #closing = new AbortController();
   #closed = false;
 
   constructor(parts: {
@@ -137,10 +141,10 @@ export class Sluice {
     reader: Redis;
     bodies: StoredBodies;
     prefix: string;
-    dedupTtlMs: number;
     queue: string;
     url: string;
     fetchDeadlineMs: number;
+    dedupTtlMs: number;
   }) {
     const { commands: redis, prefix, url } = parts;
     const keys = keysOf(prefix);
@@ -158,17 +162,17 @@ export class Sluice {
       url,
       keys,
       redis,
-      dedupTtlMs: parts.dedupTtlMs,
       queues: this.#open,
+      replies: this.#replies,
+      jobs: this.#jobs,
+      dedupTtlMs: parts.dedupTtlMs,
+    });
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
     const closed = this.#closing.signal;
     const open = () => openClient(url, (target, base) => new Redis(target, base));
     this.#batches = { redis, keys, open, closed, seal: bindSeal(redis) };
     const turns = new Turns(keys.turns, open);
     this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis) };
-      replies: this.#replies,
-      jobs: this.#jobs,
-    });
   }
 
   /**
@@ -192,17 +196,20 @@ export class Sluice {
    */
   async *enqueueMany(
     specs: Specs,
-    const batch = options.batch === undefined ? undefined : this.batch(options.batch);
-    const sealed = (await batch?.progress())?.sealed ?? false;
     options: EnqueueOptions & { batch?: string; seal?: boolean } = {},
   ): AsyncGenerator<Handle, void, undefined> {
     const inFlight: Promise<Handle>[] = [];
+    const batch = options.batch === undefined ? undefined : this.batch(options.batch);
+    const sealed = (await batch?.progress())?.sealed ?? false;
     let index = 0;
     for await (const spec of specs) {
       const position = batch === undefined ? {} : { batch: { name: batch.name, index, sealed } };
       const add = this.#add(spec, { ...this.#kept(options), ...position, what: `job spec [${index++}]` });
       add.catch(() => {}); // thrown below, when its turn comes
       inFlight.push(add);
+      if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
+    }
+    for (const add of inFlight) yield await add;
     if (options.seal !== false) await batch?.seal();
   }
 
@@ -217,9 +224,6 @@ export class Sluice {
    */
   semaphore(name: string, n: number, options: SemaphoreOptions = {}): Semaphore {
     return new Semaphore(name, n, options, this.#semaphores);
-      if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
-    }
-    for (const add of inFlight) yield await add;
   }
 
   /** A job by its id, enqueued by whichever process. */
@@ -324,12 +328,12 @@ export class Sluice {
   }
 
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
-    this.#closing.abort();
   async close(): Promise<void> {
-    await this.#semaphores.turns.close();
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
     this.#jobs.close();
+    this.#semaphores.turns.close();
     await this.#replies.close();
     await this.#open.close();
     this.#redis.disconnect();

@@ -5,23 +5,6 @@ import { queueNameSchema, validate } from '@sluice/shared';
 /** The entries that BullMQ keeps of its event stream, which nothing here reads. */
 const eventsKept = 100;
 
-/**
- * Makes BullMQ's scripts known to the client, before its first pipeline: ioredis adds every command of one tick to a
- * pipeline that knows only the scripts that were there when it was begun, and an unknown one ends the process
- * (`results[i] is not iterable`).
- */
-export async function defineBullCommands(redis: Redis, prefix: string): Promise<void> {
-  const queue = new Queue('any', {
-    connection: redis,
-    prefix,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  });
-  queue.on('error', () => {});
-  await queue.waitUntilReady();
-  await queue.close();
-}
-
 /** The BullMQ queues of one client, opened when first used, on one connection. */
 export class OpenQueues {
   readonly #redis: Redis;

@@ -16,6 +16,9 @@ const blockMs = 5000;
 const readCount = 512;
 const acknowledgeEveryMs = 200;
 const closeMs = 1000;
+/** With fewer awaited jobs each reply is read at once. */
+const manyAwaited = 50;
+const gatherMs = 5;
 const watchTtlMs = 86_400_000;
 /** Outcomes asked for at once after a reconnect. */
 const recoverCount = 500;
@@ -133,7 +136,11 @@ export class Replies {
         const waiter = this.#deliver(key.slice(0, slash), key.slice(slash + 1), decodeSettled(fields[3]!));
         if (waiter !== undefined) this.#delivered.push(waiter);
       }
-      if (entries.length > 0) this.#timer ??= setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
+      if (entries.length > 0) {
+        this.#timer ??= setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
+        // While many are on their way, they are read together: it costs less than one by one.
+        if (this.#waiters.size >= manyAwaited) await sleep(gatherMs);
+      }
       // Everything in the stream has been read: what is settled and still awaited will not come by it.
       else if (this.#recover && !this.#closed) await this.#recoverMissed();
     }

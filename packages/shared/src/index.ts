@@ -1,3 +1,4 @@
+export { corkPerTurn } from './cork.ts';
 export { type BodyStoreLocation, bodyStoreUrlSchema } from './body-store-url.ts';
 export {
   type WorkerConfig,

@@ -1,6 +1,12 @@
-import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { type Logger, type WorkerConfig, decodeMessage, keysOf, openClient } from '@sluice/shared';
+import {
+  type Logger,
+  type WorkerConfig,
+  corkPerTurn,
+  decodeMessage,
+  keysOf,
+  openClient,
+} from '@sluice/shared';
 import { queueCaps } from './limits/concurrency.ts';
 import { DeadlineSweeper } from './limits/deadlines.ts';
 import { Holds } from './limits/holds.ts';
@@ -28,22 +34,6 @@ export type RunningPool = {
 };
 
 /**
- * Makes BullMQ's scripts known to the client, before its first pipeline: ioredis adds every command of one tick to a
- * pipeline that knows only the scripts that were there when it was begun, and an unknown one ends the process.
- */
-async function defineBullCommands(redis: Redis, prefix: string): Promise<void> {
-  const queue = new Queue('any', {
-    connection: redis,
-    prefix,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  });
-  queue.on('error', () => {});
-  await queue.waitUntilReady();
-  await queue.close();
-}
-
-/**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
  * @throws SluiceError when Redis, the body store or a transform cannot be used
  */
@@ -51,11 +41,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   const keys = keysOf(config.prefix);
   const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
-  const redis = await openClient(
-    config.redisUrl,
-    (target, base) => new Redis(target, { ...base, enableAutoPipelining: true }),
-  );
-  await defineBullCommands(redis, config.prefix);
+  const redis = await openClient(config.redisUrl, (target, base) => corkPerTurn(new Redis(target, base)));
   const subscriber = await openClient(config.redisUrl, (target, base) => new Redis(target, base));
   redis.on('close', () => log.warn('the connection to Redis is lost; reconnecting'));
   redis.on('ready', () => log.info('connected to Redis again'));

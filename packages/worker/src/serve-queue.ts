@@ -91,9 +91,8 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       random: Math.random,
     };
     const { verdict, envelope } = await run(job, context);
-    shared.metrics.runs.add(1, { queue: queue.name, verdict: verdict.type });
-    if ('outcome' in verdict)
-      shared.metrics.jobs.add(1, { queue: queue.name, outcome: verdict.outcome.kind });
+    shared.metrics.run(queue.name, verdict.type);
+    if ('outcome' in verdict) shared.metrics.job(queue.name, verdict.outcome.kind);
     return await settle(verdict, job, bull, envelope, outcomes, holds);
   };
 

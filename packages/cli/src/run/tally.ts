@@ -40,5 +40,6 @@ export class Tally {
 }
 
 function wasTakenBack(outcome: Outcome): boolean {
-  return outcome.kind === 'cancelled' && outcome.attempts === 0;
+  // Nothing else cancels the jobs of a run.
+  return outcome.kind === 'cancelled';
 }

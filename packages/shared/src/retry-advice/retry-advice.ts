@@ -54,6 +54,7 @@ const githubSecondaryMs = 60_000;
  * Pure; never throws. What cannot be read is passed over as if it had not been sent.
  */
 export function readRetryAdvice(response: ResponseHead, options: RetryAdviceOptions): RetryAdvice {
+  if (saysNothing(response)) return nothing;
   const lines = headerLines(response.headers);
   const shouldRetry = shouldRetryHeader(lines);
   const serverNow = serverClock(lines, options.now);
@@ -86,6 +87,15 @@ export function readRetryAdvice(response: ResponseHead, options: RetryAdviceOpti
     capped: (wait ?? hold ?? 0) > longestAdviceMs,
     scope: limitScope(lines),
   };
+}
+
+const nothing: RetryAdvice = { waitMs: null, holdMs: null, shouldRetry: null, capped: false, scope: null };
+
+/** A success without any header of these families, which is most responses: nothing needs to be parsed. */
+function saysNothing({ status, headers }: ResponseHead): boolean {
+  if (status >= 300) return false;
+  for (const name in headers) if (/retry|rate|limit|reset|quota/i.test(name)) return false;
+  return true;
 }
 
 // A cached response tells how the quota stood for someone else, some time ago: the draft's section 7.3 ("SHOULD be

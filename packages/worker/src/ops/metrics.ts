@@ -1,4 +1,4 @@
-import { metrics } from '@opentelemetry/api';
+import { type Attributes, metrics } from '@opentelemetry/api';
 
 /**
  * The worker's metrics, through the OpenTelemetry API: nothing is recorded unless main.ts (or the embedding process)
@@ -6,18 +6,35 @@ import { metrics } from '@opentelemetry/api';
  */
 export type WorkerMetrics = ReturnType<typeof createMetrics>;
 
+/** Counts in plain numbers and tells when asked: the SDK hashes the attributes of each single addition. */
+function counter(name: string, description: string, attribute: string) {
+  const counts = new Map<string, { attributes: Attributes; count: number }>();
+  metrics
+    .getMeter('sluice-worker')
+    .createObservableCounter(name, { description })
+    .addCallback((result) => {
+      for (const { attributes, count } of counts.values()) result.observe(count, attributes);
+    });
+  return (queue: string, value: string) => {
+    const key = `${queue}/${value}`;
+    let entry = counts.get(key);
+    if (entry === undefined)
+      counts.set(key, (entry = { attributes: { queue, [attribute]: value }, count: 0 }));
+    entry.count += 1;
+  };
+}
+
 export function createMetrics() {
-  const meter = metrics.getMeter('sluice-worker');
   return {
     /** From the time that a permit was for to the request's first byte, ms. Above the rate's slack it breaks the window. */
-    permitAge: meter.createHistogram('sluice.permit.age', {
+    permitAge: metrics.getMeter('sluice-worker').createHistogram('sluice.permit.age', {
       unit: 'ms',
       description: 'Lateness of a request after its permit, at its first byte',
       advice: { explicitBucketBoundaries: [0.5, 1, 2, 5, 10, 15, 20, 30, 50, 100, 250, 1000] },
     }),
-    /** Runs by what became of them: done, retry, give-up, give-back, … */
-    runs: meter.createCounter('sluice.runs', { description: 'Runs of jobs by verdict' }),
-    /** Jobs that ended, by the kind of their outcome. */
-    jobs: meter.createCounter('sluice.jobs', { description: 'Jobs that ended, by outcome' }),
+    /** Counts a run by what became of it: done, retry, give-up, give-back, … */
+    run: counter('sluice.runs', 'Runs of jobs by verdict', 'verdict'),
+    /** Counts a job that ended, by the kind of its outcome. */
+    job: counter('sluice.jobs', 'Jobs that ended, by outcome', 'outcome'),
   };
 }
