@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { PolicyInput } from '@sluice/shared';
 import { worstWindow } from '../../../test/support/measure/window.ts';
 import { Rig, loopback, quick, until } from './rig.ts';
 
@@ -10,19 +11,29 @@ async function worst(rig: Rig, windowMs: number): Promise<number> {
   return worstWindow(t, windowMs).count;
 }
 
+/**
+ * The upstream is in this process, and other tests run beside it: arrivals are late by what the machine is busy. The
+ * slack covers it; how exact a rate is with the default slack is measured in bench/rate.
+ */
+const generous = (limit: number, per: number): NonNullable<PolicyInput['rate']> => ({
+  limit,
+  per,
+  slack: 300,
+});
+
 describe('a rate', () => {
   test.each([
-    ['20/500ms', 20, 500, 60],
-    ['2/500ms', 2, 500, 7],
-    ['100/1s', 100, 1000, 150],
-  ])('of %s is in no sliding window exceeded', async (rate, limit, perMs, count) => {
-    await using rig = await Rig.open({ policy: { rate } });
+    [20, 500, 60],
+    [2, 500, 5],
+    [100, 1000, 150],
+  ])('of %d per %d ms is in no sliding window exceeded', async (limit, per, count) => {
+    await using rig = await Rig.open({ policy: { rate: generous(limit, per) } });
     for (const { outcome } of await ends(rig, count)) expect(outcome.kind).toBe('response');
-    expect(await worst(rig, perMs)).toBeLessThanOrEqual(limit);
+    expect(await worst(rig, per)).toBeLessThanOrEqual(limit);
   });
 
   test('of two pools together is that of one', async () => {
-    await using rig = await Rig.open({ policy: { rate: '50/500ms' } });
+    await using rig = await Rig.open({ policy: { rate: generous(50, 500) } });
     await rig.startPool();
     await ends(rig, 120);
     expect(await worst(rig, 500)).toBeLessThanOrEqual(50);
