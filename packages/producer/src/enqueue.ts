@@ -17,7 +17,7 @@ import type { Jobs } from './jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from './open-queues.ts';
 import type { Replies } from './replies.ts';
-import { toJob } from './to-job.ts';
+import { keepMsSchema, toJob } from './to-job.ts';
 
 /** What an add needs besides the spec. */
 export type EnqueueRequest = {
@@ -73,6 +73,7 @@ export class Enqueuer {
     const { what = 'job spec' } = request;
     const given = typeof input === 'string' ? { url: input } : input;
     const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
+    validate(keepMsSchema.optional(), request.keepMs, 'SLUICE_INVALID_SPEC', 'keepMs');
     const now = Date.now();
     if (spec.deadline !== undefined && spec.deadline <= now) {
       const message = 'is in the past; give a later time, in epoch ms, or leave it out';

@@ -13,7 +13,7 @@ import {
   validate,
 } from '@sluice/shared';
 import type { OpenQueues } from './open-queues.ts';
-import { toJob } from './to-job.ts';
+import { keepMsSchema, toJob } from './to-job.ts';
 
 /** When the jobs of a schedule are due: at even distances, the first one now, or by a cron pattern. */
 export type When =
@@ -92,6 +92,7 @@ export class Schedules {
   ): Promise<void> {
     const what = `schedule "${name}"`;
     validate(queueNameSchema, name, 'SLUICE_INVALID_SPEC', what);
+    validate(keepMsSchema, keepMs, 'SLUICE_INVALID_SPEC', 'keepMs');
     const repeat = repeatOf(when, what);
     const given = validate(
       recurringSchema,

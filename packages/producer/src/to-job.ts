@@ -1,8 +1,15 @@
 import type { JobsOptions } from 'bullmq';
+import { z } from 'zod';
 import { type Envelope, type NormalSpec, envelopeVersion } from '@sluice/shared';
 
 /** Enough for any policy: where the caller names no `attempts`, the policy's are counted by the worker. */
 const anyAttempts = 1000;
+
+/** For how long something is kept, ms. Redis refuses other numbers, and a job could then not be ended. */
+export const keepMsSchema = z
+  .int('must be a whole number of ms')
+  .min(1)
+  .max(366 * 86_400_000);
 
 /** What a caller may say of the job besides its request. */
 export type Delivery = {

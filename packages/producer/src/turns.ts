@@ -6,7 +6,9 @@ export class Turns {
   readonly #open: () => Promise<Redis>;
   readonly #waiters = new Map<string, () => void>();
   #subscriber: Promise<Redis> | undefined;
+  #client: Redis | undefined;
   #heard = false;
+  #closed = false;
 
   /** @param open opens a connection of its own: it subscribes */
   constructor(channel: string, open: () => Promise<Redis>) {
@@ -42,6 +44,8 @@ export class Turns {
 
   async #subscribe(): Promise<Redis> {
     const subscriber = await this.#open();
+    this.#client = subscriber;
+    if (this.#closed) subscriber.disconnect();
     subscriber.on('message', (_channel: string, text: string) => {
       for (const token of text.split(' ').slice(1)) this.#waiters.get(token)?.();
     });
@@ -49,8 +53,9 @@ export class Turns {
     return subscriber;
   }
 
-  async close(): Promise<void> {
-    const subscriber = await this.#subscriber?.catch(() => undefined);
-    subscriber?.disconnect();
+  /** Waits for nothing: Redis may be gone. */
+  close(): void {
+    this.#closed = true;
+    this.#client?.disconnect();
   }
 }

@@ -223,3 +223,16 @@ test('a job without an id or a key has no record', async () => {
   await rig.sluice.fetch(rig.url('/'));
   expect(await records(rig)).toEqual([]);
 });
+
+test.each([0, -1, 1.5, Number.NaN])('nothing is kept for %d ms: no job could end', async (keepMs) => {
+  await using rig = await Rig.open({ idle: true });
+  await expect(rig.sluice.enqueue(rig.url('/'), { keepMs })).rejects.toMatchObject({
+    code: 'SLUICE_INVALID_SPEC',
+  });
+  await expect(
+    rig.sluice.schedules.upsert('x', { every: '1h' }, rig.url('/'), { keepMs }),
+  ).rejects.toMatchObject({
+    code: 'SLUICE_INVALID_SPEC',
+  });
+  await expect(another(rig, keepMs)).rejects.toMatchObject({ code: 'SLUICE_INVALID_CONFIG' });
+});
