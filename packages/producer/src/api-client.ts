@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import {
   type JobSpec,
   type PolicyInput,
@@ -44,6 +45,12 @@ export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
 
 /** What a schema makes of the JSON; without one it is unknown. */
 export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : unknown;
+
+/** The JSON of a body, null of an empty one; also of one in the body store, for it is wanted whole. */
+async function jsonOf(response: FetchResponse): Promise<unknown> {
+  const body = response.stored === undefined ? response.text() : await text(await response.stream());
+  return body === '' ? null : JSON.parse(body);
+}
 
 /** An API answered with a status that is not 2xx. */
 export class StatusError extends SluiceError {
@@ -148,10 +155,11 @@ export class ApiClient {
       queue: this.#queue,
     });
     if (!response.ok) {
-      const start = response.text().slice(0, 200);
+      const start =
+        response.stored === undefined ? response.text().slice(0, 200) : `${response.stored.bytes} bytes`;
       throw new StatusError(`${method} ${url.href} answered ${response.status}: ${start}`, response);
     }
-    const value = response.bytes().length === 0 ? null : response.json();
+    const value = response.transformed === undefined ? await jsonOf(response) : response.value();
     if (schema === undefined) return value as Parsed<S>;
     return validate(schema, value, 'SLUICE_BAD_RESPONSE', `the JSON of ${method} ${url.href}`) as Parsed<S>;
   }

@@ -5,7 +5,7 @@ import { inject } from 'vitest';
 import { type Outcome, type PolicyInput, createLogger, keysOf, readWorkerConfig } from '@sluice/shared';
 import { type Upstream, startUpstream } from '../../../test/support/upstream/server.ts';
 import type { UpstreamOptions } from '../../../test/support/upstream/options.ts';
-import { type JobSpec, type Sluice, connect } from '../../producer/src/index.ts';
+import { type ConnectOptions, type JobSpec, type Sluice, connect } from '../../producer/src/index.ts';
 import { type RunningPool, startPool } from '../src/pool.ts';
 
 /** The guard's exception for the upstreams of tests. */
@@ -19,6 +19,8 @@ export type RigOptions = {
   upstream?: UpstreamOptions;
   /** Variables of the worker, on top of those for the test. */
   env?: Record<string, string>;
+  /** Of the client, on top of those for the test. */
+  client?: Pick<ConnectOptions, 'bodyStore'>;
   /** Without a worker: jobs wait. */
   idle?: boolean;
 };
@@ -45,6 +47,7 @@ export class Rig {
       prefix: rig.prefix,
       queue: rig.queue,
       policy: { egress: loopback, retry: quick, ...options.policy },
+      ...options.client,
     });
     rig.bull = new Queue(rig.queue, { connection: rig.redis, prefix: rig.prefix });
     if (!options.idle) await rig.startPool(options.env);

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, test } from 'vitest';
 import { readWorkerConfig } from '@sluice/shared';
 import { Rig, until } from './rig.ts';
@@ -55,6 +56,26 @@ test('takes modules by path or file URL, relative to the working directory', () 
     threads: 0,
     timeoutMs: 30_000,
   });
+});
+
+test('CPU-heavy transforms leave the loop free: it serves other jobs meanwhile', async () => {
+  await using rig = await Rig.open({
+    env: { SLUICE_TRANSFORMS: `heavy=${module('heavy.ts')}`, SLUICE_TRANSFORM_THREADS: '2' },
+  });
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  let ended = 0;
+  const heavy = Array.from({ length: 4 }, async () => {
+    const response = await rig.sluice.fetch(rig.url('/bytes/200000'), { transform: 'heavy', meta: 1500 });
+    ended += 1;
+    return response.value();
+  });
+  for (let n = 0; n < 20; n++) await rig.sluice.fetch(rig.url('/json'));
+  expect(ended).toBeLessThan(heavy.length);
+  expect(await Promise.all(heavy)).toEqual(heavy.map(() => ({ bytes: 200_000, worked: true })));
+  delay.disable();
+  // On the loop, one of them alone would hold it up for 1500 ms. (A busy machine holds it up by itself.)
+  expect(delay.max / 1e6).toBeLessThan(1200);
 });
 
 test('a transform that outlasts the lock keeps its job: the lock is renewed meanwhile', async () => {

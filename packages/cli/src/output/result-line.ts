@@ -34,7 +34,7 @@ export function resultLine(item: StreamItem, bodies: boolean): ResultLine {
     status: outcome.response?.status ?? null,
     attempts: outcome.attempts,
     durationMs: outcome.durationMs,
-    bytes: body.length,
+    bytes: outcome.stored?.bytes ?? body.length,
   };
   if (outcome.error !== undefined) line.error = { code: outcome.error.code, message: outcome.error.message };
   if (!bodies) return line;
