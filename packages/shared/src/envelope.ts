@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { jobRetrySchema } from './retry-policy.ts';
-import { deliverySchema, httpRequestSchema } from './spec.ts';
+import { httpRequestSchema } from './http-request.ts';
+import { deliverySchema } from './spec.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
 export const envelopeVersion = 1;

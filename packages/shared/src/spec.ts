@@ -1,33 +1,13 @@
 import { z } from 'zod';
+import { headerFaults } from './egress/judge-request.ts';
 import { methods } from './methods.ts';
 import { jobRetrySchema } from './retry-policy.ts';
 
 /** What a crash between the request and its outcome means: make it again, or never again. */
 export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// Visible characters, space, tab and obs-text (RFC 9110, 5.5); no CR, LF or NUL, which would split the head.
 // oxlint-disable-next-line no-control-regex -- the control characters are what is refused
-const badHeaderValue = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/;
-// oxlint-disable-next-line no-control-regex
 const controlCharacter = /[\u0000-\u001f\u007f]/;
-
-/** Headers that belong to the connection or to the framing: the worker sets them, a job may not. */
-const forbiddenHeaders = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 const url = z.string({ error: 'expected a URL as text' }).superRefine((text, ctx) => {
   if (text === '') return void ctx.addIssue('is empty; expected an absolute http or https URL');
@@ -51,10 +31,7 @@ const method = z
 
 const headers = z.record(z.string(), z.string({ error: 'must be text' })).superRefine((fields, ctx) => {
   for (const [name, value] of Object.entries(fields)) {
-    const issue = (message: string) => ctx.addIssue({ code: 'custom', message, path: [name] });
-    if (!token.test(name)) issue('is not a header name');
-    else if (forbiddenHeaders.has(name.toLowerCase())) issue('is set by the worker; remove it');
-    if (badHeaderValue.test(value)) issue('has a character that a header value cannot hold');
+    for (const message of headerFaults(name, value)) ctx.addIssue({ code: 'custom', message, path: [name] });
   }
 });
 
@@ -155,87 +132,3 @@ export const jobSpecSchema = z.strictObject({
 });
 
 export type JobSpec = z.input<typeof jobSpecSchema>;
-
-/** The request as a worker sends it: the spec with defaults, one form of body, lower-case header names. */
-export const httpRequestSchema = z.object({
-  url: z.string(),
-  method: z.enum(methods),
-  headers: z.record(z.string(), z.string()),
-  /** UTF-8 text, unless `base64` is set. */
-  body: z.string().optional(),
-  base64: z.literal(true).optional(),
-});
-export type HttpRequest = z.infer<typeof httpRequestSchema>;
-
-function bodyOf(spec: z.output<typeof jobSpecSchema>): { text: string; base64?: true; type?: string } | null {
-  if (spec.body !== undefined) return { text: spec.body };
-  if (spec.bodyBase64 !== undefined) return { text: spec.bodyBase64, base64: true };
-  if (spec.json !== undefined) return { text: JSON.stringify(spec.json), type: 'application/json' };
-  if (spec.form !== undefined) {
-    const text = new URLSearchParams(spec.form).toString();
-    return { text, type: 'application/x-www-form-urlencoded' };
-  }
-  return null;
-}
-
-/** A validated spec whose request is in the form that workers send. */
-export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
-  const given = (['body', 'bodyBase64', 'json', 'form'] as const).filter((name) => spec[name] !== undefined);
-  if (given.length > 1) ctx.addIssue(`has ${given.join(' and ')}; give the body once`);
-  const body = bodyOf(spec);
-  const chosen = spec.method ?? (body === null ? 'GET' : 'POST');
-  if (body !== null && (chosen === 'GET' || chosen === 'HEAD')) {
-    ctx.addIssue({
-      code: 'custom',
-      path: [given[0]!],
-      message: `a ${chosen} request has no body; use POST, or drop it`,
-    });
-  }
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(spec.headers ?? {})) headers[name.toLowerCase()] = value.trim();
-  if (body?.type !== undefined) headers['content-type'] ??= body.type;
-  if (spec.idempotencyKey !== undefined && (chosen === 'POST' || chosen === 'PATCH')) {
-    headers['idempotency-key'] ??= spec.idempotencyKey;
-  }
-  if (spec.idempotencyKey !== undefined && spec.id !== undefined) {
-    const message = 'and id exclude each other; the key already names the job';
-    ctx.addIssue({ code: 'custom', path: ['idempotencyKey'], message });
-  }
-  const request: HttpRequest = { url: spec.url.trim(), method: chosen, headers };
-  if (body !== null) request.body = body.text;
-  if (body?.base64) request.base64 = true;
-  if (spec.delayMs !== undefined && spec.runAt !== undefined) {
-    ctx.addIssue({ code: 'custom', path: ['runAt'], message: 'and delayMs exclude each other; give one' });
-  }
-  const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
-  const {
-    timeoutMs,
-    attempts,
-    retry,
-    deadline,
-    delayMs,
-    priority,
-    meta,
-    delivery,
-    transform,
-    idempotencyKey,
-    id,
-  } = spec;
-  return {
-    request,
-    timeoutMs,
-    attempts,
-    retry,
-    deadline,
-    delayMs,
-    runAt,
-    priority,
-    meta,
-    delivery,
-    transform,
-    idempotencyKey,
-    id,
-  };
-});
-
-export type NormalSpec = z.output<typeof normalSpecSchema>;

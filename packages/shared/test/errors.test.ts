@@ -4,6 +4,6 @@ import { errorCodes } from '../src/index.ts';
 
 it('lists every error code with its cause in docs/errors.md, and no other', () => {
   const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
-  const rows = [...page.matchAll(/^\| (SLUICE_\w+) \| (.+?) \| (.+?) \|$/gm)];
+  const rows = [...page.matchAll(/^\| (SLUICE_\w+) +\| (.+?) +\| (.+?) +\|$/gm)];
   expect(Object.fromEntries(rows.map(([, code, cause]) => [code, cause]))).toEqual(errorCodes);
 });

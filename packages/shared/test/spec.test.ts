@@ -100,7 +100,7 @@ describe('headers', () => {
     'expect',
   ])('do not name %s, which belongs to the connection', (name) => {
     expect(faultsOf({ url, headers: { [name]: 'x' } })).toEqual({
-      [`headers.${name}`]: 'is set by the worker; remove it',
+      [`headers.${name}`]: 'belongs to the connection and is set by the worker; remove it',
     });
   });
 

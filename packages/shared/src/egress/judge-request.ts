@@ -27,23 +27,23 @@ function isValidValue(value: string): boolean {
   return true;
 }
 
+/** What is wrong with one header, as ends of a sentence that begins with its name; empty when nothing is. */
+export function headerFaults(name: string, value: string): string[] {
+  const lower = name.toLowerCase();
+  const faults: string[] = [];
+  if (!token.test(name)) faults.push('is not a header name');
+  else if (forbidden.has(lower) || lower.startsWith('proxy-')) {
+    faults.push('belongs to the connection and is set by the worker; remove it');
+  }
+  if (!isValidValue(value)) faults.push('has a character that a header value cannot hold; remove it');
+  return faults;
+}
+
 /** The faults of a request's headers, one sentence each; empty when there are none. */
 export function judgeHeaders(headers: Readonly<Record<string, string>>): string[] {
-  const reasons: string[] = [];
-  for (const [name, value] of Object.entries(headers)) {
-    const lower = name.toLowerCase();
-    if (!token.test(name)) {
-      reasons.push(`${JSON.stringify(name)} is not a header name`);
-    } else if (forbidden.has(lower) || lower.startsWith('proxy-')) {
-      reasons.push(`the header ${lower} belongs to the connection and is set by the worker; remove it`);
-    }
-    if (!isValidValue(value)) {
-      reasons.push(
-        `the header ${JSON.stringify(lower)} has a character that a header value cannot hold; remove it`,
-      );
-    }
-  }
-  return reasons;
+  return Object.entries(headers).flatMap(([name, value]) =>
+    headerFaults(name, value).map((fault) => `the header ${JSON.stringify(name.toLowerCase())} ${fault}`),
+  );
 }
 
 const notFetched: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { methods } from './methods.ts';
+
+/** The request as a worker sends it: the spec with defaults, one form of body, lower-case header names. */
+export const httpRequestSchema = z.object({
+  url: z.string(),
+  method: z.enum(methods),
+  headers: z.record(z.string(), z.string()),
+  /** UTF-8 text, unless `base64` is set. */
+  body: z.string().optional(),
+  base64: z.literal(true).optional(),
+});
+export type HttpRequest = z.infer<typeof httpRequestSchema>;

@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import type { HttpRequest } from './http-request.ts';
+import { jobSpecSchema } from './spec.ts';
+
+function bodyOf(spec: z.output<typeof jobSpecSchema>): { text: string; base64?: true; type?: string } | null {
+  if (spec.body !== undefined) return { text: spec.body };
+  if (spec.bodyBase64 !== undefined) return { text: spec.bodyBase64, base64: true };
+  if (spec.json !== undefined) return { text: JSON.stringify(spec.json), type: 'application/json' };
+  if (spec.form !== undefined) {
+    const text = new URLSearchParams(spec.form).toString();
+    return { text, type: 'application/x-www-form-urlencoded' };
+  }
+  return null;
+}
+
+/** A validated spec whose request is in the form that workers send. */
+export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
+  const given = (['body', 'bodyBase64', 'json', 'form'] as const).filter((name) => spec[name] !== undefined);
+  if (given.length > 1) ctx.addIssue(`has ${given.join(' and ')}; give the body once`);
+  const body = bodyOf(spec);
+  const chosen = spec.method ?? (body === null ? 'GET' : 'POST');
+  if (body !== null && (chosen === 'GET' || chosen === 'HEAD')) {
+    ctx.addIssue({
+      code: 'custom',
+      path: [given[0]!],
+      message: `a ${chosen} request has no body; use POST, or drop it`,
+    });
+  }
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(spec.headers ?? {})) headers[name.toLowerCase()] = value.trim();
+  if (body?.type !== undefined) headers['content-type'] ??= body.type;
+  if (spec.idempotencyKey !== undefined && (chosen === 'POST' || chosen === 'PATCH')) {
+    headers['idempotency-key'] ??= spec.idempotencyKey;
+  }
+  if (spec.idempotencyKey !== undefined && spec.id !== undefined) {
+    const message = 'and id exclude each other; the key already names the job';
+    ctx.addIssue({ code: 'custom', path: ['idempotencyKey'], message });
+  }
+  const request: HttpRequest = { url: spec.url.trim(), method: chosen, headers };
+  if (body !== null) request.body = body.text;
+  if (body?.base64) request.base64 = true;
+  if (spec.delayMs !== undefined && spec.runAt !== undefined) {
+    ctx.addIssue({ code: 'custom', path: ['runAt'], message: 'and delayMs exclude each other; give one' });
+  }
+  const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
+  const { timeoutMs, attempts, retry, deadline, delayMs, priority } = spec;
+  const { meta, delivery, transform, idempotencyKey, id } = spec;
+  const job = { timeoutMs, attempts, retry, deadline, delayMs, runAt, priority };
+  return { request, ...job, meta, delivery, transform, idempotencyKey, id };
+});
+
+export type NormalSpec = z.output<typeof normalSpecSchema>;
