@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { type Dispatcher, errors } from 'undici';
 import { describe, expect, test, vi } from 'vitest';
-import { policySchema } from '@sluice/shared';
+import { type Outcome, policySchema } from '@sluice/shared';
 import { EgressBlocked } from '../src/http/egress-blocked.ts';
 import { BadRedirect, BodyTooLarge, UrlBlocked, failureOf } from '../src/http/failure.ts';
 import { AttemptTimeout } from '../src/http/timeout.ts';
@@ -172,11 +172,15 @@ describe('a verdict becomes', () => {
   } as const;
   const body = new Uint8Array();
 
-  function settling(verdict: Verdict, committed: 'committed' | 'already' | 'refused' = 'committed') {
+  function settling(
+    verdict: Verdict,
+    committed: 'committed' | 'already' | 'refused' = 'committed',
+    before: Outcome['error'] | null = null,
+  ) {
     const bull = { moveToDelayed: vi.fn(async () => {}), moveToWait: vi.fn(async () => {}) };
     const commit = vi.fn(async () => committed);
     const putOff = vi.fn(async () => {});
-    const outcomes = { commit } as unknown as Outcomes;
+    const outcomes = { commit, failureOf: async () => before } as unknown as Outcomes;
     const holds = { putOff } as unknown as Holds;
     const result = settle(verdict, job(null), bull as unknown as Job, null, outcomes, holds);
     return { result, bull, commit, putOff };
@@ -194,8 +198,18 @@ describe('a verdict becomes', () => {
     await expect(result).rejects.toThrow('SLUICE_TIMEOUT: late');
   });
 
-  test('give-up of a job whose outcome is there already: completed, for the other outcome stands', async () => {
-    expect(await settling({ type: 'give-up', outcome: lost, body }, 'already').result).toBe('timeout');
+  test('an end of a job whose outcome is there already: as that one says', async () => {
+    const verdicts: Verdict[] = [
+      { type: 'give-up', outcome: lost, body },
+      { type: 'done', outcome, body },
+      { type: 'settled-before' },
+    ];
+    for (const verdict of verdicts) {
+      expect(await settling(verdict, 'already').result).toBe('settled-before');
+      const failed = settling(verdict, 'already', { code: 'SLUICE_NETWORK', message: 'gone' }).result;
+      await expect(failed).rejects.toThrow(UnrecoverableError);
+      await expect(failed).rejects.toThrow('SLUICE_NETWORK: gone');
+    }
   });
 
   test('anything that another worker has: a dropped run', async () => {

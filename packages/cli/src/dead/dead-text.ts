@@ -87,6 +87,9 @@ export function deadShowText(letter: DeadLetterDetail, now: number): string {
           ['response', `${outcome.response.status} from ${printable(outcome.response.url)}`],
           ...headerRows(outcome.response.headers),
         ]),
+    ...(outcome.stored === undefined
+      ? []
+      : [['body', `${outcome.stored.bytes} bytes in the body store, under ${outcome.stored.key}`]]),
     ...(outcome.bodyLeftOut === undefined
       ? []
       : [['body', `${outcome.bodyLeftOut} bytes, too large to be kept`]]),

@@ -40,12 +40,13 @@ export async function settle(
     case 'give-up': {
       const committed = await outcomes.commit(job, envelope, verdict);
       if (committed === 'refused') throw new Error('another worker has the job; this run is dropped');
-      if (verdict.type === 'done' || committed === 'already') return verdict.outcome.kind;
+      if (committed === 'already') return await endAsBefore(job, outcomes);
+      if (verdict.type === 'done') return verdict.outcome.kind;
       const error = verdict.outcome.error ?? { code: 'SLUICE_INTERNAL', message: 'gave up without an error' };
       throw new UnrecoverableError(failedReason(error));
     }
     case 'settled-before':
-      return verdict.type;
+      return await endAsBefore(job, outcomes);
     case 'retry':
       if (verdict.asked) await holds.putOff(job.queue, job.id, verdict.inMs);
       throw new RetryLater(verdict.inMs, verdict.message);
@@ -60,4 +61,11 @@ export async function settle(
     case 'abandon':
       throw new Error('the lock was lost; this run is dropped');
   }
+}
+
+/** It has an outcome already, and ends as that says: a failure is kept as a dead letter, not completed and gone. */
+async function endAsBefore(job: TakenJob, outcomes: Outcomes): Promise<string> {
+  const failure = await outcomes.failureOf(job);
+  if (failure) throw new UnrecoverableError(failedReason(failure));
+  return 'settled-before';
 }

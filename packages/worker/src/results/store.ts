@@ -5,19 +5,23 @@ import {
   type EndedJob,
   type Envelope,
   type Keys,
+  type Outcome,
   type Settled,
   bindScript,
   committedOf,
+  decodeSettled,
   settleCall,
   settleScript,
 } from '@sluice/shared';
 
 /** Outcomes in Redis: set once under the job's id, and appended to the streams of whoever awaits. */
 export class Outcomes {
+  readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #settle: BoundScript;
 
   constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
     this.#keys = keys;
     this.#settle = bindScript(redis, settleScript);
   }
@@ -25,5 +29,15 @@ export class Outcomes {
   /** @param envelope null when the job cannot be read: then nobody can be told */
   async commit(job: EndedJob, envelope: Envelope | null, end: Settled): Promise<Committed> {
     return committedOf(await this.#settle(...settleCall(this.#keys, job, envelope, end)));
+  }
+
+  /**
+   * The failure that the job has as its outcome already: an earlier run committed it and could not tell BullMQ. Null
+   * when it ended otherwise; a job that its caller cancelled is dropped, not failed.
+   */
+  async failureOf({ queue, id }: EndedJob): Promise<Outcome['error'] | null> {
+    const bytes = await this.#redis.hgetBuffer(this.#keys.bull(queue).job(id), 'outcome');
+    const outcome = bytes === null ? undefined : decodeSettled(bytes)?.outcome;
+    return outcome === undefined || outcome.kind === 'cancelled' ? null : (outcome.error ?? null);
   }
 }

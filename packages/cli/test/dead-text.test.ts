@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import type { DeadLetterDetail } from '@sluice/producer';
+import { deadListText, deadShowJson, deadShowText } from '../src/dead/dead-text.ts';
+
+const now = Date.UTC(2026, 0, 2, 12);
+
+const letter = (change: Partial<DeadLetterDetail> = {}): DeadLetterDetail => ({
+  id: 'job-1',
+  queue: 'api',
+  code: 'SLUICE_HTTP_ERROR',
+  failedReason: 'SLUICE_HTTP_ERROR: the upstream answered 500',
+  attempts: 6,
+  enqueuedAt: now - 7_200_000,
+  failedAt: now - 90_000,
+  spec: {
+    url: 'https://api.test/orders',
+    method: 'POST',
+    headers: { Authorization: 'Bearer hush', 'x-api-key': 'hush', cookie: 'hush', accept: 'text/html' },
+    body: '{"a":1}',
+    timeoutMs: 500,
+  },
+  redrives: [{ at: now - 3_600_000, attempts: 6, reason: 'SLUICE_TIMEOUT: no answer' }],
+  outcome: {
+    kind: 'http-error',
+    attempts: 6,
+    endedAt: now,
+    durationMs: 12.3,
+    response: {
+      status: 500,
+      url: 'https://api.test/orders',
+      headers: { 'set-cookie': ['hush', 'hush'], server: 'x' },
+    },
+  },
+  body: new TextEncoder().encode('oh no\nreally'),
+  data: '{}',
+  ...change,
+});
+
+test('a list has one line a job, also for one that cannot be read', () => {
+  expect(deadListText([letter(), letter({ id: 'b', spec: null })], now)).toBe(
+    [
+      'ID     FAILED      CODE               ATTEMPTS  REQUEST',
+      'job-1  1m 30s ago  SLUICE_HTTP_ERROR         6  POST https://api.test/orders',
+      'b      1m 30s ago  SLUICE_HTTP_ERROR         6  (cannot be read)',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('all about one job, but for what looks like a secret', () => {
+  const text = deadShowText(letter(), now);
+  expect(text).not.toContain('hush');
+  expect(text.replaceAll(/ +/g, ' ')).toBe(
+    [
+      'job job-1',
+      'queue api',
+      'failed 2026-01-02T11:58:30.000Z (1m 30s ago)',
+      'because SLUICE_HTTP_ERROR: the upstream answered 500',
+      'attempts 6',
+      'enqueued 2026-01-02T10:00:00.000Z (2h ago)',
+      'redriven 2026-01-02T11:00:00.000Z (1h ago) after 6 attempts: SLUICE_TIMEOUT: no answer',
+      'request POST https://api.test/orders',
+      ' timeoutMs 500',
+      ' Authorization (hidden; --json has it)',
+      ' x-api-key (hidden; --json has it)',
+      ' cookie (hidden; --json has it)',
+      ' accept text/html',
+      ' {"a":1}',
+      'outcome http-error, the last attempt took 12.3 ms',
+      'response 500 from https://api.test/orders',
+      ' set-cookie (hidden; --json has it)',
+      ' server x',
+      ' oh no',
+      ' really',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('nothing that the upstream sent can steer the terminal, and bytes are not printed', () => {
+  const hostile = letter({
+    failedReason: 'SLUICE_NETWORK: \u001b[2J',
+    body: new TextEncoder().encode('\u001b]0;x\u0007'),
+  });
+  // oxlint-disable-next-line no-control-regex -- that is what must not be there
+  expect(deadShowText(hostile, now)).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  expect(deadShowText(letter({ body: new Uint8Array([0xff, 0xfe]) }), now)).toContain(
+    '(2 bytes that are no text)',
+  );
+  expect(deadShowText(letter({ spec: null, data: '{"v":9' }), now)).toContain('{"v":9');
+});
+
+test('for programs: the body as text where it is text, else in base64; the raw data only where nothing else is', () => {
+  expect(deadShowJson(letter())).toMatchObject({ id: 'job-1', body: 'oh no\nreally' });
+  expect(deadShowJson(letter())).not.toHaveProperty('data');
+  expect(deadShowJson(letter({ body: new Uint8Array([0xff]) }))).toMatchObject({ bodyBase64: '/w==' });
+  expect(deadShowJson(letter({ spec: null }))).toHaveProperty('data');
+});
