@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util';
+
+export type LatencyOptions = {
+  rounds: number;
+  /** Requests of one way in one round, at 1 in flight; ten times as many at more. */
+  requests: number;
+  workers: number;
+  inFlight: number[];
+};
+
+export const usage = `npm run bench -- latency [options]
+  --rounds N       both ways take turns, in so many rounds; figures are over all of them (10)
+  --requests N     GETs of 1 KB in a round at 1 in flight; ten times as many at more in flight (200)
+  --in-flight LIST requests in flight at once (1,100)
+  --workers N      worker processes (1)`;
+
+/** @throws Error that names the option */
+export function readOptions(args: string[]): LatencyOptions | 'help' {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string', default: '10' },
+      requests: { type: 'string', default: '200' },
+      'in-flight': { type: 'string', default: '1,100' },
+      workers: { type: 'string', default: '1' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const number = (name: string, text: string) => {
+    if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
+    return Number(text);
+  };
+  return {
+    rounds: number('rounds', values.rounds),
+    requests: number('requests', values.requests),
+    workers: number('workers', values.workers),
+    inFlight: values['in-flight'].split(',').map((text) => number('in-flight', text)),
+  };
+}
