@@ -8,7 +8,8 @@ import {
   validate,
 } from '@sluice/shared';
 import type { z } from 'zod';
-import { type Sluice, connect } from './client.ts';
+import type { Sluice } from './client.ts';
+import { connect } from './connect.ts';
 import type { WaitOptions } from './handle.ts';
 import { type FetchResponse } from './response.ts';
 

@@ -1,22 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import type { BodyStore } from '@sluice/body-store';
-import { Redis } from 'ioredis';
-import {
-  type JobSpec,
-  type Keys,
-  type PolicyInput,
-  type StoredBody,
-  SluiceError,
-  corkPerTurn,
-  defaultPrefix,
-  keysOf,
-  openClient,
-  prefixSchema,
-  queueNameSchema,
-  redisUrlSchema,
-  validate,
-} from '@sluice/shared';
+import type { Redis } from 'ioredis';
+import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf } from '@sluice/shared';
 import { Batch, type BatchClient, bindSeal } from './batch.ts';
 import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -31,35 +16,9 @@ import { Replies } from './replies.ts';
 import type { FetchResponse } from './response.ts';
 import { Schedules } from './schedules.ts';
 import { Semaphore, type SemaphoreClient, type SemaphoreOptions, bindSemaphore } from './semaphore.ts';
-import { StoredBodies } from './stored-bodies.ts';
+import type { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
-import { keepMsSchema } from './to-job.ts';
 import { Turns } from './turns.ts';
-
-export type ConnectOptions = {
-  /** Redis URL. Default `redis://127.0.0.1:6379`. */
-  redis?: string;
-  /** Key prefix shared with the workers. Default `{sluice}`. */
-  prefix?: string;
-  /** The queue of calls that name none. Default `default`. */
-  queue?: string;
-  /** Creates the policy of `queue` where there is none; one that differs is SLUICE_POLICY_CONFLICT. */
-  policy?: PolicyInput;
-  /** Short for `policy: { rate }`: `"100/60s"`. */
-  rate?: PolicyInput['rate'];
-  /**
-   * Where the workers store large bodies: `file:///directory`, or `s3://bucket/prefix?endpoint=…&region=…`. Only for
-   * queues whose policy has `store`. Default: none.
-   */
-  bodyStore?: string | BodyStore;
-  /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
-  fetchDeadlineMs?: number;
-  /**
-   * How long an `id` or `idempotencyKey` is remembered after its job was added, ms, and the outcome of that job kept
-   * after its end. Default 24 hours; longer takes more of Redis' memory.
-   */
-  dedupTtlMs?: number;
-};
 
 export type EnqueueOptions = {
   /** Default: the client's. */
@@ -73,47 +32,24 @@ export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
 export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
 
 const defaultKeepMs = 3_600_000;
-const defaultFetchDeadlineMs = 900_000;
-const defaultDedupTtlMs = 86_400_000;
 /** Workers end a job within this of its deadline; a job that still waits then has no worker. */
 const deadlineGraceMs = 1500;
 const addsInFlight = 200;
 
-/**
- * Connects to the Redis that the workers use.
- * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_INVALID_CONFIG,
- *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT
- */
-export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
-  const what = 'the options of connect() have faults';
-  const url = validate(
-    redisUrlSchema,
-    options.redis ?? 'redis://127.0.0.1:6379',
-    'SLUICE_INVALID_CONFIG',
-    what,
-  );
-  const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
-  const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
-  const bodies = new StoredBodies(options.bodyStore);
-  const commands = await openClient(url, (target, base) => corkPerTurn(new Redis(target, base)));
-  const reader = await openClient(url, (target, base) => new Redis(target, base));
-  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
-  const dedupTtlMs = validate(
-    keepMsSchema,
-    options.dedupTtlMs ?? defaultDedupTtlMs,
-    'SLUICE_INVALID_CONFIG',
-    'dedupTtlMs',
-  );
-  const sluice = new Sluice({ commands, reader, bodies, prefix, queue, url, fetchDeadlineMs, dedupTtlMs });
-  const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
-  try {
-    if (policy !== undefined) await sluice.policies.create(queue, policy);
-    return sluice;
-  } catch (error) {
-    await sluice.close();
-    throw error;
-  }
-}
+/** What a client is made of. */
+export type ClientParts = {
+  commands: Redis;
+  /** A connection of its own for replies: it blocks. */
+  reader: Redis;
+  /** Opens one connection more, for who blocks too. */
+  open: () => Promise<Redis>;
+  bodies: StoredBodies;
+  prefix: string;
+  queue: string;
+  url: string;
+  fetchDeadlineMs: number;
+  dedupTtlMs: number;
+};
 
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
 export class Sluice {
@@ -136,16 +72,7 @@ export class Sluice {
   readonly #closing = new AbortController();
   #closed = false;
 
-  constructor(parts: {
-    commands: Redis;
-    reader: Redis;
-    bodies: StoredBodies;
-    prefix: string;
-    queue: string;
-    url: string;
-    fetchDeadlineMs: number;
-    dedupTtlMs: number;
-  }) {
+  constructor(parts: ClientParts) {
     const { commands: redis, prefix, url } = parts;
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
@@ -169,7 +96,7 @@ export class Sluice {
     });
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
     const closed = this.#closing.signal;
-    const open = () => openClient(url, (target, base) => new Redis(target, base));
+    const { open } = parts;
     this.#batches = { redis, keys, open, closed, seal: bindSeal(redis) };
     const turns = new Turns(keys.turns, open);
     this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis) };

@@ -1,14 +1,8 @@
 export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from './batch.ts';
 export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
-export {
-  type ConnectOptions,
-  type EnqueueOptions,
-  type FetchInit,
-  Sluice,
-  type Specs,
-  connect,
-} from './client.ts';
+export { type EnqueueOptions, type FetchInit, Sluice, type Specs } from './client.ts';
+export { type ConnectOptions, connect } from './connect.ts';
 export type { DeadLetter, DeadLetterDetail, Redrive } from './dead-letter.ts';
 export { type DeadListOptions, DeadLetters, type DeadSelection, type RedriveResult } from './dead-letters.ts';
 export { Group } from './group.ts';

@@ -126,14 +126,17 @@ export class Jobs {
     ]);
     if (ended === 1) return 'ended';
     if (data === null) return 'unknown';
+    const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
+    const now = Date.now();
+    // A fetch that joined somebody else's job has its own deadline, not the job's.
+    if (kind === 'expired' && (envelope?.deadline ?? 0) > now) return 'cancelling';
     const outcome: Outcome = {
       kind,
       attempts: Number(attemptsMade ?? 0),
-      endedAt: Date.now(),
+      endedAt: now,
       durationMs: 0,
       error: { code: codeOfOutcome[kind], message },
     };
-    const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
     // No worker has this token, so a job that one has is refused.
     const call = settleCall(this.#keys, { queue, id, token: 'cancel' }, envelope, {
       outcome,

@@ -98,6 +98,9 @@ export class Replies {
 
   /** The same for a job that another process may have enqueued. */
   async watch(queue: string, id: string): Promise<Settled> {
+    // This process is told already; asking could find the marker of an outcome whose reply is on its way.
+    const known = this.#waiters.get(`${queue}/${id}`);
+    if (known !== undefined) return await known.promise;
     const settled = this.expect(queue, id);
     const keys = this.#keys;
     const [verdict, bytes] = (await this.#watch(

@@ -19,6 +19,7 @@ export const outcomeKinds = [
   'cancelled',
   'ambiguous',
   'poison',
+  'internal',
 ] as const;
 export type OutcomeKind = (typeof outcomeKinds)[number];
 
@@ -37,6 +38,7 @@ export const codeOfOutcome: Record<Exclude<OutcomeKind, 'response'>, ErrorCode> 
   cancelled: 'SLUICE_CANCELLED',
   ambiguous: 'SLUICE_AMBIGUOUS',
   poison: 'SLUICE_POISON',
+  internal: 'SLUICE_INTERNAL',
 };
 
 /** The head of a response. The body travels beside it, as bytes. */

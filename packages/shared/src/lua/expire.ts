@@ -1,4 +1,4 @@
-import type { Script } from './script.ts';
+import { type Script, whenFull } from './script.ts';
 
 /**
  * Takes a job whose deadline passed out of the queue and into the failed jobs (the dead letters), unless a worker has
@@ -11,7 +11,7 @@ import type { Script } from './script.ts';
 export const expireScript: Script = {
   name: 'sluiceExpire',
   keys: 7,
-  lua: `
+  lua: `${whenFull}
 if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end
 redis.call('ZREM', KEYS[1], ARGV[1])
 if redis.call('EXISTS', KEYS[6]) == 0 then return 0 end

@@ -1,6 +1,6 @@
 import { closedGate } from '../pace.ts';
 import { flowLua } from './flow.ts';
-import type { Script } from './script.ts';
+import { type Script, whenFull } from './script.ts';
 
 /**
  * The upstream asked for quiet. A refusal is counted, and lowers the effective rate once per congestion. When the
@@ -16,7 +16,7 @@ import type { Script } from './script.ts';
 export const holdScript: Script = {
   name: 'sluiceHold',
   keys: 6,
-  lua: `${flowLua}
+  lua: `${whenFull}${flowLua}
 local policy = redis.call('HMGET', KEYS[1], 'origin', 'paceUs', 'unitUs')
 local time = redis.call('TIME')
 local nowUs = tonumber(time[1]) * 1000000 + tonumber(time[2])

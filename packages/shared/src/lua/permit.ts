@@ -1,7 +1,7 @@
 import { closedGate } from '../pace.ts';
 import { flowLua } from './flow.ts';
 import { refundLua } from './refund.ts';
-import type { Script } from './script.ts';
+import { type Script, whenFull } from './script.ts';
 
 /** What the permit script answers, in the order it looks. */
 export const permitVerdicts = ['go', 'cancelled', 'settled', 'held', 'closed', 'no-policy', 'early'] as const;
@@ -23,7 +23,7 @@ export type PermitVerdict = (typeof permitVerdicts)[number];
 export const permitScript: Script = {
   name: 'sluicePermit',
   keys: 10,
-  lua: `${refundLua}${flowLua}
+  lua: `${whenFull}${refundLua}${flowLua}
 local function closeGate(ms)
   local ttl = redis.call('PTTL', KEYS[4])
   if ms > ttl then ttl = ms end

@@ -1,4 +1,4 @@
-import type { Script } from './script.ts';
+import { type Script, whenFull } from './script.ts';
 
 /**
  * Notes that a job must wait because the upstream asked for it, on Redis' clock: a worker whose clock is fast would
@@ -10,7 +10,7 @@ import type { Script } from './script.ts';
 export const putOffScript: Script = {
   name: 'sluicePutOff',
   keys: 1,
-  lua: `
+  lua: `${whenFull}
 local time = redis.call('TIME')
 local now = math.floor(tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))

@@ -1,5 +1,5 @@
 import { closedGate } from '../pace.ts';
-import type { Script } from './script.ts';
+import { type Script, whenFull } from './script.ts';
 
 /**
  * Lua function `refund(limiterKey, window, age)`: takes one job off the count of BullMQ's limiter, if the window in
@@ -25,7 +25,7 @@ end
 export const refundScript: Script = {
   name: 'sluiceRefund',
   keys: 2,
-  lua: `${refundLua}
+  lua: `${whenFull}${refundLua}
 local window = tonumber(redis.call('HGET', KEYS[1], 'window') or '0')
 return refund(KEYS[2], window, tonumber(ARGV[1]))
 `,

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 /** A Redis script: one state transition, one name. `keys` is the number of its keys. */
 export type Script = { name: string; keys: number; lua: string };
 
+/** First line of the scripts that end jobs: they must run when Redis has reached maxmemory, or nothing would get less. */
+export const whenFull = '#!lua flags=allow-oom\n';
+
 type Argument = string | number | Buffer;
 
 /** What is needed of a Redis client (ioredis) to call a script. */
@@ -24,7 +27,8 @@ export function bindScript(
   answer: 'text' | 'buffers' = 'text',
 ): BoundScript {
   const sha = createHash('sha1').update(lua).digest('hex');
-  const call = (answer === 'text' ? client.call : client.callBuffer).bind(client);
+  const call = (command: string, ...rest: Argument[]) =>
+    answer === 'text' ? client.call(command, ...rest) : client.callBuffer(command, ...rest);
   return async (keys, args) => {
     try {
       return await call('evalsha', sha, count, ...keys, ...args);

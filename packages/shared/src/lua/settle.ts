@@ -1,4 +1,4 @@
-import type { Script } from './script.ts';
+import { type Script, whenFull } from './script.ts';
 
 /** What the settle script answers. */
 export const settleVerdicts = { refused: -1, already: 0, committed: 1 } as const;
@@ -22,7 +22,7 @@ export const outcomeMarker = '-';
 export const settleScript: Script = {
   name: 'sluiceSettle',
   keys: 6,
-  lua: `
+  lua: `${whenFull}
 local lock = redis.call('GET', KEYS[1])
 if lock and lock ~= ARGV[1] then return ${settleVerdicts.refused} end
 local bytes = ARGV[2]

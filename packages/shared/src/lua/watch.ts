@@ -17,7 +17,8 @@ export const watchScript: Script = {
   lua: `
 local outcome = redis.call('GET', KEYS[1])
 if outcome then return {${watchVerdicts.ended}, outcome} end
-if redis.call('EXISTS', KEYS[3]) == 0 then return {${watchVerdicts.unknown}, ''} end
+-- A job that finished without an outcome that is still kept will have no other end.
+if redis.call('EXISTS', KEYS[3]) == 0 or redis.call('HEXISTS', KEYS[3], 'finishedOn') == 1 then return {${watchVerdicts.unknown}, ''} end
 redis.call('SADD', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return {${watchVerdicts.watching}, ''}

@@ -10,6 +10,11 @@ export function drainOnSignals(pool: RunningPool, graceMs: number, log: Logger, 
   const onSignal = (signal: string) => {
     signals += 1;
     log.info({ signal, graceMs }, signals === 1 ? 'draining' : 'giving back what is in flight');
+    // Redis may be away, and nothing can be given back: the stalled check of another worker brings the jobs back.
+    setTimeout(() => {
+      log.error('the drain did not end in time; exiting');
+      process.exit(1);
+    }, graceMs + 1000).unref();
     pool.drain(graceMs).then(
       () => {
         log.info('drained');

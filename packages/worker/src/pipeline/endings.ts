@@ -1,4 +1,4 @@
-import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import { type Envelope, type Outcome, type Policy, codeOfOutcome, backoffDelay } from '@sluice/shared';
 import type { Failure } from '../http/failure.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import type { TakenJob } from './admit.ts';
@@ -56,4 +56,24 @@ export function interrupted(job: TakenJob, now: number): Verdict {
     return ended('cancelled', job.attemptsMade, now, 'the job was cancelled');
   if (reason === abortReasons.lockLost) return { type: 'abandon' };
   return { type: 'give-back', putOffMs: 0 };
+}
+
+/** A fault of our own: the attempt is spent, so that it ends some day, and with an outcome. */
+export function unforeseen(
+  error: unknown,
+  job: TakenJob,
+  envelope: Envelope,
+  context: Circumstances,
+): Verdict {
+  const message = error instanceof Error ? error.message : String(error);
+  const { retry } = context.policy;
+  if (job.attemptsMade + 1 < (envelope.attempts ?? retry.attempts)) {
+    return {
+      type: 'retry',
+      inMs: backoffDelay(retry, job.attemptsMade, context.random()),
+      message,
+      asked: false,
+    };
+  }
+  return ended('internal', job.attemptsMade + 1, context.now(), message);
 }

@@ -1,0 +1,104 @@
+import type { BodyStore } from '@sluice/body-store';
+import { Redis } from 'ioredis';
+import {
+  type PolicyInput,
+  corkPerTurn,
+  defaultPrefix,
+  openClient,
+  prefixSchema,
+  queueNameSchema,
+  redisUrlSchema,
+  validate,
+} from '@sluice/shared';
+import { Sluice } from './client.ts';
+import { StoredBodies } from './stored-bodies.ts';
+import { keepMsSchema } from './to-job.ts';
+
+const defaultFetchDeadlineMs = 900_000;
+const defaultDedupTtlMs = 86_400_000;
+
+export type ConnectOptions = {
+  /** Redis URL. Default `redis://127.0.0.1:6379`. */
+  redis?: string;
+  /** Key prefix shared with the workers. Default `{sluice}`. */
+  prefix?: string;
+  /** The queue of calls that name none. Default `default`. */
+  queue?: string;
+  /** Creates the policy of `queue` where there is none; one that differs is SLUICE_POLICY_CONFLICT. */
+  policy?: PolicyInput;
+  /** Short for `policy: { rate }`: `"100/60s"`. */
+  rate?: PolicyInput['rate'];
+  /**
+   * Where the workers store large bodies: `file:///directory`, or `s3://bucket/prefix?endpoint=…&region=…`. Only for
+   * queues whose policy has `store`. Default: none.
+   */
+  bodyStore?: string | BodyStore;
+  /**
+   * What calls do while Redis does not answer: `wait` for it (default), or `fail` within a second with
+   * SLUICE_REDIS_UNREACHABLE. A job whose add failed so may have been accepted all the same: give it an `id`.
+   */
+  whenDown?: 'wait' | 'fail';
+  /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
+  fetchDeadlineMs?: number;
+  /**
+   * How long an `id` or `idempotencyKey` is remembered after its job was added, ms, and the outcome of that job kept
+   * after its end. Default 24 hours; longer takes more of Redis' memory.
+   */
+  dedupTtlMs?: number;
+};
+
+/**
+ * Connects to the Redis that the workers use.
+ * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_INVALID_CONFIG,
+ *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
+  const what = 'the options of connect() have faults';
+  const url = validate(
+    redisUrlSchema,
+    options.redis ?? 'redis://127.0.0.1:6379',
+    'SLUICE_INVALID_CONFIG',
+    what,
+  );
+  const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
+  const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
+  const dedupTtlMs = validate(
+    keepMsSchema,
+    options.dedupTtlMs ?? defaultDedupTtlMs,
+    'SLUICE_INVALID_CONFIG',
+    'dedupTtlMs',
+  );
+  const bodies = new StoredBodies(options.bodyStore);
+  const impatient = options.whenDown === 'fail' ? { enableOfflineQueue: false, commandTimeout: 1000 } : {};
+  const open = () => openClient(url, (target, base) => new Redis(target, base));
+  const commands = await openClient(url, (target, base) =>
+    corkPerTurn(new Redis(target, { ...base, ...impatient })),
+  );
+  let reader: Redis;
+  try {
+    reader = await open();
+  } catch (error) {
+    commands.disconnect();
+    throw error;
+  }
+  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
+  const sluice = new Sluice({
+    commands,
+    reader,
+    open,
+    bodies,
+    prefix,
+    queue,
+    url,
+    fetchDeadlineMs,
+    dedupTtlMs,
+  });
+  const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
+  try {
+    if (policy !== undefined) await sluice.policies.create(queue, policy);
+    return sluice;
+  } catch (error) {
+    await sluice.close();
+    throw error;
+  }
+}
