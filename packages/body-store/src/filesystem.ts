@@ -13,6 +13,20 @@ const partial = '.partial';
 /** A file that nobody has written to for so long is no attempt's any more: none lasts longer. */
 const abandonedMs = 3_600_000;
 
+/** As `mkdir` with `recursive`, which never ends where the system says ENOENT for good (`/proc`). */
+async function makeDirectory(path: string): Promise<void> {
+  const made = await mkdir(path).then(
+    () => '',
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  if (made === '' || made === 'EEXIST') return;
+  if (made === 'ENOENT' && dirname(path) !== path) await makeDirectory(dirname(path));
+  // Another may have been faster; and if it cannot be made, this says why.
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
 /** Flushes a directory's entries, so that a rename survives a loss of power; where the system cannot, it is left. */
 async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r').catch(() => null);
@@ -45,7 +59,7 @@ export class FilesystemBodyStore implements BodyStore {
   async check(): Promise<void> {
     const probe = join(this.#directory, partial, randomUUID());
     try {
-      await mkdir(dirname(probe), { recursive: true });
+      await makeDirectory(dirname(probe));
       await (await open(probe, 'wx')).close();
       await unlink(probe);
     } catch (error) {
@@ -62,7 +76,7 @@ export class FilesystemBodyStore implements BodyStore {
     const path = this.#path(key);
     const temporary = join(this.#directory, partial, randomUUID());
     try {
-      await mkdir(dirname(temporary), { recursive: true });
+      await makeDirectory(dirname(temporary));
       const file = await open(temporary, 'wx');
       try {
         for await (const chunk of interruptible(body, signal)) await file.writeFile(chunk);
@@ -70,7 +84,7 @@ export class FilesystemBodyStore implements BodyStore {
       } finally {
         await file.close();
       }
-      await mkdir(dirname(path), { recursive: true });
+      await makeDirectory(dirname(path));
       await rename(temporary, path);
       await syncDirectory(dirname(path));
     } catch (error) {

@@ -146,9 +146,11 @@ describe('a directory', () => {
     await openBodyStore({ type: 'filesystem', directory }, 'write');
     expect(statSync(directory).isDirectory()).toBe(true);
     writeFileSync(join(root, 'file'), '');
-    await expect(
-      openBodyStore({ type: 'filesystem', directory: join(root, 'file', 'below') }, 'write'),
-    ).rejects.toMatchObject({ code: 'SLUICE_INVALID_CONFIG' });
+    for (const bad of [join(root, 'file', 'below'), join(root, 'file'), '/proc/bodies']) {
+      await expect(openBodyStore({ type: 'filesystem', directory: bad }, 'write')).rejects.toMatchObject({
+        code: 'SLUICE_INVALID_CONFIG',
+      });
+    }
   });
 });
 
