@@ -98,16 +98,16 @@ export class Replies {
 
   /** The same for a job that another process may have enqueued. */
   async watch(queue: string, id: string): Promise<Settled> {
-    // This process is told already; asking could find the marker of an outcome whose reply is on its way.
-    const known = this.#waiters.get(`${queue}/${id}`);
-    if (known !== undefined) return await known.promise;
+    const awaited = this.#waiters.has(`${queue}/${id}`);
     const settled = this.expect(queue, id);
     const keys = this.#keys;
     const [verdict, bytes] = (await this.#watch(
       [keys.outcome(queue, id), keys.watchers(queue, id), keys.bull(queue).job(id)],
       [this.name, watchTtlMs],
     )) as [number, Buffer];
-    if (verdict === watchVerdicts.ended) this.#deliver(queue, id, decodeSettled(bytes));
+    const ended = verdict === watchVerdicts.ended ? decodeSettled(bytes) : null;
+    // Only a marker is kept, and this process awaits the job already: the reply is on its way.
+    if (verdict === watchVerdicts.ended && !(ended === null && awaited)) this.#deliver(queue, id, ended);
     if (verdict === watchVerdicts.unknown) this.#deliver(queue, id, null);
     return await settled;
   }
