@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { type Dispatcher, errors } from 'undici';
+import { errors } from 'undici';
 import { describe, expect, test, vi } from 'vitest';
 import { type Outcome, policySchema } from '@sluice/shared';
 import { EgressBlocked } from '../src/http/egress-blocked.ts';
@@ -8,7 +7,6 @@ import { BadRedirect, BodyTooLarge, UrlBlocked, failureOf } from '../src/http/fa
 import { AttemptTimeout } from '../src/http/timeout.ts';
 import { type TakenJob, admit } from '../src/pipeline/admit.ts';
 import { guard } from '../src/pipeline/guard.ts';
-import { read } from '../src/pipeline/read.ts';
 import { RetryLater, backoffStrategy, settle } from '../src/pipeline/settle.ts';
 import type { Verdict } from '../src/pipeline/verdict.ts';
 import type { Holds } from '../src/limits/holds.ts';
@@ -92,37 +90,6 @@ describe('the guard', () => {
   test("holds the first URL to the policy's origin, and lets a redirect leave it", () => {
     expect(() => guard('https://other.test/', policy, true)).toThrow(/serves https:\/\/api.test only/);
     expect(guard('https://other.test/', policy, false).host).toBe('other.test');
-  });
-});
-
-describe('reading a body', () => {
-  const response = (chunks: string[], headers: Record<string, string> = {}) => {
-    const body = Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
-    return { body, data: { body, headers, statusCode: 200 } as unknown as Dispatcher.ResponseData };
-  };
-
-  test('joins its chunks, up to the limit exactly', async () => {
-    expect(Buffer.from((await read(response(['ab', 'cd', 'e']).data, 5)).body).toString()).toBe('abcde');
-    expect((await read(response([]).data, 5)).body).toHaveLength(0);
-  });
-
-  test('stops at the first byte too many, and lets go of the rest', async () => {
-    const { body, data } = response(['ab', 'cd', 'ef', 'gh']);
-    await expect(read(data, 3)).rejects.toThrow(BodyTooLarge);
-    expect(body.destroyed).toBe(true);
-  });
-
-  test('refuses a length that is announced too large before anything is read', async () => {
-    const { body, data } = response(['ab'], { 'content-length': '4' });
-    const next = vi.spyOn(body, 'read');
-    await expect(read(data, 3)).rejects.toThrow(/larger than 3 bytes/);
-    expect(next).not.toHaveBeenCalled();
-    expect(body.destroyed).toBe(true);
-  });
-
-  test('does not believe the length of a compressed body: it is that on the wire', async () => {
-    const { data } = response(['ab'], { 'content-length': '400', 'content-encoding': 'gzip' });
-    expect((await read(data, 3)).body).toHaveLength(2);
   });
 });
 

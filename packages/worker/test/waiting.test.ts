@@ -105,6 +105,8 @@ describe('the timer of an attempt', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     try {
       using timer = new AttemptTimer(100, never);
+      vi.advanceTimersByTime(10_000);
+      timer.run();
       vi.advanceTimersByTime(60);
       timer.pause();
       vi.advanceTimersByTime(10_000);

@@ -1,21 +1,66 @@
 import { Agent, type Dispatcher, interceptors } from 'undici';
+import type { Policy } from '@sluice/shared';
 import type { ServedQueue } from '../limits/policy.ts';
 import { createConnector } from './connector.ts';
-import { permitAge } from './permit-age.ts';
 
 const connectTimeoutMs = 10_000;
 const keepAliveMs = 10_000;
 
 /** The connections of one queue: guarded, and never shared with another queue's egress policy. */
 export type GuardedAgent = {
-  dispatcher: Dispatcher;
+  /** Decompresses, too. */
+  dispatch: Dispatcher['dispatch'];
+  /** To be called with the age of each permit used, ms. */
+  observeAge: (ageMs: number) => void;
   /**
    * Makes sure that a connection is there for one more request, so that no permit is spent on waiting for one.
-   * Rejects as the request itself would. Call the result when the request was sent, or will not be.
+   * Rejects as the request itself would. A promise only when there is something to wait for.
    */
-  prepare(origin: string): Promise<() => void>;
+  prepare(origin: string): Claim | Promise<Claim>;
   close(): Promise<void>;
 };
+
+/** The claim of one request to a connection, until it has been answered or will not be sent. */
+export class Claim {
+  readonly #claims: Map<string, number> | null;
+  readonly #origin: string;
+  #released = false;
+
+  /** @param claims by origin; null: of a request that needs none */
+  constructor(claims: Map<string, number> | null, origin: string) {
+    this.#claims = claims;
+    this.#origin = origin;
+    claims?.set(origin, (claims.get(origin) ?? 0) + 1);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#claims === null || this.#released) return;
+    this.#released = true;
+    const rest = this.#claims.get(this.#origin)! - 1;
+    if (rest === 0) this.#claims.delete(this.#origin);
+    else this.#claims.set(this.#origin, rest);
+  }
+}
+
+const noClaim = new Claim(null, '');
+
+/** Without a limit on the decoded size, 500 bytes of gzip can become 200 MiB. */
+function decompressed(policy: () => Policy): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => {
+    let builtFor: number | undefined;
+    let built = dispatch;
+    return (options, handler) => {
+      // The reader's own limit is the smaller one where the body is not stored.
+      const { maxBody, store } = policy();
+      const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
+      if (builtFor !== maxSize) {
+        builtFor = maxSize;
+        built = interceptors.decompress({ maxSize, skipErrorResponses: false })(dispatch);
+      }
+      return built(options, handler);
+    };
+  };
+}
 
 /**
  * @param slots requests in flight at most: as many connections per origin, else undici would queue requests whose
@@ -44,38 +89,26 @@ export function createAgent(
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  /** Requests per origin that have been promised a connection and not yet taken it. */
-  const promised = new Map<string, number>();
+  const dispatcher = agent.compose(decompressed(() => queue.policy));
+  /** Requests per origin that were promised a connection, or have it. */
+  const claims = new Map<string, number>();
 
   return {
-    dispatcher: agent.compose(permitAge(observeAge), (dispatch) => (options, handler) => {
-      // Without a limit on the decoded size, 500 bytes of gzip can become 200 MiB.
-      // The reader's own limit is the smaller one where the body is not stored.
-      const { maxBody, store } = queue.policy;
-      const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
-      return interceptors.decompress({ maxSize, skipErrorResponses: false })(dispatch)(options, handler);
-    }),
+    dispatch: (options, handler) => dispatcher.dispatch(options, handler),
+    observeAge,
 
-    prepare: async (origin) => {
-      const before = promised.get(origin) ?? 0;
-      promised.set(origin, before + 1);
-      let done = false;
-      const release = () => {
-        if (done) return;
-        done = true;
-        const rest = (promised.get(origin) ?? 1) - 1;
-        if (rest === 0) promised.delete(origin);
-        else promised.set(origin, rest);
-      };
-      try {
-        const stats = agent.stats[origin];
-        const idle = stats === undefined ? 0 : Number(stats.connected) - stats.running;
-        if (idle + connector.parked(origin) <= before) await connector.warm(origin);
-        return release;
-      } catch (error) {
-        release();
-        throw error;
-      }
+    prepare: (origin) => {
+      // Permits that cost nothing need not be kept waiting for.
+      if (queue.policy.rate === null) return noClaim;
+      const claim = new Claim(claims, origin);
+      if (connector.live(origin) + connector.parked(origin) >= claims.get(origin)!) return claim;
+      return connector.warm(origin).then(
+        () => claim,
+        (error: unknown) => {
+          claim[Symbol.dispose]();
+          throw error;
+        },
+      );
     },
 
     close: async () => {

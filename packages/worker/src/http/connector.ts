@@ -40,6 +40,8 @@ export type Connector = {
   warm(origin: string): Promise<void>;
   /** Connections that `warm` opened to this origin and no request has taken yet. */
   parked(origin: string): number;
+  /** Connections to this origin that were handed over and live. */
+  live(origin: string): number;
   /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
   close(): void;
 };
@@ -54,6 +56,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   const parking = createParking(parkedIdleMs);
   const underWay = new Set<AbortController>();
   const warming = new Map<string, number>();
+  const handedOver = new Map<string, Set<Socket>>();
   let closed = false;
 
   /** The guard before this one judged the URL; a redirect or a bug that went round it ends here. */
@@ -146,7 +149,18 @@ export function createConnector(options: ConnectorOptions): Connector {
     const host = isIP(request.hostname) === 6 ? `[${request.hostname}]` : request.hostname;
     const target = targetOf(`${request.protocol}//${host}${request.port === '' ? '' : `:${request.port}`}/`);
     const parked = request.localAddress ? null : await takeParked(target);
-    return parked ?? open(target, request.localAddress);
+    const socket = parked ?? (await open(target, request.localAddress));
+    note(target.origin, socket);
+    return socket;
+  }
+
+  function note(origin: string, socket: Socket): void {
+    const sockets = handedOver.get(origin) ?? new Set();
+    handedOver.set(origin, sockets.add(socket));
+    socket.once('close', () => {
+      sockets.delete(socket);
+      if (sockets.size === 0) handedOver.delete(origin);
+    });
   }
 
   async function deliver(request: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
@@ -183,6 +197,13 @@ export function createConnector(options: ConnectorOptions): Connector {
     },
 
     parked: (origin) => parking.count(origin),
+
+    live(origin) {
+      let count = 0;
+      // A destroyed one is heard of only when it has closed.
+      for (const socket of handedOver.get(origin) ?? []) if (!socket.destroyed) count += 1;
+      return count;
+    },
 
     close() {
       closed = true;

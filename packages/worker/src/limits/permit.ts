@@ -26,7 +26,8 @@ export type PermitRequest = {
   origin: string;
   /** performance.now() when the job was taken; undefined for a redirect hop, which holds no gate token. */
   takenAt?: number | undefined;
-  signal: AbortSignal;
+  /** What ends the waiting; its signal is made only when there is some. */
+  attempt: { readonly aborted: boolean; readonly signal: AbortSignal };
 };
 
 /** The answer: send now, or why nothing may be sent. */
@@ -98,7 +99,7 @@ export class Permits {
     request: PermitRequest,
     sleptMs: number,
   ): Promise<Exclude<PermitAnswer, { type: 'go' }> | null> {
-    if (request.signal.aborted) return { type: 'not-now', reason: 'aborted', forMs: 0 };
+    if (request.attempt.aborted) return { type: 'not-now', reason: 'aborted', forMs: 0 };
     let heldFor = this.#holds.heldFor(request.queue, request.origin);
     if (heldFor === 0 && sleptMs > trustedSleepMs) {
       heldFor = await this.#holds.readHeldFor(request.queue, request.origin);
@@ -149,9 +150,10 @@ export class Permits {
     const woken = new AbortController();
     const wake = () => woken.abort();
     const forget = this.#holds.onHold(request.queue, request.origin, wake);
-    request.signal.addEventListener('abort', wake, { once: true });
+    const { signal } = request.attempt;
+    signal.addEventListener('abort', wake, { once: true });
     await sleepUntil(until, woken.signal);
-    request.signal.removeEventListener('abort', wake);
+    signal.removeEventListener('abort', wake);
     forget();
   }
 }

@@ -1,10 +1,10 @@
 import type { Envelope, Policy } from '@sluice/shared';
-import type { GuardedAgent } from '../http/agent.ts';
+import { Claim, type GuardedAgent } from '../http/agent.ts';
 import { failureOf } from '../http/failure.ts';
 import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from '../limits/holds.ts';
-import type { PermitAnswer, PermitRequest, Permits } from '../limits/permit.ts';
+import type { PermitRequest, Permits } from '../limits/permit.ts';
 import type { SendMarks } from '../limits/send-marks.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
 import type { Bodies } from '../results/bodies.ts';
@@ -111,7 +111,7 @@ async function attempt(
   const { policy, agent, permits } = context;
   const { queue, id, signal } = job;
   const ask = (origin: string, takenAt?: number) =>
-    permits.obtain({ queue, policy, id, origin, signal: timer.signal, takenAt } satisfies PermitRequest);
+    permits.obtain({ queue, policy, id, origin, attempt: timer, takenAt } satisfies PermitRequest);
 
   let origin: string | null = null;
   let permit: UsedPermit | null = null;
@@ -120,15 +120,11 @@ async function attempt(
   try {
     const url = guard(envelope.req.url, policy, true);
     origin = url.origin;
-    const connected = await timer.race(agent.prepare(origin));
-    let answer: PermitAnswer;
-    try {
-      timer.pause();
-      answer = await ask(origin, job.takenAt);
-      timer.run();
-    } finally {
-      connected();
-    }
+    const prepared = agent.prepare(origin);
+    using claim = prepared instanceof Claim ? prepared : await timer.race(prepared);
+    timer.pause();
+    const answer = await ask(origin, job.takenAt);
+    timer.run();
     if (answer.type !== 'go') return refused(answer, origin, job, context);
     if (isPast(envelope.deadline, context.now())) {
       await permits.unused(queue);
@@ -148,9 +144,10 @@ async function attempt(
     const response = await send(withIdempotencyKey(envelope.req, id), url, {
       agent,
       policy,
-      large: largeBodies(job, envelope, context, timer.signal),
+      large: largeBodies(job, envelope, context, timer),
       timer,
       permit,
+      claim,
       ask,
       unused: () => permits.unused(queue),
       onRedirect: () => {
@@ -172,6 +169,7 @@ async function attempt(
     // A redirect is an answer: the first request has been performed.
     if (wasRedirected) failure.unsent = false;
     if (permit === null) await permits.refund(queue, job.takenAt);
+    else if (failure.unsent) await permits.unused(queue);
     result = {
       type: 'failure',
       failure,
@@ -190,9 +188,9 @@ async function attempt(
     now: context.now(),
     random: context.random(),
   });
-  // The origin that answered: after a redirect it is not the first one.
-  const answered = result.type === 'response' ? new URL(result.head.url).origin : origin;
-  if (answered !== null && (wasRefused || holdMs > 0)) {
+  if (origin !== null && (wasRefused || holdMs > 0)) {
+    // The origin that answered: after a redirect it is not the first one.
+    const answered = result.type === 'response' ? new URL(result.head.url).origin : origin;
     await context.holds.extend(queue, answered, holdMs, wasRefused ? result.durationMs : null);
   }
   return await store(verdict, result.type === 'response' ? result.stored : undefined, context);

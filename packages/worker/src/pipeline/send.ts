@@ -1,13 +1,12 @@
-import type { Dispatcher } from 'undici';
-import type { HttpRequest, Policy, ResponseHead } from '@sluice/shared';
-import type { GuardedAgent } from '../http/agent.ts';
+import type { HttpRequest, Policy, ResponseHead, StoredBody } from '@sluice/shared';
+import type { Claim, GuardedAgent } from '../http/agent.ts';
+import { type BodyRoom, Exchange, type Exchanged, type LargeBodies } from '../http/exchange.ts';
 import { BadRedirect } from '../http/failure.ts';
-import { type PermittedOptions, type UsedPermit, StalePermit } from '../http/permit-age.ts';
+import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import { sleepUntil } from '../limits/sleep.ts';
 import { guard } from './guard.ts';
-import { type LargeBodies, type ReadBody, read } from './read.ts';
 import { isRedirect, redirected } from './redirect.ts';
 
 /** What sending needs besides the request. */
@@ -19,6 +18,8 @@ export type SendContext = {
   timer: AttemptTimer;
   /** The permit of the first request. */
   permit: UsedPermit;
+  /** The first request's claim to a connection. */
+  claim: Claim;
   /** Asks for the permit of a redirect hop. */
   ask: (origin: string) => Promise<PermitAnswer>;
   /** A permit was not used after all. */
@@ -27,7 +28,8 @@ export type SendContext = {
   onRedirect: () => void;
 };
 
-export type Response = { head: ResponseHead } & ReadBody;
+/** `body` is empty when it is stored. */
+export type Response = { head: ResponseHead; body: Uint8Array; stored?: StoredBody };
 
 /** A redirect hop that may not be sent now, nor within the attempt's timeout. */
 export class HopRefused extends Error {
@@ -49,6 +51,14 @@ function bodyOf(request: HttpRequest): string | Buffer | null {
   return request.base64 ? Buffer.from(request.body, 'base64') : request.body;
 }
 
+/** What is taken of a response's body. */
+function roomFor(method: string, status: number, { policy, large }: SendContext): BodyRoom {
+  // The length in the head of these is of the body that a GET would have had (RFC 9110, 8.6).
+  if (method === 'HEAD' || status === 304) return { limit: Number.POSITIVE_INFINITY, large: null };
+  // Nobody will read the body of a redirect.
+  return { limit: policy.maxBody, large: isRedirect(status) ? null : large };
+}
+
 /** One request and its response, headers and body; redirects are the caller's. */
 async function exchange(
   request: HttpRequest,
@@ -56,51 +66,48 @@ async function exchange(
   permit: UsedPermit,
   context: SendContext,
 ): Promise<Response> {
-  const options: PermittedOptions & Dispatcher.RequestOptions = {
-    origin: url.origin,
-    path: url.pathname + url.search,
-    method: request.method,
-    headers: { ...defaultHeaders, ...request.headers },
-    body: bodyOf(request),
-    signal: context.timer.signal,
-    permit,
-  };
-  const response = await context.agent.dispatcher.request(options);
-  // The length in the head of these is of the body that a GET would have had (RFC 9110, 8.6).
-  const bodyless = request.method === 'HEAD' || response.statusCode === 304;
-  const limit = bodyless ? Number.POSITIVE_INFINITY : context.policy.maxBody;
-  // Nobody will read the body of a redirect.
-  const large = bodyless || isRedirect(response.statusCode) ? null : context.large;
-  const content = await read(response, limit, large);
-  const headers = response.headers as ResponseHead['headers'];
-  return { head: { status: response.statusCode, headers, url: url.href }, ...content };
+  const { timer, agent } = context;
+  const { method } = request;
+  const { status, headers, ...content } = await timer.work<Exchanged>((resolve, reject) => {
+    const receiver = new Exchange({
+      permit,
+      observeAge: agent.observeAge,
+      roomFor: (answered) => roomFor(method, answered, context),
+      resolve,
+      reject,
+    });
+    const path = url.pathname + url.search;
+    const allHeaders = { ...defaultHeaders, ...request.headers };
+    agent.dispatch(
+      { origin: url.origin, path, method, headers: allHeaders, body: bodyOf(request) },
+      receiver,
+    );
+    return (reason) => receiver.cancel(reason);
+  });
+  return { head: { status, headers, url: url.href }, ...content };
 }
 
 /** Waits for the permit of a redirect hop, inside the attempt's timeout. @throws HopRefused */
-async function hopPermit(origin: string, context: SendContext): Promise<UsedPermit> {
-  const { timer, agent, ask } = context;
-  const connected = await timer.race(agent.prepare(origin));
-  try {
-    for (;;) {
-      const answer = await timer.race(ask(origin));
-      if (answer.type === 'go') return answer.permit;
-      // It is of no use to wait for what comes too late.
-      const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
-      if (!mayWait || answer.forMs > timer.leftMs) throw new HopRefused(answer);
-      const reach = answer.reason === 'closed' ? withinReachMs : 0;
-      await timer.race(sleepUntil(performance.now() + Math.max(10, answer.forMs - reach), timer.signal));
-    }
-  } finally {
-    connected();
+async function hopPermit(origin: string, { timer, ask }: SendContext): Promise<UsedPermit> {
+  for (;;) {
+    const answer = await timer.race(ask(origin));
+    if (answer.type === 'go') return answer.permit;
+    // It is of no use to wait for what comes too late.
+    const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
+    if (!mayWait || answer.forMs > timer.leftMs) throw new HopRefused(answer);
+    const reach = answer.reason === 'closed' ? withinReachMs : 0;
+    await timer.race(sleepUntil(performance.now() + Math.max(10, answer.forMs - reach), timer.signal));
   }
 }
 
 /** One redirect hop. A permit that grew stale is replaced: what was sent before it must not be sent again. */
 async function hop(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
+  const { timer, agent } = context;
   for (;;) {
+    using _ = await timer.race(Promise.resolve(agent.prepare(url.origin)));
     const permit = await hopPermit(url.origin, context);
     try {
-      return await context.timer.race(exchange(request, url, permit, context));
+      return await exchange(request, url, permit, context);
     } catch (error) {
       if (!(error instanceof StalePermit)) throw error;
       await context.unused();
@@ -113,10 +120,11 @@ async function hop(request: HttpRequest, url: URL, context: SendContext): Promis
  * its own, inside the attempt's timeout.
  */
 export async function send(first: HttpRequest, url: URL, context: SendContext): Promise<Response> {
-  const { policy, timer, permit } = context;
+  const { policy, permit, claim } = context;
   let request = first;
   let target = url;
-  let response = await timer.race(exchange(request, target, permit, context));
+  let response = await exchange(request, target, permit, context);
+  claim[Symbol.dispose]();
   for (let hops = 0; policy.maxRedirects > 0; hops++) {
     const { status, headers } = response.head;
     const next = redirected(request, target, status, headers['location']);

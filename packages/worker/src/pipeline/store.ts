@@ -1,7 +1,8 @@
 import { type Envelope, type Policy, type StoredBody, batchTtlMs } from '@sluice/shared';
+import type { LargeBodies } from '../http/exchange.ts';
+import type { AttemptTimer } from '../http/timeout.ts';
 import type { Bodies } from '../results/bodies.ts';
 import type { TakenJob } from './admit.ts';
-import type { LargeBodies } from './read.ts';
 import type { Verdict } from './verdict.ts';
 
 type Circumstances = { policy: Policy; bodies: Bodies; now: () => number };
@@ -23,7 +24,7 @@ export function largeBodies(
   job: TakenJob,
   envelope: Envelope,
   { policy, bodies, now }: Circumstances,
-  signal: AbortSignal,
+  timer: AttemptTimer,
 ): LargeBodies | null {
   const { store, maxBody } = policy;
   // A transform gets its body whole.
@@ -31,7 +32,7 @@ export function largeBodies(
   return {
     above: Math.min(store.above, maxBody),
     limit: store.maxBody,
-    put: (source) => bodies.put(job.queue, source, expiryOf(envelope, now()), signal),
+    put: (source) => bodies.put(job.queue, source, expiryOf(envelope, now()), timer.signal),
   };
 }
 

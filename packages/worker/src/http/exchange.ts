@@ -1,0 +1,164 @@
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { ResponseHead, StoredBody } from '@sluice/shared';
+import { BodyTooLarge } from './failure.ts';
+import { type UsedPermit, ageOf } from './permit-age.ts';
+
+/** Where a body goes that is larger than `above`; it may have up to `limit` bytes then. */
+export type LargeBodies = {
+  above: number;
+  limit: number;
+  put: (source: AsyncIterable<Uint8Array>) => Promise<StoredBody>;
+};
+
+/** How much of a response's body is taken, bytes, and where it goes when it is large (null: nowhere, it is held). */
+export type BodyRoom = { limit: number; large: LargeBodies | null };
+
+/** One response, whole. `body` is empty when it is stored. */
+export type Exchanged = {
+  status: number;
+  headers: ResponseHead['headers'];
+  body: Uint8Array;
+  stored?: StoredBody;
+};
+
+export type ExchangeOptions = {
+  permit: UsedPermit;
+  /** Called with the age of the permit, ms, when it is used. */
+  observeAge: (ageMs: number) => void;
+  /** Asked once, when the status is known. */
+  roomFor: (status: number) => BodyRoom;
+  resolve: (exchanged: Exchanged) => void;
+  /** Errors: `StalePermit` when nothing was sent, `BodyTooLarge`, and those of undici. */
+  reject: (error: unknown) => void;
+};
+
+const none = new Uint8Array();
+const ignore = () => {};
+
+/**
+ * Receives one response: no stream between undici and the bytes, unless the body is to be stored. Of a stored body
+ * no more than `above` and a few chunks are held. The first end counts: what undici says later is not heard.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions;
+  #controller: Dispatcher.DispatchController | undefined;
+  /** Why no byte is wanted any more. */
+  #over: Error | undefined;
+  #status = 0;
+  #headers: ResponseHead['headers'] = {};
+  #room: BodyRoom = { limit: 0, large: null };
+  #size = 0;
+  #ended = false;
+  #chunks: Buffer[] = [];
+  /** The body on its way to the store. */
+  #stream: Readable | undefined;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+  }
+
+  /** Ends it from outside; at once, though undici may still be connecting. */
+  cancel(reason: unknown): void {
+    this.#options.reject(reason);
+    this.#stop(reason instanceof Error ? reason : new Error(String(reason)));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#over !== undefined) {
+      controller.abort(this.#over);
+      return;
+    }
+    this.#options.observeAge(ageOf(this.#options.permit));
+    this.#controller = controller;
+  }
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    // 103 and the like come before the answer, any number of them.
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers as ResponseHead['headers'];
+    this.#room = this.#options.roomFor(status);
+    // The length of a compressed body is that on the wire.
+    const declared = headers['content-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : 0;
+    if (declared > this.#limit) this.#fail(new BodyTooLarge(this.#limit));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over !== undefined) return;
+    this.#size += chunk.length;
+    if (this.#size > this.#limit) {
+      this.#fail(new BodyTooLarge(this.#limit));
+      return;
+    }
+    if (this.#stream !== undefined) {
+      if (!this.#stream.push(chunk)) controller.pause();
+      return;
+    }
+    this.#chunks.push(chunk);
+    const { large } = this.#room;
+    if (large !== null && this.#size > large.above) this.#store(controller, large);
+  }
+
+  onResponseEnd(): void {
+    if (this.#over !== undefined) return;
+    this.#ended = true;
+    if (this.#stream !== undefined) {
+      this.#stream.push(null);
+      return;
+    }
+    // Copied also when it is one chunk: that is a view, and would keep the socket's whole buffer.
+    const body = this.#size === 0 ? none : Buffer.concat(this.#chunks, this.#size);
+    this.#options.resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
+    this.#over ??= error;
+    this.#chunks = [];
+    // The store hears of it and passes it on, so that nothing of the body is being written when the attempt ends.
+    if (this.#stream === undefined) this.#options.reject(error);
+    else this.#stream.destroy(error);
+  }
+
+  get #limit(): number {
+    return this.#room.large?.limit ?? this.#room.limit;
+  }
+
+  /** What has come, and the rest as it comes, no faster than the store takes it. */
+  #store(controller: Dispatcher.DispatchController, large: LargeBodies): void {
+    const stream = new Readable({
+      read: () => controller.resume(),
+      destroy: (error, done) => {
+        if (!this.#ended) controller.abort(error ?? new Error('the body was not read to its end'));
+        done(error);
+      },
+    });
+    // Whoever reads it hears of an error; should the store have stopped reading, nobody needs to.
+    stream.on('error', ignore);
+    this.#stream = stream;
+    let more = true;
+    for (const chunk of this.#chunks.splice(0)) more = stream.push(chunk);
+    if (!more) controller.pause();
+    large.put(stream).then(
+      (stored) => this.#options.resolve({ status: this.#status, headers: this.#headers, body: none, stored }),
+      // Nobody reads on, and the connection must not wait for it.
+      (error: unknown) => this.cancel(error),
+    );
+  }
+
+  #fail(error: Error): void {
+    if (this.#stream === undefined) this.#options.reject(error);
+    this.#stop(error);
+  }
+
+  #stop(error: Error): void {
+    this.#over ??= error;
+    this.#chunks = [];
+    this.#stream?.destroy(this.#over);
+    this.#controller?.abort(this.#over);
+  }
+}
