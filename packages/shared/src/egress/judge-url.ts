@@ -8,6 +8,20 @@ import { parseAddress } from './parse-cidr.ts';
 
 export type UrlJudgement = { ok: true; url: URL } | { ok: false; reason: string };
 
+/**
+ * Schemes with hosts that were accepted, as they are, under an egress policy (which is replaced, never changed). A
+ * queue asks for the same few hosts again and again.
+ */
+const accepted = new WeakMap<Egress, Set<string>>();
+const mostAccepted = 1000;
+
+function acceptedUnder(egress: Egress): Set<string> {
+  let hosts = accepted.get(egress);
+  if (hosts === undefined) accepted.set(egress, (hosts = new Set()));
+  if (hosts.size >= mostAccepted) hosts.clear();
+  return hosts;
+}
+
 const refuse = (reason: string) => ({ ok: false as const, reason });
 
 /** The URL parser drops tabs and line breaks without a word, so they must be seen before it runs. */
@@ -75,17 +89,23 @@ export function judgeUrl(raw: string, egress: Egress): UrlJudgement {
   if (url.username !== '' || url.password !== '' || hasUserinfo(raw)) {
     return refuse('the URL has a user name or password in it; send an authorization header instead');
   }
+  const known = acceptedUnder(egress);
+  const place = `${url.protocol}//${url.host}`;
+  if (known.has(place)) return { ok: true, url };
   const port = judgePort(url, egress);
   if (!port.ok) return port;
 
   const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (parseAddress(literal) !== null) {
     const address = judgeAddress(literal, egress);
-    return address.ok ? { ok: true, url } : address;
+    if (!address.ok) return address;
+    known.add(place);
+    return { ok: true, url };
   }
   const host = url.hostname.replace(/\.$/, '');
   const name = judgeName(host, egress);
   if (!name.ok) return name;
-  url.hostname = host;
+  if (host === url.hostname) known.add(place);
+  else url.hostname = host;
   return { ok: true, url };
 }
