@@ -216,3 +216,25 @@ describe('whoever is not let go pays nothing:', () => {
     expect(ttl).toBeLessThanOrEqual(30_000);
   });
 });
+
+test('the gate stays shut until the permits that were granted last only 100 ms longer', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate: { limit: 100, per: '1s', slack: '30ms' } });
+  await lab.redis.set(lab.own.limiter, 24, 'PX', 230);
+  let wait = 0;
+  for (let n = 0; n < 60; n++) wait = (await lab.permit()).wait / 1000;
+  const ttl = await lab.redis.pttl(lab.own.limiter);
+  expect(ttl).toBeGreaterThan(wait - 150);
+  expect(ttl).toBeLessThanOrEqual(wait + 10.3 - 100);
+  expect(await lab.redis.get(lab.own.limiter)).toBe('24');
+});
+
+test('an open gate is not shut by a permit, nor a window made shorter', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate: '100/1s' });
+  for (let n = 0; n < 30; n++) await lab.permit();
+  expect(await lab.redis.exists(lab.own.limiter)).toBe(0);
+  await lab.redis.set(lab.own.limiter, 24, 'PX', 60_000);
+  await lab.permit();
+  expect(await lab.redis.pttl(lab.own.limiter)).toBeGreaterThan(59_000);
+});

@@ -1,4 +1,4 @@
-import { gateWindowMs } from '../pace.ts';
+import { gateHaste, gateWindowMs } from '../pace.ts';
 
 /**
  * The effective rate of a queue whose upstream refuses more than the policy foresees. Lua functions, for the scripts
@@ -13,7 +13,8 @@ import { gateWindowMs } from '../pace.ts';
 export const flowLua = `
 local function setGate(meta, policy, pace)
   local max = math.max(1, math.floor(${gateWindowMs * 1000} / pace))
-  local duration = math.ceil(max * pace / 1000)
+  local permits = max * pace / 1000
+  local duration = math.max(1, math.ceil(permits - math.min(${gateHaste.share} * permits, ${gateHaste.mostMs})))
   redis.call('HSET', meta, 'max', max, 'duration', duration)
   redis.call('HSET', policy, 'window', duration)
 end

@@ -1,4 +1,4 @@
-import { closedGate } from '../pace.ts';
+import { closedGate, gateAheadMs } from '../pace.ts';
 import { flowLua } from './flow.ts';
 import { refundLua } from './refund.ts';
 import { type Script, whenFull } from './script.ts';
@@ -68,6 +68,10 @@ if pace > 0 then
     return {4, math.ceil(wait / 1000), version}
   end
   redis.call('SET', KEYS[2], string.format('%.0f', start + pace), 'PX', string.format('%.0f', math.ceil((wait + pace) / 1000) + 1000))
+  -- The gate stays shut until the permits granted so far last only a little longer.
+  local shut = math.floor((wait + pace) / 1000) - ${gateAheadMs}
+  local ttl = redis.call('PTTL', KEYS[4])
+  if ttl >= 0 and shut > ttl then redis.call('PEXPIRE', KEYS[4], shut) end
 end
 redis.call('HINCRBY', KEYS[7], 'sent', 1)
 return {0, wait, version}
