@@ -102,8 +102,7 @@ function row({ scenario, ...seen }: Result): string {
   ];
   if (scenario.enforced === null) cells.push(percent(seen.used).padStart(7), ''.padStart(16));
   else {
-    const ideal =
-      (scenario.jobs - scenario.enforced.limit) / (scenario.enforced.limit / scenario.enforced.perMs) / 1000;
+    const ideal = (scenario.jobs * scenario.enforced.perMs) / scenario.enforced.limit / 1000;
     cells.push(
       percent(seen.refused / seen.requests).padStart(7),
       `${(seen.seconds / ideal).toFixed(3)} x ideal`.padStart(16),
@@ -115,7 +114,9 @@ function row({ scenario, ...seen }: Result): string {
 
 await using server = await startPrivateRedis();
 const redis = new Redis(server.url);
-console.log('worst: most arrivals in any window of `per`; cold: the same in the first second');
+console.log(
+  'worst: most arrivals in any window of `per`; cold: the same in the first second; ideal: jobs / the limit enforced',
+);
 console.log(`${'scenario'.padEnd(40)}   w      worst   cold  used|ref'd      time/ideal  failed  calls/job`);
 for (const { group, ...scenario } of scenarios()) {
   if (values.only !== undefined && values.only !== group) continue;

@@ -87,6 +87,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       bodies: shared.bodies,
       transforms: shared.transforms,
       sendMarks,
+      log,
       now: Date.now,
       random: Math.random,
     };

@@ -1,4 +1,4 @@
-import type { Envelope, Policy } from '@sluice/shared';
+import type { Envelope, Logger, Policy } from '@sluice/shared';
 import { Claim, type GuardedAgent } from '../http/agent.ts';
 import { failureOf } from '../http/failure.ts';
 import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
@@ -11,7 +11,7 @@ import type { Bodies } from '../results/bodies.ts';
 import type { Transforms } from '../transform/transforms.ts';
 import { type TakenJob, admit, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
-import { ended, expired, hopFailure, interrupted, refused } from './endings.ts';
+import { ended, expired, hopFailure, interrupted, refused, unforeseen } from './endings.ts';
 import { guard } from './guard.ts';
 import { withIdempotencyKey } from './idempotency-key.ts';
 import { HopRefused, send } from './send.ts';
@@ -29,6 +29,7 @@ export type RunContext = {
   bodies: Bodies;
   transforms: Transforms;
   sendMarks: SendMarks;
+  log: Logger;
   /** Epoch ms. */
   now: () => number;
   /** In [0, 1). */
@@ -71,9 +72,10 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
     const verdict = await inSlot(job, context, () => perform(job, envelope, context));
     return { verdict: await transform(verdict, job, envelope, context), envelope };
   } catch (error) {
-    // Only the abort of the job itself comes here: everything else is a verdict.
-    if (!job.signal.aborted) throw error;
-    return { verdict: interrupted(job, context.now()), envelope };
+    if (job.signal.aborted) return { verdict: interrupted(job, context.now()), envelope };
+    // What the upstream does is a verdict; this is a fault of ours, or of Redis.
+    context.log.error({ err: error, queue: job.queue, id: job.id }, 'a run failed');
+    return { verdict: unforeseen(error, job, envelope, context), envelope };
   }
 }
 
