@@ -73,7 +73,7 @@ export class Permits {
     await this.#sleep(request, answer.startAt);
     const obstacle = await this.#obstacle(request, answer.startAt - answer.grantedAt);
     if (obstacle === null) {
-      return { type: 'go', permit: { startAt: answer.startAt, oldestMs: oldestPermitMs(request.policy) } };
+      return { type: 'go', permit: { startAt: answer.dueAt, oldestMs: oldestPermitMs(request.policy) } };
     }
     await this.unused(request.queue);
     return obstacle;
@@ -110,11 +110,13 @@ export class Permits {
   async #reserve(
     request: PermitRequest,
   ): Promise<
-    { type: 'reserved'; grantedAt: number; startAt: number } | Exclude<PermitAnswer, { type: 'go' }>
+    | { type: 'reserved'; grantedAt: number; startAt: number; dueAt: number }
+    | Exclude<PermitAnswer, { type: 'go' }>
   > {
     const { queue, id, origin, takenAt } = request;
     const keys = this.#keys;
     const age = takenAt === undefined ? -1 : tokenAge(takenAt);
+    const askedAt = performance.now();
     const [index, wait] = (await this.#ask(
       [
         keys.policy(queue),
@@ -133,9 +135,15 @@ export class Permits {
     const verdict = permitVerdicts[index]!;
     switch (verdict) {
       case 'go': {
-        // The wait counts from the script's run, which was at the latest now, so the start is never early.
+        // The wait counts from the script's run: at the latest now, so that the start is never early; at the earliest
+        // when it was asked for, so that no lateness is missed (a loop that stalled hears the answer late).
         const grantedAt = performance.now();
-        return { type: 'reserved', grantedAt, startAt: grantedAt + wait / 1000 };
+        return {
+          type: 'reserved',
+          grantedAt,
+          startAt: grantedAt + wait / 1000,
+          dueAt: askedAt + wait / 1000,
+        };
       }
       case 'cancelled':
       case 'settled':
