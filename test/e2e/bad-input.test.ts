@@ -51,7 +51,9 @@ test('every bad line is named with its number and reason, and nothing is enqueue
   const stderr = await refused(['run', listFile(lines), '--redis', redis, '--prefix', prefix]);
   expect(stderr.split('\n')).toEqual([
     expect.stringContaining('line 2: url: "not a url" is not an absolute URL; expected http://'),
-    expect.stringMatching(/line 3: .*headers\.host: belongs to the connection and is set by the worker; remove it; methd: unknown field/),
+    expect.stringMatching(
+      /line 3: .*headers\.host: belongs to the connection and is set by the worker; remove it; methd: unknown field/,
+    ),
     expect.stringContaining('line 5: url: the scheme "file:" is not allowed; use http: or https:'),
     expect.stringContaining('line 6: is not a JSON object'),
     expect.stringContaining('line 8: id: "twice" is the id of line 7, too'),

@@ -11,6 +11,7 @@ import {
   decodeSettled,
   encodeMessage,
   envelopeSchema,
+  failureMarker,
   settleCall,
   settleScript,
 } from '@sluice/shared';
@@ -61,6 +62,7 @@ export class Jobs {
     this.#assertOpen();
     const bytes = await this.#redis.getBuffer(this.#keys.outcome(queue, id));
     if (bytes !== null) {
+      if (bytes.toString() === failureMarker) return 'failed';
       const kind = decodeSettled(bytes)?.outcome.kind;
       return kind === undefined || kind === 'response' ? 'completed' : 'failed';
     }

@@ -19,6 +19,7 @@ const closeMs = 1000;
 /** With fewer awaited jobs each reply is read at once. */
 const manyAwaited = 50;
 const gatherMs = 5;
+const retryMs = 100;
 const watchTtlMs = 86_400_000;
 /** Outcomes asked for at once after a reconnect. */
 const recoverCount = 500;
@@ -130,7 +131,8 @@ export class Replies {
     while (!this.#closed) {
       const reply: StreamReply | null = await this.#reader
         .xreadBuffer('COUNT', readCount, 'BLOCK', blockMs, 'STREAMS', this.#stream, this.#last)
-        .catch(() => null);
+        // An error that comes at once (a user without the right to read) must not keep the process busy.
+        .catch(() => sleep(retryMs, null));
       const entries = reply?.[0]?.[1] ?? [];
       for (const [entryId, fields] of entries) {
         this.#last = entryId.toString();

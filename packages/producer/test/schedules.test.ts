@@ -83,9 +83,11 @@ describe('a schedule', () => {
   });
 
   test('whose job is retried has one job at a time', async () => {
-    await using rig = await Rig.open();
+    await using rig = await Rig.open({ idle: true });
     await rig.sluice.schedules.upsert('hourly', { every: '1h' }, rig.url('/status/503?times=2'));
+    // Before a worker takes it: then the next one is an hour away.
     const [first] = await rig.sluice.schedules.list();
+    await rig.startPool();
     const { outcome } = await rig.sluice.job(first!.next.id).outcome();
     expect(outcome).toMatchObject({ kind: 'response', attempts: 3 });
     await until(async () => (await rig.bull.getJobCountByTypes('active')) === 0);

@@ -6,6 +6,9 @@ export const settleVerdicts = { refused: -1, already: 0, committed: 1 } as const
 /** The value of an outcome's key when only a marker is kept: the outcome itself went by reply. */
 export const outcomeMarker = '-';
 
+/** The same of a job that failed. As long as the other. */
+export const failureMarker = '!';
+
 /**
  * Commits the outcome of a job, once, and tells everybody who awaits it. It commits if the job's lock is ours or gone
  * and no outcome exists: a worker that finished during an outage reports late, and a run that lost its lock to
@@ -26,7 +29,7 @@ export const settleScript: Script = {
 local lock = redis.call('GET', KEYS[1])
 if lock and lock ~= ARGV[1] then return ${settleVerdicts.refused} end
 local bytes = ARGV[2]
-if ARGV[4] == '0' then bytes = '${outcomeMarker}' end
+if ARGV[4] == '0' then bytes = ARGV[11] == '1' and '${failureMarker}' or '${outcomeMarker}' end
 if not redis.call('SET', KEYS[2], bytes, 'PX', ARGV[3], 'NX') then return ${settleVerdicts.already} end
 
 local function reply(producer)
