@@ -70,9 +70,12 @@ test('two processes redrive everything at once: each job is moved once, and perf
   await until(async () => (await fleet.client.queues.show('api')).counts.failed === jobs);
   expect(await upstream.arrivals()).toHaveLength(jobs);
 
+  // Paused, or a job that fails anew in the meantime would rightly be moved again by the slower of the two.
+  await fleet.client.queues.pause('api');
   const outputs = await Promise.all(
     [0, 1].map(() => fleet.ok(['dead', 'redrive', 'api', '--all', '--code', 'http-error'])),
   );
+  await fleet.client.queues.resume('api');
   const moved = outputs.map((text) => Number(/^api: (\d+) failed/.exec(text)?.[1]));
   expect(moved[0]! + moved[1]!).toBe(jobs);
 
