@@ -20,6 +20,7 @@ export { type Logger, createLogger } from './logger.ts';
 export { acknowledgeLua } from './lua/acknowledge.ts';
 export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript, claimVerdicts } from './lua/dedup.ts';
+export { expireCall } from './expire-call.ts';
 export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';

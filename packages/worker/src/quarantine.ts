@@ -5,6 +5,7 @@ import {
   type Logger,
   bindScript,
   codeOfOutcome,
+  expireCall,
   expireScript,
   failedReason,
 } from '@sluice/shared';
@@ -36,18 +37,7 @@ export class Quarantine {
       message: 'the job is no JSON; its raw data is kept',
     });
     // Refused while a worker tries it: the next pass finds it again.
-    const moved = await this.#fail(
-      [
-        this.#keys.deadlines(queue),
-        bull.wait,
-        bull.delayed,
-        bull.prioritized,
-        bull.failed,
-        bull.job(id),
-        bull.lock(id),
-      ],
-      [id, Date.now(), reason],
-    );
+    const moved = await this.#fail(...expireCall(this.#keys, queue, id, Date.now(), reason));
     if (moved === 1) this.#log.error({ queue, id }, reason);
   }
 }

@@ -5,6 +5,7 @@ import {
   type Logger,
   bindScript,
   envelopeSchema,
+  expireCall,
   expireScript,
   failedReason,
 } from '@sluice/shared';
@@ -85,17 +86,6 @@ export class DeadlineSweeper {
       const job = { queue, id, token: 'deadline' };
       if ((await this.#outcomes.commit(job, envelope, verdict)) === 'refused') return;
     }
-    await this.#expire(
-      [
-        this.#keys.deadlines(queue),
-        bull.wait,
-        bull.delayed,
-        bull.prioritized,
-        bull.failed,
-        bull.job(id),
-        bull.lock(id),
-      ],
-      [id, now, failedReason(verdict.outcome.error!)],
-    );
+    await this.#expire(...expireCall(this.#keys, queue, id, now, failedReason(verdict.outcome.error!)));
   }
 }
