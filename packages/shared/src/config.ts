@@ -57,6 +57,8 @@ export const workerConfigSchema = z
     SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
     /** A killed worker's jobs run again after this at the earliest; an outage of Redis longer than this repeats requests. */
     SLUICE_LOCK_DURATION: duration({ min: 5000, max: 3_600_000 }).default(60_000),
+    /** How often jobs without a lock are looked for: they run again within the lock's duration and two of these. */
+    SLUICE_STALLED_INTERVAL: duration({ min: 1000, max: 300_000 }).default(5000),
     /** Modules whose `transform` a job may name: `name=path`, comma-separated. Relative to the working directory. */
     SLUICE_TRANSFORMS: transformListSchema.default([]),
     /** Threads that run transforms; 0: one less than there are CPUs, at least one. */
@@ -77,6 +79,7 @@ export const workerConfigSchema = z
     health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
     graceMs: env.SLUICE_GRACE,
     lockMs: env.SLUICE_LOCK_DURATION,
+    stalledIntervalMs: env.SLUICE_STALLED_INTERVAL,
     transforms: {
       modules: env.SLUICE_TRANSFORMS,
       threads: env.SLUICE_TRANSFORM_THREADS,

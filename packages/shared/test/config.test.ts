@@ -23,6 +23,7 @@ describe('the environment of a worker', () => {
       health: { port: 8080, host: '0.0.0.0' },
       graceMs: 25_000,
       lockMs: 60_000,
+      stalledIntervalMs: 5000,
       logLevel: 'info',
     });
   });

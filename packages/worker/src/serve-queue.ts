@@ -16,9 +16,6 @@ import type { Outcomes } from './results/store.ts';
 import type { Bodies } from './results/bodies.ts';
 import type { Transforms } from './transform/transforms.ts';
 
-/** A killed worker's jobs are found within this and one more, after their lock has run out. */
-const stalledIntervalMs = 5000;
-
 /** A sleeping worker notices a changed limit or a due retry within this. */
 const maximumRateLimitDelayMs = 1000;
 
@@ -102,7 +99,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     prefix: config.prefix,
     // No skipVersionCheck: not knowing the server, BullMQ blocks for whole seconds, and retries come up to 1 s late.
     lockDuration: config.lockMs,
-    stalledInterval: stalledIntervalMs,
+    stalledInterval: config.stalledIntervalMs,
     // Kills never fail a job; BullMQ would do so without an outcome.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
     maximumRateLimitDelay: maximumRateLimitDelayMs,
