@@ -5,6 +5,7 @@ import {
   type Outcome,
   decodeSettled,
   envelopeSchema,
+  readEnvelope,
 } from '@sluice/shared';
 
 /** Redrives that a job remembers, the last ones. */
@@ -16,7 +17,7 @@ const redrivenKeepMs = 3_600_000;
 /** A failure that an operator sent a job back from. `at`: when it was sent back, epoch ms. */
 export type Redrive = { at: number; attempts: number; reason: string };
 
-/** A failed job. Times are epoch ms. */
+/** A failed job. Times are epoch ms; `enqueuedAt` is null where the job has none. */
 export type DeadLetter = {
   id: string;
   queue: string;
@@ -26,7 +27,7 @@ export type DeadLetter = {
   failedReason: string;
   /** Tries made. */
   attempts: number;
-  enqueuedAt: number;
+  enqueuedAt: number | null;
   failedAt: number;
   /** The request as it can be enqueued again; null where the job cannot be read. */
   spec: JobSpec | null;
@@ -40,8 +41,8 @@ export type DeadLetterDetail = DeadLetter & {
   outcome: Outcome | null;
   /** The body of the last response, up to 64 KiB; of a larger one `outcome.bodyLeftOut` has the size. */
   body: Uint8Array;
-  /** The job's data as it lies in Redis. */
-  data: string;
+  /** The job's data as it lies in Redis; null where it has none. */
+  data: string | null;
 };
 
 /** What is read of BullMQ's hash of a job. */
@@ -84,8 +85,7 @@ function specOf(data: Record<string, unknown>, priority: number): JobSpec | null
 }
 
 function redrivesOf(data: Record<string, unknown> | null): Redrive[] {
-  const list = data?.['redrives'];
-  return Array.isArray(list) ? (list as Redrive[]) : [];
+  return envelopeSchema.shape.redrives.safeParse(data?.['redrives']).data ?? [];
 }
 
 /** A failed job as read. Pure. @param failedAt epoch ms */
@@ -98,19 +98,20 @@ export function deadLetterOf(
   const data = readData(fields.data);
   const settled = fields.outcome === null ? null : decodeSettled(fields.outcome);
   const failedReason = fields.failedReason ?? '';
+  const enqueuedAt = Number(fields.timestamp ?? 0);
   return {
     id,
     queue,
     code: /^SLUICE_[A-Z_]+/.exec(failedReason)?.[0] ?? 'SLUICE_INTERNAL',
     failedReason,
     attempts: settled?.outcome.attempts ?? Number(fields.attemptsMade ?? 0),
-    enqueuedAt: Number(fields.timestamp ?? 0),
+    enqueuedAt: Number.isSafeInteger(enqueuedAt) && enqueuedAt > 0 ? enqueuedAt : null,
     failedAt,
     spec: data === null ? null : specOf(data, Number(fields.priority ?? 0)),
     redrives: redrivesOf(data),
     outcome: settled?.outcome ?? null,
     body: settled?.body ?? new Uint8Array(),
-    data: fields.data ?? '',
+    data: fields.data,
   };
 }
 
@@ -120,14 +121,14 @@ export function deadLetterOf(
  * A deadline that has passed is dropped, or the job would expire at once. It leaves its batch, which has been told of
  * its end and counts each job once.
  * @param now epoch ms
- * @returns null for data that no worker could read
+ * @returns null for data that no worker could read: it would only fail again
  */
 export function redrivenData(
   letter: DeadLetterDetail,
   now: number,
 ): { data: string; deadline: number | null } | null {
   const before = readData(letter.data);
-  if (before === null) return null;
+  if (before === null || readEnvelope(before).type === 'unreadable') return null;
   const { batch: _batch, deadline, ...kept } = before as Partial<Envelope>;
   const left = deadline !== undefined && deadline > now ? deadline : null;
   const redrive = { at: now, attempts: letter.attempts, reason: letter.failedReason };

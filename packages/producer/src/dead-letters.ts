@@ -179,7 +179,8 @@ export class DeadLetters {
       withOutcome ? this.#redis.hgetBuffer(job, 'outcome') : null,
     ]);
     const [data = null, failedReason = null, timestamp = null, attemptsMade = null, priority = null] = text;
-    if (data === null || score === '') return null;
+    // One that cannot be read may lack its data; one whose hash is gone has no reason, either.
+    if ((data === null && failedReason === null) || score === '') return null;
     const fields = { data, failedReason, timestamp, attemptsMade, priority, outcome };
     return deadLetterOf(queue, id, Number(score), fields);
   }

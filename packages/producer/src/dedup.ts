@@ -10,7 +10,7 @@ import {
   bindScript,
   claimScript,
   claimVerdicts,
-  envelopeSchema,
+  readEnvelopeText,
 } from '@sluice/shared';
 
 /** What is known of a job that names itself, by `id` or `idempotencyKey`. */
@@ -119,6 +119,8 @@ export class Dedup {
 
 /** The payload of a job in Redis; null when it cannot be read. */
 function payloadIn(data: string): string | null {
-  const envelope = envelopeSchema.safeParse(JSON.parse(data)).data;
-  return envelope === undefined ? null : payloadOf(envelope.req, envelope.transform, envelope.batch?.name);
+  const read = readEnvelopeText(data);
+  if (read.type !== 'envelope') return null;
+  const { req, transform, batch } = read.envelope;
+  return payloadOf(req, transform, batch?.name);
 }

@@ -10,8 +10,8 @@ import {
   committedOf,
   decodeSettled,
   encodeMessage,
-  envelopeSchema,
   failureMarker,
+  readEnvelopeText,
   settleCall,
   settleScript,
 } from '@sluice/shared';
@@ -128,10 +128,11 @@ export class Jobs {
     ]);
     if (ended === 1) return 'ended';
     if (data === null) return 'unknown';
-    const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
+    const read = readEnvelopeText(data);
     const now = Date.now();
     // A fetch that joined somebody else's job has its own deadline, not the job's.
-    if (kind === 'expired' && (envelope?.deadline ?? 0) > now) return 'cancelling';
+    const deadline = read.type === 'envelope' ? (read.envelope.deadline ?? 0) : 0;
+    if (kind === 'expired' && deadline > now) return 'cancelling';
     const outcome: Outcome = {
       kind,
       attempts: Number(attemptsMade ?? 0),
@@ -140,7 +141,7 @@ export class Jobs {
       error: { code: codeOfOutcome[kind], message },
     };
     // No worker has this token, so a job that one has is refused.
-    const call = settleCall(this.#keys, { queue, id, token: 'cancel' }, envelope, {
+    const call = settleCall(this.#keys, { queue, id, token: 'cancel' }, read.addressee, {
       outcome,
       body: new Uint8Array(),
     });

@@ -1,3 +1,4 @@
+import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   type BoundScript,
@@ -32,6 +33,11 @@ export type QueueState = {
   sent: number;
   refused: number;
 };
+
+async function wake(queue: Queue, id: string): Promise<void> {
+  const job = await queue.getJob(id);
+  await job?.promote();
+}
 
 /** What operators do with queues besides changing their policy. */
 export class Queues {
@@ -122,9 +128,8 @@ export class Queues {
     )) as [number, string[]];
     const queue = this.#open.get(name);
     for (const id of ids) {
-      const job = await queue.getJob(id);
-      // Promoting throws for a job that is no longer delayed: then it needs no waking.
-      await job?.promote().catch(() => {});
+      // Throws for a job that is no longer delayed, which needs no waking, and for one that cannot be read.
+      await wake(queue, id).catch(() => {});
     }
     return lifted;
   }

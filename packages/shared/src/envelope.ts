@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { jobRetrySchema } from './retry-policy.ts';
 import { httpRequestSchema } from './http-request.ts';
 import { deliverySchema } from './spec.ts';
+import { faultsOf, faultsText } from './validate.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
 export const envelopeVersion = 1;
@@ -9,8 +10,11 @@ export const envelopeVersion = 1;
 /**
  * A job's data on the queue: what producers write and workers read. Times are epoch ms.
  * Kept small (it stays in Redis while the job waits), so the names are short.
+ *
+ * Whatever is added to it, also an optional field, comes with another version: to a worker that does not know the
+ * field it could mean anything, and a newer version is put off until a newer worker takes it (test/contract/envelope).
  */
-export const envelopeSchema = z.object({
+export const envelopeSchema = z.strictObject({
   v: z.literal(envelopeVersion),
   req: httpRequestSchema,
   /** Tries in all; absent: the policy's. */
@@ -26,7 +30,7 @@ export const envelopeSchema = z.object({
   /** How long the outcome is kept under the job's id, ms; absent: only a marker, the reply has the outcome. */
   keepMs: z.number().optional(),
   /** The batch that the outcome is added to, and the job's position in it. */
-  batch: z.object({ name: z.string(), index: z.number() }).optional(),
+  batch: z.strictObject({ name: z.string(), index: z.number() }).optional(),
   /** The caller's own, returned with the outcome. */
   meta: z.json().optional(),
   /** What a crash means; absent: the policy's. */
@@ -36,7 +40,50 @@ export const envelopeSchema = z.object({
   /** The producer's clock at the enqueue, epoch ms. */
   at: z.number(),
   /** The failures that an operator sent it back from, the last ones: when (epoch ms), and what they were. */
-  redrives: z.array(z.object({ at: z.number(), attempts: z.number(), reason: z.string() })).optional(),
+  redrives: z.array(z.strictObject({ at: z.number(), attempts: z.number(), reason: z.string() })).optional(),
 });
 
 export type Envelope = z.infer<typeof envelopeSchema>;
+
+const { replyTo, keepMs, batch, meta } = envelopeSchema.shape;
+
+/** Whom a job's end is told, and where: as much of it as can be read, whatever else cannot. */
+const addresseeSchema = z
+  .object({
+    replyTo: replyTo.catch(undefined),
+    keepMs: keepMs.catch(undefined),
+    batch: batch.catch(undefined),
+    meta: meta.catch(undefined),
+  })
+  .catch({});
+
+/** Whom a job's end is told. An envelope is one. */
+export type Addressee = Pick<Envelope, 'replyTo' | 'keepMs' | 'batch' | 'meta'>;
+
+export type EnvelopeRead =
+  | { type: 'envelope'; envelope: Envelope; addressee: Addressee }
+  /** Written by a newer producer: a newer worker will read it. */
+  | { type: 'newer'; addressee: Addressee }
+  /** `fault`: why no worker can read it, as the end of a sentence. */
+  | { type: 'unreadable'; fault: string; addressee: Addressee };
+
+/** A job's data as what it is. Pure. */
+export function readEnvelope(data: unknown): EnvelopeRead {
+  const parsed = envelopeSchema.safeParse(data);
+  if (parsed.success) return { type: 'envelope', envelope: parsed.data, addressee: parsed.data };
+  const addressee: Addressee = addresseeSchema.parse(data);
+  const version = (data as { v?: unknown } | null | undefined)?.v;
+  if (Number.isSafeInteger(version) && (version as number) > envelopeVersion) {
+    return { type: 'newer', addressee };
+  }
+  return { type: 'unreadable', fault: faultsText(faultsOf(parsed.error)), addressee };
+}
+
+/** The same for the text that lies in Redis; null: the job has none. Pure. */
+export function readEnvelopeText(text: string | null): EnvelopeRead {
+  try {
+    return readEnvelope(JSON.parse(text ?? ''));
+  } catch {
+    return { type: 'unreadable', fault: text === null ? 'it has no data' : 'it is no JSON', addressee: {} };
+  }
+}

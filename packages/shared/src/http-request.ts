@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { methods } from './methods.ts';
 
 /** The request as a worker sends it: the spec with defaults, one form of body, lower-case header names. */
-export const httpRequestSchema = z.object({
+export const httpRequestSchema = z.strictObject({
   url: z.string(),
   method: z.enum(methods),
   headers: z.record(z.string(), z.string()),

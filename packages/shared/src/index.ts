@@ -13,7 +13,15 @@ export { judgeAddress } from './egress/judge-address.ts';
 export { judgeHeaders, judgeMethod } from './egress/judge-request.ts';
 export { type UrlJudgement, judgeUrl } from './egress/judge-url.ts';
 export { type Cidr, parseCidr } from './egress/parse-cidr.ts';
-export { type Envelope, envelopeSchema, envelopeVersion } from './envelope.ts';
+export {
+  type Addressee,
+  type Envelope,
+  type EnvelopeRead,
+  envelopeSchema,
+  envelopeVersion,
+  readEnvelope,
+  readEnvelopeText,
+} from './envelope.ts';
 export { type ErrorCode, type Fault, SluiceError, errorCodes, failedReason } from './errors.ts';
 export { type Keys, defaultPrefix, keysOf } from './keys.ts';
 export { type Logger, createLogger } from './logger.ts';
@@ -25,6 +33,7 @@ export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
 export { putOffScript } from './lua/put-off.ts';
+export { quarantineScript } from './lua/quarantine.ts';
 export { purgeScript, redriveScript, redriveVerdicts } from './lua/redrive.ts';
 export { refundScript } from './lua/refund.ts';
 export { releaseScript } from './lua/release.ts';

@@ -38,6 +38,8 @@ export function keysOf(prefix: string) {
     batchState: (name: string) => `${prefix}/batch-state/${name}`,
     /** Hash with TTL: what was enqueued under an id or an idempotency key (see lua/dedup.ts). */
     record: (queue: string, kind: 'id' | 'key', name: string) => `${prefix}/record/${queue}/${kind}/${name}`,
+    /** Any type, with TTL: what lay in the place of a job's hash and was none. */
+    quarantined: (queue: string, id: string) => `${prefix}/quarantined/${queue}/${id}`,
     /** The keys of a semaphore, in the order of its scripts (see lua/semaphore.ts). */
     semaphore: (name: string) =>
       ['holders', 'tickets', 'waiters', 'state'].map((part) => `${prefix}/semaphore-${part}/${name}`),
@@ -52,6 +54,7 @@ export function keysOf(prefix: string) {
       prioritized: `${prefix}:${queue}:prioritized`,
       failed: `${prefix}:${queue}:failed`,
       active: `${prefix}:${queue}:active`,
+      stalled: `${prefix}:${queue}:stalled`,
       marker: `${prefix}:${queue}:marker`,
       priorityCounter: `${prefix}:${queue}:pc`,
       eventStream: `${prefix}:${queue}:events`,

@@ -1,4 +1,4 @@
-import type { Envelope } from './envelope.ts';
+import type { Addressee } from './envelope.ts';
 import type { Keys } from './keys.ts';
 import { settleVerdicts } from './lua/settle.ts';
 import { type Outcome, type Settled, encodeSettled } from './outcome.ts';
@@ -27,15 +27,15 @@ export type EndedJob = { queue: string; id: string; token: string };
 
 /**
  * The keys and arguments of a call of the settle script.
- * @param envelope null when the job cannot be read: then nobody can be told
+ * @param addressee null: nobody is known
  */
 export function settleCall(
   keys: Keys,
   { queue, id, token }: EndedJob,
-  envelope: Envelope | null,
+  addressee: Addressee | null,
   end: Settled,
 ): [keys: string[], args: (string | number | Buffer)[]] {
-  const { keepMs, replyTo = '', batch, meta } = envelope ?? {};
+  const { keepMs, replyTo = '', batch, meta } = addressee ?? {};
   const outcome = meta === undefined ? end.outcome : { ...end.outcome, meta };
   const outcomeKey = keys.outcome(queue, id);
   return [

@@ -12,7 +12,7 @@ function pathText(path: readonly PropertyKey[]): string {
 }
 
 /** Every fault zod found, each with its path; an unknown key is a fault at the key itself. */
-function faultsOf(error: z.core.$ZodError): Fault[] {
+export function faultsOf(error: z.core.$ZodError): Fault[] {
   return error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({

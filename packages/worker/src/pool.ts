@@ -52,7 +52,9 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys);
-  const sweeper = new DeadlineSweeper({ redis, keys, queues: () => serving.keys(), outcomes, log });
+  const quarantine = new Quarantine({ redis, keys, outcomes, log });
+  const queues = () => serving.keys();
+  const sweeper = new DeadlineSweeper({ redis, keys, queues, outcomes, quarantine, log });
   const shared = {
     config,
     log,
@@ -64,7 +66,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     bodies,
     transforms,
     sendMarks: new SendMarks(redis, keys),
-    quarantine: new Quarantine(redis, keys, log),
+    quarantine,
     metrics,
     observeAge: (queue: string, ageMs: number) => {
       metrics.permitAge.record(ageMs, { queue });

@@ -4,50 +4,144 @@ import {
   type Keys,
   type Logger,
   bindScript,
-  codeOfOutcome,
-  expireCall,
-  expireScript,
   failedReason,
+  quarantineScript,
+  readEnvelopeText,
 } from '@sluice/shared';
+import { mostStalls, unreadable } from './pipeline/admit.ts';
+import { ended } from './pipeline/endings.ts';
+import type { Outcomes } from './results/store.ts';
+
+/** What is no hash is kept for as long as dead letters are by default, ms. */
+const keptMs = 7 * 86_400_000;
+
+/** A job as it lies in Redis. */
+export type Examined = {
+  data: string | null;
+  attemptsMade: number;
+  /** Why BullMQ cannot take it, as the end of a sentence; null: it can. */
+  fault: string | null;
+};
 
 /**
- * Jobs whose data is no JSON never reach the pipeline: BullMQ throws while it takes them, and the stalled check brings
- * them back for ever. When one stalls it is looked at here, and moved to the failed jobs with its raw data kept.
+ * Jobs that never reach the pipeline: BullMQ throws while it takes them, and its stalled check brings them back for
+ * ever. They are looked for when a worker meets an error, and when a job stalls, and are moved to the failed jobs.
  */
 export class Quarantine {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
-  readonly #fail: BoundScript;
+  readonly #outcomes: Outcomes;
+  readonly #move: BoundScript;
+  readonly #sweeping = new Map<string, { again: boolean }>();
 
-  constructor(redis: Redis, keys: Keys, log: Logger) {
-    this.#redis = redis;
-    this.#keys = keys;
-    this.#log = log;
-    this.#fail = bindScript(redis, expireScript);
+  constructor(parts: { redis: Redis; keys: Keys; outcomes: Outcomes; log: Logger }) {
+    this.#redis = parts.redis;
+    this.#keys = parts.keys;
+    this.#outcomes = parts.outcomes;
+    this.#log = parts.log;
+    this.#move = bindScript(parts.redis, quarantineScript);
+  }
+
+  /** Called with each error of a queue's BullMQ worker: it may have met a job that it cannot read. */
+  met(queue: string, error: unknown): void {
+    if (!isReadingFault(error)) return;
+    const running = this.#sweeping.get(queue);
+    if (running !== undefined) {
+      running.again = true;
+      return;
+    }
+    const sweep = { again: false };
+    this.#sweeping.set(queue, sweep);
+    this.#sweep(queue)
+      .catch((failure: unknown) => this.#log.warn({ err: failure, queue }, 'quarantine failed'))
+      .finally(() => {
+        this.#sweeping.delete(queue);
+        if (sweep.again) this.met(queue, error);
+      });
   }
 
   /** Called with each job that stalled: its worker was lost, or could not read it. */
   async look(queue: string, id: string): Promise<void> {
-    const bull = this.#keys.bull(queue);
-    const [data, opts] = await this.#redis.hmget(bull.job(id), 'data', 'opts');
-    if (isJson(data) && isJson(opts)) return;
-    const reason = failedReason({
-      code: codeOfOutcome.poison,
-      message: 'the job is no JSON; its raw data is kept',
-    });
-    // Refused while a worker tries it: the next pass finds it again.
-    const moved = await this.#fail(...expireCall(this.#keys, queue, id, Date.now(), reason));
-    if (moved === 1) this.#log.error({ queue, id }, reason);
+    await this.take(queue, id, await this.examine(queue, id));
+  }
+
+  /** Reads a job as BullMQ does. */
+  async examine(queue: string, id: string): Promise<Examined> {
+    try {
+      const names = ['data', 'opts', 'progress', 'parent', 'atm', 'stc'];
+      const fields = await this.#redis.hmget(this.#keys.bull(queue).job(id), ...names);
+      const [data = null, opts, progress, parent, attemptsMade, stalls] = fields;
+      const lost = Number(stalls ?? 0);
+      const fault =
+        faultOf('data', data) ??
+        faultOf('opts', opts) ??
+        faultOf('progress', progress) ??
+        faultOf('parent', parent) ??
+        // Whatever it is that keeps it from the pipeline, which ends such jobs.
+        (lost > mostStalls + 1 ? `its worker was lost ${lost} times` : null);
+      return { data, attemptsMade: Number(attemptsMade ?? 0), fault };
+    } catch (error) {
+      if (!isWrongType(error)) throw error;
+      const kept = this.#keys.quarantined(queue, id);
+      return { data: null, attemptsMade: 0, fault: `its key was no hash, and is now ${kept}` };
+    }
+  }
+
+  /** Moves a job that cannot be read to the failed jobs; any other is left alone. */
+  async take(queue: string, id: string, { data, attemptsMade, fault }: Examined): Promise<void> {
+    if (fault === null) return;
+    const keys = this.#keys;
+    const bull = keys.bull(queue);
+    const now = Date.now();
+    const end = ended('poison', attemptsMade, now, unreadable(fault));
+    const reason = failedReason(end.outcome.error!);
+    const moved = await this.#move(
+      [
+        bull.job(id),
+        bull.lock(id),
+        bull.active,
+        bull.stalled,
+        bull.wait,
+        bull.delayed,
+        bull.prioritized,
+        bull.failed,
+        keys.deadlines(queue),
+        keys.putOff(queue),
+        keys.quarantined(queue, id),
+      ],
+      [id, now, reason, keptMs],
+    );
+    if (moved !== 1) return;
+    this.#log.error({ queue, id }, reason);
+    // Afterwards: a worker that reads it in vain holds its lock, under which nobody else may end it.
+    const { addressee } = readEnvelopeText(data);
+    await this.#outcomes.commit({ queue, id, token: 'quarantine' }, addressee, end);
+  }
+
+  async #sweep(queue: string): Promise<void> {
+    for (const id of await this.#redis.lrange(this.#keys.bull(queue).active, 0, -1)) {
+      await this.look(queue, id);
+    }
   }
 }
 
-function isJson(text: string | null | undefined): boolean {
-  if (text == null) return true;
+/** What BullMQ's reading of a job throws; not what a lost connection does. */
+function isReadingFault(error: unknown): boolean {
+  return error instanceof SyntaxError || error instanceof TypeError || isWrongType(error);
+}
+
+function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('WRONGTYPE');
+}
+
+function faultOf(field: string, text: string | null | undefined): string | null {
+  // BullMQ takes an empty field for a missing one.
+  if (text == null || text === '') return null;
   try {
-    JSON.parse(text);
-    return true;
+    const value: unknown = JSON.parse(text);
+    return field === 'opts' && value === null ? 'its opts are null' : null;
   } catch {
-    return false;
+    return field === 'data' ? 'it is no JSON' : `its ${field} are no JSON`;
   }
 }

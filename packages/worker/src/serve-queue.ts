@@ -65,6 +65,9 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
 
   // BullMQ hands the signal over only to a processor that declares three parameters.
   const processor = async (bull: Job, token: string | undefined, signal: AbortSignal | undefined) => {
+    // The policy says how often and when it is tried again; BullMQ would end a job of its own accord, with no outcome.
+    bull.opts.attempts = Number.MAX_SAFE_INTEGER;
+    bull.opts.backoff = { type: 'sluice' };
     const job = {
       queue: queue.name,
       id: bull.id!,
@@ -88,10 +91,10 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       now: Date.now,
       random: Math.random,
     };
-    const { verdict, envelope } = await run(job, context);
+    const { verdict, addressee } = await run(job, context);
     shared.metrics.run(queue.name, verdict.type);
     if ('outcome' in verdict) shared.metrics.job(queue.name, verdict.outcome.kind);
-    return await settle(verdict, job, bull, envelope, outcomes, holds);
+    return await settle(verdict, job, bull, addressee, outcomes, holds);
   };
 
   const worker = new Worker(queue.name, processor, {
@@ -107,7 +110,10 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     removeOnFail: keepFailed,
     settings: { backoffStrategy },
   });
-  worker.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'worker error'));
+  worker.on('error', (error) => {
+    log.warn({ err: error, queue: queue.name }, 'worker error');
+    shared.quarantine.met(queue.name, error);
+  });
   worker.on('stalled', (id) => {
     shared.quarantine
       .look(queue.name, id)

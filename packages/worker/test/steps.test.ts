@@ -31,8 +31,13 @@ describe('a job is admitted', () => {
     expect(admit(job(data), now)).toEqual({ type: 'admitted', envelope: data });
   });
 
-  test('also with fields that a newer producer added', () => {
-    expect(admit(job({ ...data, later: true }), now).type).toBe('admitted');
+  test('not with a field that it does not know, which could mean anything; its caller is told', () => {
+    expect(admit(job({ ...data, later: true, replyTo: 'me' }), now)).toMatchObject({
+      type: 'poison',
+      addressee: { replyTo: 'me' },
+      message:
+        'the job cannot be read: later: unknown field; check its spelling or remove it; its raw data is kept',
+    });
   });
 
   test('until its deadline, and not at it', () => {
@@ -46,7 +51,7 @@ describe('a job is admitted', () => {
 
   test('not when its worker was lost too often while it ran; its caller is told', () => {
     expect(admit({ ...job(data), stalls: 10 }, now).type).toBe('admitted');
-    expect(admit({ ...job(data), stalls: 11 }, now)).toMatchObject({ type: 'poison', envelope: data });
+    expect(admit({ ...job(data), stalls: 11 }, now)).toMatchObject({ type: 'poison', addressee: data });
   });
 
   test.each([
@@ -57,11 +62,14 @@ describe('a job is admitted', () => {
     [],
     {},
     { ...data, v: 0 },
+    { ...data, v: '1' },
+    { ...data, v: 1.5 },
+    { ...data, v: undefined },
     { ...data, req: { ...data.req, method: 'BREW' } },
   ])('not as %j: it is poison, with the place of the fault', (bad) => {
     expect(admit(job(bad), now)).toMatchObject({
       type: 'poison',
-      envelope: null,
+      addressee: {},
       message: expect.stringMatching(/^the job cannot be read: /) as string,
     });
   });
@@ -149,7 +157,7 @@ describe('a verdict becomes', () => {
     const putOff = vi.fn(async () => {});
     const outcomes = { commit, failureOf: async () => before } as unknown as Outcomes;
     const holds = { putOff } as unknown as Holds;
-    const result = settle(verdict, job(null), bull as unknown as Job, null, outcomes, holds);
+    const result = settle(verdict, job(null), bull as unknown as Job, {}, outcomes, holds);
     return { result, bull, commit, putOff };
   }
 

@@ -65,7 +65,7 @@ export function deadShowText(letter: DeadLetterDetail, now: number): string {
     ['failed', at(letter.failedAt)],
     ['because', printable(letter.failedReason)],
     ['attempts', String(letter.attempts)],
-    ['enqueued', at(letter.enqueuedAt)],
+    ['enqueued', letter.enqueuedAt === null ? 'not known' : at(letter.enqueuedAt)],
     ...letter.redrives.map((redrive, index) => [
       index === 0 ? 'redriven' : '',
       `${at(redrive.at)} after ${redrive.attempts} attempts: ${printable(redrive.reason)}`,
@@ -74,7 +74,7 @@ export function deadShowText(letter: DeadLetterDetail, now: number): string {
     ...Object.entries(options).map(([name, value]) => [`  ${name}`, JSON.stringify(value)]),
     ...headerRows(spec?.headers ?? {}),
   ]);
-  if (spec === null) text += `  ${printable(letter.data)}\n`;
+  if (spec === null && letter.data !== null) text += bodyText(new TextEncoder().encode(letter.data));
   if (spec?.body !== undefined) text += bodyText(new TextEncoder().encode(spec.body));
   if (spec?.bodyBase64 !== undefined)
     text += bodyText(Uint8Array.from(Buffer.from(spec.bodyBase64, 'base64')));

@@ -4,12 +4,13 @@ import {
   type Keys,
   type Logger,
   bindScript,
-  envelopeSchema,
   expireCall,
   expireScript,
   failedReason,
+  readEnvelopeText,
 } from '@sluice/shared';
 import { expired } from '../pipeline/endings.ts';
+import type { Quarantine } from '../quarantine.ts';
 import type { Outcomes } from '../results/store.ts';
 
 const sweepMs = 500;
@@ -24,6 +25,7 @@ export class DeadlineSweeper {
   readonly #keys: Keys;
   readonly #queues: () => Iterable<string>;
   readonly #outcomes: Outcomes;
+  readonly #quarantine: Quarantine;
   readonly #log: Logger;
   readonly #expire: BoundScript;
   #timer: NodeJS.Timeout | undefined;
@@ -35,12 +37,14 @@ export class DeadlineSweeper {
     keys: Keys;
     queues: () => Iterable<string>;
     outcomes: Outcomes;
+    quarantine: Quarantine;
     log: Logger;
   }) {
     this.#redis = options.redis;
     this.#keys = options.keys;
     this.#queues = options.queues;
     this.#outcomes = options.outcomes;
+    this.#quarantine = options.quarantine;
     this.#log = options.log;
     this.#expire = bindScript(options.redis, expireScript);
   }
@@ -77,14 +81,15 @@ export class DeadlineSweeper {
   }
 
   async #end(queue: string, id: string, now: number): Promise<void> {
-    const bull = this.#keys.bull(queue);
-    const [data, attemptsMade] = await this.#redis.hmget(bull.job(id), 'data', 'atm');
-    const verdict = expired(Number(attemptsMade ?? 0), now);
-    if (data != null) {
-      const envelope = envelopeSchema.safeParse(JSON.parse(data)).data ?? null;
+    const examined = await this.#quarantine.examine(queue, id);
+    if (examined.fault !== null) return await this.#quarantine.take(queue, id, examined);
+    const { data, attemptsMade } = examined;
+    const verdict = expired(attemptsMade, now);
+    if (data !== null) {
+      const { addressee } = readEnvelopeText(data);
       // No worker has this token, so a job that one has is left to it.
       const job = { queue, id, token: 'deadline' };
-      if ((await this.#outcomes.commit(job, envelope, verdict)) === 'refused') return;
+      if ((await this.#outcomes.commit(job, addressee, verdict)) === 'refused') return;
     }
     await this.#expire(...expireCall(this.#keys, queue, id, now, failedReason(verdict.outcome.error!)));
   }

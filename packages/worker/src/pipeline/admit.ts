@@ -1,4 +1,4 @@
-import { type Envelope, envelopeSchema, envelopeVersion } from '@sluice/shared';
+import { type Addressee, type Envelope, readEnvelope } from '@sluice/shared';
 
 /** What BullMQ hands over, as values. */
 export type TakenJob = {
@@ -19,30 +19,32 @@ export type TakenJob = {
 
 export type Admitted =
   | { type: 'admitted'; envelope: Envelope }
-  | { type: 'poison'; envelope: Envelope | null; message: string }
+  | { type: 'poison'; addressee: Addressee; message: string }
   /** Written by a newer producer: a newer worker will read it. */
   | { type: 'newer' }
   | { type: 'expired'; envelope: Envelope };
 
 /** A job that was running so often when its worker was lost is what brings workers down. */
-const mostStalls = 10;
+export const mostStalls = 10;
 
 /** Can the job be read, and is it still wanted? @param now epoch ms */
 export function admit(job: TakenJob, now: number): Admitted {
-  const version = (job.data as { v?: unknown } | undefined)?.v;
-  if (typeof version === 'number' && version > envelopeVersion) return { type: 'newer' };
-  const parsed = envelopeSchema.safeParse(job.data);
-  if (!parsed.success) {
-    const fields = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
-    return { type: 'poison', envelope: null, message: `the job cannot be read: ${fields}` };
-  }
-  const envelope = parsed.data;
+  const read = readEnvelope(job.data);
+  if (read.type === 'newer') return { type: 'newer' };
+  const { addressee } = read;
+  if (read.type === 'unreadable') return { type: 'poison', addressee, message: unreadable(read.fault) };
+  const { envelope } = read;
   if (job.stalls > mostStalls) {
     const message = `its worker was lost ${job.stalls} times while it ran`;
-    return { type: 'poison', envelope, message };
+    return { type: 'poison', addressee, message };
   }
   if (isPast(envelope.deadline, now)) return { type: 'expired', envelope };
   return { type: 'admitted', envelope };
+}
+
+/** Why a job that no worker can read has failed. */
+export function unreadable(fault: string): string {
+  return `the job cannot be read: ${fault}; its raw data is kept`;
 }
 
 /** Both in epoch ms. */

@@ -1,4 +1,4 @@
-import type { Envelope, Logger, Policy } from '@sluice/shared';
+import type { Addressee, Envelope, Logger, Policy } from '@sluice/shared';
 import { Claim, type GuardedAgent } from '../http/agent.ts';
 import { failureOf } from '../http/failure.ts';
 import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
@@ -39,8 +39,8 @@ export type RunContext = {
 /** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
 const newerMs = 30_000;
 
-/** One run of a job: what becomes of it, and the envelope where it could be read. */
-export type Ran = { verdict: Verdict; envelope: Envelope | null };
+/** One run of a job: what becomes of it, and whom its end is told. */
+export type Ran = { verdict: Verdict; addressee: Addressee };
 
 /** A process that lets so many permits of one job grow stale is too slow for it now. */
 const permitTries = 3;
@@ -54,33 +54,35 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   if (admitted.type !== 'admitted') {
     await context.permits.refund(job.queue, job.takenAt);
     if (admitted.type === 'newer')
-      return { verdict: { type: 'give-back', putOffMs: newerMs }, envelope: null };
-    const verdict =
-      admitted.type === 'expired'
-        ? expired(job.attemptsMade, context.now())
-        : ended('poison', job.attemptsMade, context.now(), admitted.message);
-    return { verdict, envelope: admitted.envelope };
+      return { verdict: { type: 'give-back', putOffMs: newerMs }, addressee: {} };
+    if (admitted.type === 'expired')
+      return { verdict: expired(job.attemptsMade, context.now()), addressee: admitted.envelope };
+    const { message, addressee } = admitted;
+    return { verdict: ended('poison', job.attemptsMade, context.now(), message), addressee };
   }
   const { envelope } = admitted;
   const unknown = unknownTransform(job, envelope.transform, context);
   if (unknown !== null) {
     await context.permits.refund(job.queue, job.takenAt);
-    return { verdict: unknown, envelope };
+    return { verdict: unknown, addressee: envelope };
   }
   try {
     // The slot is one for a request in flight; transforms have their own bound, and hold up no request.
     const verdict = await inSlot(job, context, () => perform(job, envelope, context));
-    return { verdict: await transform(verdict, job, envelope, context), envelope };
+    return { verdict: await transform(verdict, job, envelope, context), addressee: envelope };
   } catch (error) {
-    if (job.signal.aborted) return { verdict: interrupted(job, context.now()), envelope };
+    if (job.signal.aborted) return { verdict: interrupted(job, context.now()), addressee: envelope };
     // What the upstream does is a verdict; this is a fault of ours, or of Redis.
     context.log.error({ err: error, queue: job.queue, id: job.id }, 'a run failed');
-    return { verdict: unforeseen(error, job, envelope, context), envelope };
+    return { verdict: unforeseen(error, job, envelope, context), addressee: envelope };
   }
 }
 
-async function inSlot<T>(job: TakenJob, { slots }: RunContext, work: () => Promise<T>): Promise<T> {
-  const release = await slots.acquire(job.signal);
+async function inSlot<T>(job: TakenJob, { slots, permits }: RunContext, work: () => Promise<T>): Promise<T> {
+  const release = await slots.acquire(job.signal).catch(async (error: unknown) => {
+    await permits.refund(job.queue, job.takenAt);
+    throw error;
+  });
   try {
     return await work();
   } finally {
@@ -117,6 +119,7 @@ async function attempt(
 
   let origin: string | null = null;
   let permit: UsedPermit | null = null;
+  let asked = false;
   let wasRedirected = false;
   let result: Attempt;
   try {
@@ -125,6 +128,7 @@ async function attempt(
     const prepared = agent.prepare(origin);
     using claim = prepared instanceof Claim ? prepared : await timer.race(prepared);
     timer.pause();
+    asked = true;
     const answer = await ask(origin, job.takenAt);
     timer.run();
     if (answer.type !== 'go') return refused(answer, origin, job, context);
@@ -158,6 +162,7 @@ async function attempt(
     });
     result = { type: 'response', ...response, durationMs: performance.now() - permit.startAt };
   } catch (error) {
+    if (signal.aborted && !asked) await permits.refund(queue, job.takenAt);
     signal.throwIfAborted();
     if (error instanceof StalePermit) {
       // Nothing was sent, so the next try must not take it for sent.

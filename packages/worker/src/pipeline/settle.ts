@@ -1,5 +1,5 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { type Envelope, failedReason } from '@sluice/shared';
+import { type Addressee, failedReason } from '@sluice/shared';
 import type { Holds } from '../limits/holds.ts';
 import type { Outcomes } from '../results/store.ts';
 import type { TakenJob } from './admit.ts';
@@ -31,14 +31,14 @@ export async function settle(
   verdict: Verdict,
   job: TakenJob,
   bull: Job,
-  envelope: Envelope | null,
+  addressee: Addressee,
   outcomes: Outcomes,
   holds: Holds,
 ): Promise<string> {
   switch (verdict.type) {
     case 'done':
     case 'give-up': {
-      const committed = await outcomes.commit(job, envelope, verdict);
+      const committed = await outcomes.commit(job, addressee, verdict);
       if (committed === 'refused') throw new Error('another worker has the job; this run is dropped');
       if (committed === 'already') return await endAsBefore(job, outcomes);
       if (verdict.type === 'done') return verdict.outcome.kind;

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import {
+  type Addressee,
   type BoundScript,
   type Committed,
   type EndedJob,
-  type Envelope,
   type Keys,
   type Outcome,
   type Settled,
@@ -26,9 +26,9 @@ export class Outcomes {
     this.#settle = bindScript(redis, settleScript);
   }
 
-  /** @param envelope null when the job cannot be read: then nobody can be told */
-  async commit(job: EndedJob, envelope: Envelope | null, end: Settled): Promise<Committed> {
-    return committedOf(await this.#settle(...settleCall(this.#keys, job, envelope, end)));
+  /** Commits the outcome of a job, once, and tells its addressee. */
+  async commit(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed> {
+    return committedOf(await this.#settle(...settleCall(this.#keys, job, addressee, end)));
   }
 
   /**
