@@ -21,8 +21,11 @@ export type Fleet = AsyncDisposable & {
   startWorker(): Promise<Program>;
 };
 
-/** @param workers worker processes to start */
-export async function openFleet(workers: number): Promise<Fleet> {
+/**
+ * @param workers worker processes to start
+ * @param extra variables of the workers, on top of those for the test
+ */
+export async function openFleet(workers: number, extra: Record<string, string> = {}): Promise<Fleet> {
   const url = inject('redisUrl');
   const prefix = `{t-${randomUUID()}}`;
   const redis = new Redis(url);
@@ -42,7 +45,13 @@ export async function openFleet(workers: number): Promise<Fleet> {
     },
     async startWorker() {
       const worker = startProgram('packages/worker/src/main.ts', [], {
-        env: { ...env, SLUICE_HEALTH_PORT: '0', SLUICE_LOG_LEVEL: 'warn', SLUICE_CONCURRENCY: '50' },
+        env: {
+          ...env,
+          SLUICE_HEALTH_PORT: '0',
+          SLUICE_LOG_LEVEL: 'warn',
+          SLUICE_CONCURRENCY: '50',
+          ...extra,
+        },
         ipc: true,
       });
       fleet.workers.push(worker);
