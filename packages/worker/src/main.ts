@@ -1,11 +1,11 @@
 #!/usr/bin/env node
+import { shutdown } from './ops/shutdown.ts';
 import { SluiceError, createLogger, readWorkerConfig, redactRedisUrl } from '@sluice/shared';
 import { startHealthServer } from './ops/health.ts';
-import { drainOnSignals } from './ops/shutdown.ts';
 import { startTelemetry } from './ops/telemetry.ts';
-import { startPool } from './pool.ts';
+import { openPool } from './pool.ts';
 
-// The only reader of process.env: the environment -> config -> logger -> pool -> health -> signals.
+// The only reader of process.env: the environment -> config -> logger -> pool -> health -> jobs. Signals come first.
 try {
   const config = readWorkerConfig(process.env);
   const log = createLogger('sluice-worker', config.logLevel);
@@ -13,11 +13,12 @@ try {
   process.removeAllListeners('warning');
   process.on('warning', (warning) => log.debug(`${warning.name}: ${warning.message}`));
   const serveMetrics = startTelemetry();
-  const pool = await startPool(config, log);
+  const pool = await openPool(config, log);
   const { health } = config;
   const server =
     health.port === 0 ? null : await startHealthServer(health, () => pool.notReady(), serveMetrics);
-  drainOnSignals(pool, config.graceMs, log, () => server?.close());
+  shutdown.drains(pool, config.graceMs, log, () => server?.close());
+  await pool.serve();
   log.info(
     { redis: redactRedisUrl(config.redisUrl), queues: config.queues, health: server?.port ?? 'off' },
     'started',

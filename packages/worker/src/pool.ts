@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import {
   type Logger,
@@ -15,6 +16,7 @@ import { PolicyReader } from './limits/policy.ts';
 import { SendMarks } from './limits/send-marks.ts';
 import { Semaphore } from './limits/semaphore.ts';
 import { ClockWatch } from './ops/clock-watch.ts';
+import { Drain } from './ops/drain.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
 import { Quarantine } from './quarantine.ts';
@@ -23,21 +25,35 @@ import { Outcomes } from './results/store.ts';
 import { type Serving, serveQueue } from './serve-queue.ts';
 import { Transforms } from './transform/transforms.ts';
 
+/** How long a drain waits for what is not of the jobs. */
+const closingMs = 100;
+
 export type RunningPool = {
   /** Why the pool is not ready; empty: it is. */
   notReady(): string[];
   /**
-   * Stops taking jobs at once, waits up to `graceMs` for those in flight, gives the rest back unspent.
-   * A second call gives them back immediately.
+   * Stops taking jobs at once, waits up to `graceMs` for those in flight, gives the rest back unspent. A second call
+   * gives them back immediately. Ends within the grace and a second, whatever Redis does.
+   * @returns false when Redis did not answer: jobs may be left, which run again when their locks have run out
    */
-  drain(graceMs: number): Promise<void>;
+  drain(graceMs: number): Promise<boolean>;
 };
+
+/** A pool that is connected, and takes no jobs before `serve`. It can be drained at any time. */
+export type OpenPool = RunningPool & { serve(): Promise<void> };
 
 /**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
- * @throws SluiceError when Redis, the body store or a transform cannot be used
+ * @throws SluiceError when Redis, the clock, the body store or a transform cannot be used
  */
 export async function startPool(config: WorkerConfig, log: Logger): Promise<RunningPool> {
+  const pool = await openPool(config, log);
+  await pool.serve();
+  return pool;
+}
+
+/** The first half of `startPool`: what can be refused is refused, and nothing is taken. */
+export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenPool> {
   const keys = keysOf(config.prefix);
   const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
@@ -46,10 +62,20 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
   redis.on('close', () => log.warn('the connection to Redis is lost; reconnecting'));
   redis.on('ready', () => log.info('connected to Redis again'));
 
+  const disconnect = () => {
+    redis.removeAllListeners('close');
+    subscriber.disconnect();
+    redis.disconnect();
+  };
+
   const serving = new Map<string, Serving>();
   const metrics = createMetrics();
   const watch = new PermitWatch(log, (queue) => serving.get(queue)?.queue.policy.rate?.slack ?? null);
-  const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
+  const clock = new ClockWatch(redis, config.maxClockSkewMs, log, (fault) => {
+    if (fault === null) log.info('the clock is right again: jobs are taken');
+    else log.error(`no jobs are taken: ${fault}`);
+    for (const served of serving.values()) served.setTaking(fault === null);
+  });
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys);
   const quarantine = new Quarantine({ redis, keys, outcomes, log });
@@ -59,6 +85,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     config,
     log,
     redis,
+    clock,
     slots: new Semaphore(config.concurrency),
     permits: new Permits(redis, keys, holds),
     holds,
@@ -89,6 +116,7 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
         log.info({ queue: queue.name, version: queue.version }, 'serving queue');
         serving.set(queue.name, serveQueue(queue, shared));
         share();
+        if (clock.fault !== null) serving.get(queue.name)!.setTaking(false);
       },
       changed: (queue) => {
         log.info({ queue: queue.name, version: queue.version }, 'policy changed');
@@ -115,35 +143,32 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
     if (message?.type === 'release') holds.released(message.queue);
     if (message?.type === 'cancel') serving.get(message.queue)?.cancel(message.id);
   });
-  await clock.start();
-  await subscriber.subscribe(keys.events);
-  await policies.start();
-  sweeper.start();
-  bodies.start();
+  try {
+    await clock.start();
+    await subscriber.subscribe(keys.events);
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
 
-  const giveBackAll = () => {
-    for (const served of serving.values()) served.giveBackAll();
-  };
-  let draining: Promise<void> | undefined;
-  const drain = async (graceMs: number) => {
+  let isServing = false;
+  let draining: { drain: Drain; ended: Promise<boolean> } | undefined;
+  const end = async (drain: Drain, graceMs: number) => {
     policies.stop();
-    await sweeper.stop();
-    const timer = setTimeout(giveBackAll, graceMs);
-    await Promise.all([...serving.values()].map((served) => served.close()));
-    clearTimeout(timer);
-    await transforms.close();
-    await bodies.stop();
-    watch.stop();
+    const isClosed = await drain.run(graceMs, sweeper.stop());
     clock.stop();
-    redis.removeAllListeners('close');
-    subscriber.disconnect();
-    redis.disconnect();
+    watch.stop();
+    // A sweep of the body store may take long, and is not waited for.
+    await Promise.race([Promise.all([transforms.close(), bodies.stop()]), sleep(closingMs)]);
+    disconnect();
+    return isClosed;
   };
 
   return {
     notReady: () => [
       ...(redis.status === 'ready' ? [] : [`the connection to Redis is ${redis.status}`]),
       ...(clock.fault === null ? [] : [clock.fault]),
+      ...(isServing ? [] : ['starting']),
       ...(draining === undefined ? [] : ['draining']),
       ...[...serving.values()]
         .filter(({ queue }) => queue.policy.store !== null && !bodies.ready)
@@ -152,10 +177,19 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
         (name) => `queue "${name}" has no policy; create one with: sluice queue set ${name}`,
       ),
     ],
+    serve: async () => {
+      await policies.start();
+      isServing = true;
+      if (draining !== undefined) return;
+      sweeper.start();
+      bodies.start();
+    },
     drain: (graceMs) => {
-      if (draining !== undefined) giveBackAll();
-      draining ??= drain(graceMs);
-      return draining;
+      if (draining === undefined) {
+        const drain = new Drain([...serving.values()]);
+        draining = { drain, ended: end(drain, graceMs) };
+      } else draining.drain.hurry();
+      return draining.ended;
     },
   };
 }

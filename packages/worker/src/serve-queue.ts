@@ -7,11 +7,13 @@ import type { Permits } from './limits/permit.ts';
 import type { ServedQueue } from './limits/policy.ts';
 import type { SendMarks } from './limits/send-marks.ts';
 import type { Semaphore } from './limits/semaphore.ts';
+import type { ClockWatch } from './ops/clock-watch.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
 import { run } from './pipeline/run.ts';
 import { backoffStrategy, settle } from './pipeline/settle.ts';
 import { abortReasons } from './pipeline/verdict.ts';
 import type { Quarantine } from './quarantine.ts';
+import { RunsInFlight } from './ops/runs-in-flight.ts';
 import type { Outcomes } from './results/store.ts';
 import type { Bodies } from './results/bodies.ts';
 import type { Transforms } from './transform/transforms.ts';
@@ -27,6 +29,7 @@ export type Process = {
   config: WorkerConfig;
   log: Logger;
   redis: Redis;
+  clock: ClockWatch;
   slots: Semaphore;
   permits: Permits;
   holds: Holds;
@@ -49,8 +52,12 @@ export type Serving = {
   policyChanged(): void;
   cancel(id: string): void;
   cancelAll(): void;
+  /** Stops taking jobs, or goes on. Those in flight go on. */
+  setTaking(taking: boolean): void;
   /** Gives the jobs in flight back to the front of the queue, unspent. */
   giveBackAll(): void;
+  /** Resolves when no run is in flight. */
+  idle(): Promise<void>;
   /** Takes no more jobs, and resolves when those in flight have ended. */
   close(): Promise<void>;
 };
@@ -62,6 +69,9 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     createAgent(queue, config.concurrency, (ageMs) => shared.observeAge(queue.name, ageMs));
   let egress = JSON.stringify(queue.policy.egress);
   let agent: GuardedAgent = openAgent();
+  const runs = new RunsInFlight();
+  let taking = true;
+  let isClosing = false;
 
   // BullMQ hands the signal over only to a processor that declares three parameters.
   const processor = async (bull: Job, token: string | undefined, signal: AbortSignal | undefined) => {
@@ -76,8 +86,10 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       attemptsMade: bull.attemptsMade,
       stalls: bull.stalledCounter,
       takenAt: performance.now(),
-      signal: signal!,
+      // BullMQ may be about to take a job when it is told to take no more: that one is given back.
+      signal: taking ? signal! : AbortSignal.abort(abortReasons.shutdown),
     };
+    using _ = runs.begin();
     const context = {
       policy: queue.policy,
       agent,
@@ -88,7 +100,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       transforms: shared.transforms,
       sendMarks,
       log,
-      now: Date.now,
+      now: () => shared.clock.now(),
       random: Math.random,
     };
     const { verdict, addressee } = await run(job, context);
@@ -139,8 +151,17 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     },
     cancel: (id) => void worker.cancelJob(id, abortReasons.cancelled),
     cancelAll: () => worker.cancelAllJobs(abortReasons.cancelled),
+    setTaking: (again) => {
+      if (isClosing) return;
+      taking = again;
+      if (taking) void worker.resume();
+      else void worker.pause(true);
+    },
     giveBackAll: () => worker.cancelAllJobs(abortReasons.shutdown),
+    idle: () => runs.ended(),
     close: async () => {
+      isClosing = true;
+      taking = false;
       await worker.close();
       await agent.close();
     },

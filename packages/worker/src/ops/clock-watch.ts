@@ -4,21 +4,39 @@ import { type Logger, SluiceError } from '@sluice/shared';
 
 const everyMs = 30_000;
 
+/** A clock that was set is noticed within this, without asking Redis. */
+const lookMs = 1000;
+
+/** The wall clock is slewed by less than this in a look; more means that it was set, or that the machine slept. */
+const jumpMs = 100;
+
 /**
- * Watches how far this process' clock is from Redis'. Delays and deadlines are set by one worker's clock and obeyed by
- * another's; what the upstream asked for is kept by Redis' clock alone.
+ * Watches how far this process' clock is from Redis'. BullMQ promotes delayed jobs by one worker's clock that another's
+ * has written; what the upstream asked for, and deadlines, are judged by Redis' clock alone.
  */
 export class ClockWatch {
   readonly #redis: Redis;
   readonly #limitMs: number;
   readonly #log: Logger;
+  readonly #changed: (fault: string | null) => void;
   #skewMs = 0;
+  /** The skew is known to within this. */
+  #errorMs = 0;
+  /** Redis' clock less the monotonic one of this process. */
+  #redisMinusMonotonic = performance.timeOrigin;
+  /** The wall clock less the monotonic one when the skew was measured. */
+  #wallMinusMonotonic = 0;
+  #measuredAt = 0;
+  #measuring = false;
+  #known: string | null = null;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(redis: Redis, limitMs: number, log: Logger) {
+  /** @param changed called when the clock goes wrong, with the reason, and with null when it is right again */
+  constructor(redis: Redis, limitMs: number, log: Logger, changed: (fault: string | null) => void) {
     this.#redis = redis;
     this.#limitMs = limitMs;
     this.#log = log;
+    this.#changed = changed;
     metrics
       .getMeter('sluice-worker')
       .createObservableGauge('sluice.clock.skew', {
@@ -28,40 +46,63 @@ export class ClockWatch {
       .addCallback((result) => result.observe(this.#skewMs));
   }
 
-  /** Why the process should take no jobs; null: the clocks agree. */
+  /** Why the process takes no jobs; null: the clocks agree. */
   get fault(): string | null {
-    if (Math.abs(this.#skewMs) <= this.#limitMs) return null;
+    if (Math.abs(this.#skewMs) - this.#errorMs <= this.#limitMs) return null;
     const by = `${Math.round(Math.abs(this.#skewMs))} ms ${this.#skewMs > 0 ? 'ahead of' : 'behind'}`;
     return `the clock is ${by} Redis' (at most ${this.#limitMs} ms are allowed); let both keep time by NTP`;
   }
 
-  /** Measures at once, then every 30 s. @throws SluiceError SLUICE_CLOCK_SKEW */
+  /** Redis' time, epoch ms. Setting this machine's clock does not change it. */
+  now(): number {
+    return performance.now() + this.#redisMinusMonotonic;
+  }
+
+  /** Measures at once, then every 30 s, and when the clock was set. @throws SluiceError SLUICE_CLOCK_SKEW */
   async start(): Promise<void> {
     await this.#measure();
     if (this.fault !== null) throw new SluiceError('SLUICE_CLOCK_SKEW', this.fault);
-    this.#timer = setInterval(() => {
-      this.#measure().then(
-        () => this.fault !== null && this.#log.error(this.fault),
-        (error: unknown) => this.#log.debug({ err: error }, 'cannot measure the clock'),
-      );
-    }, everyMs);
+    this.#timer = setInterval(() => this.#look(), lookMs);
     this.#timer.unref();
-  }
-
-  /** The best of three: a slow answer says little. */
-  async #measure(): Promise<void> {
-    let best = Number.POSITIVE_INFINITY;
-    for (let tries = 0; tries < 3; tries++) {
-      const before = Date.now();
-      const [seconds, micros] = await this.#redis.time();
-      const after = Date.now();
-      if (after - before >= best) continue;
-      best = after - before;
-      this.#skewMs = (before + after) / 2 - (Number(seconds) * 1000 + Number(micros) / 1000);
-    }
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
+
+  #look(): void {
+    const isDue = performance.now() - this.#measuredAt >= everyMs;
+    const wasSet = Math.abs(wallMinusMonotonic() - this.#wallMinusMonotonic) > jumpMs;
+    // One at a time: while Redis is away, a question waits for it.
+    if (this.#measuring || !(isDue || wasSet)) return;
+    this.#measuring = true;
+    this.#measure()
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'cannot measure the clock'))
+      .finally(() => (this.#measuring = false));
+  }
+
+  /** The best of three: a slow answer says little. */
+  async #measure(): Promise<void> {
+    this.#wallMinusMonotonic = wallMinusMonotonic();
+    let best = Number.POSITIVE_INFINITY;
+    for (let tries = 0; tries < 3; tries++) {
+      const before = performance.now();
+      const [seconds, micros] = await this.#redis.time();
+      const after = performance.now();
+      if (after - before >= best) continue;
+      best = after - before;
+      const redis = Number(seconds) * 1000 + Number(micros) / 1000;
+      this.#errorMs = best / 2;
+      this.#redisMinusMonotonic = redis - (before + after) / 2;
+      this.#skewMs = this.#wallMinusMonotonic - this.#redisMinusMonotonic;
+    }
+    this.#measuredAt = performance.now();
+    const { fault } = this;
+    if ((fault === null) !== (this.#known === null)) this.#changed(fault);
+    this.#known = fault;
+  }
+}
+
+function wallMinusMonotonic(): number {
+  return Date.now() - performance.now();
 }

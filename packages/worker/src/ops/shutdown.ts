@@ -1,33 +1,63 @@
 import type { Logger } from '@sluice/shared';
 import type { RunningPool } from '../pool.ts';
 
+/** What is to be drained, once there is something. */
+type Drained = { pool: RunningPool; graceMs: number; log: Logger; done: () => void };
+
+/** A drain ends within the grace and a second; this is for a loop that is too busy for it. */
+const longestMs = 1000;
+
 /**
- * SIGTERM or SIGINT drains within the grace and exits 0; a second one gives everything back at once. A worker started
- * by another process also drains when that process is gone (its IPC channel closes).
+ * SIGTERM or SIGINT drains within the grace and exits 0 (1 when Redis did not answer, and jobs are left to their
+ * locks); a second one gives everything back at once. A worker started by another process also drains when that
+ * process is gone (its IPC channel closes). While the process starts there is nothing to give back, and it exits 0 at
+ * once: as process 1 of a container it would heed no signal without a listener, and be killed.
  */
-export function drainOnSignals(pool: RunningPool, graceMs: number, log: Logger, done: () => void): void {
-  let signals = 0;
-  const onSignal = (signal: string) => {
-    signals += 1;
-    log.info({ signal, graceMs }, signals === 1 ? 'draining' : 'giving back what is in flight');
-    // Redis may be away, and nothing can be given back: the stalled check of another worker brings the jobs back.
-    setTimeout(() => {
-      log.error('the drain did not end in time; exiting');
+export class Shutdown {
+  #drained: Drained | undefined;
+  #signals = 0;
+
+  constructor() {
+    const onSignal = (signal: string) => this.#onSignal(signal);
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    if (process.send !== undefined) process.on('disconnect', () => onSignal('parent gone'));
+  }
+
+  /** From now on a signal drains the pool. @param done called when it is drained */
+  drains(pool: RunningPool, graceMs: number, log: Logger, done: () => void): void {
+    this.#drained = { pool, graceMs, log, done };
+  }
+
+  #onSignal(signal: string): void {
+    if (this.#drained === undefined) process.exit(0);
+    const { graceMs, log } = this.#drained;
+    this.#signals += 1;
+    log.info({ signal, graceMs }, this.#signals === 1 ? 'draining' : 'giving back what is in flight');
+    const exitMs = (this.#signals === 1 ? graceMs : 0) + longestMs;
+    setTimeout(() => this.#exit(1, 'the drain did not end in time'), exitMs).unref();
+    void this.#drain(this.#drained);
+  }
+
+  async #drain({ pool, graceMs, log, done }: Drained): Promise<void> {
+    try {
+      const isClosed = await pool.drain(graceMs);
+      done();
+      if (!isClosed)
+        this.#exit(1, 'Redis did not answer: what is in flight runs again when its locks have run out');
+      log.info('drained');
+      process.exit(0);
+    } catch (error) {
+      log.error({ err: error }, 'drain failed');
       process.exit(1);
-    }, graceMs + 1000).unref();
-    pool.drain(graceMs).then(
-      () => {
-        log.info('drained');
-        done();
-        process.exit(0);
-      },
-      (error: unknown) => {
-        log.error({ err: error }, 'drain failed');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  if (process.send !== undefined) process.on('disconnect', () => onSignal('parent gone'));
+    }
+  }
+
+  #exit(code: number, message: string): never {
+    this.#drained?.log.error(message);
+    process.exit(code);
+  }
 }
+
+/** Of this process. It listens before the rest is loaded, if it is imported first. */
+export const shutdown = new Shutdown();

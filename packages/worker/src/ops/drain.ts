@@ -1,0 +1,52 @@
+/** How long BullMQ's own calls of Redis may take after the last run. Redis may be away: a drain ends all the same. */
+const closingMs = 800;
+
+/** What a drain needs of a queue that is being served. */
+type Draining = {
+  close(): Promise<void>;
+  /** Resolves when no run is in flight. */
+  idle(): Promise<void>;
+  giveBackAll(): void;
+};
+
+/** Lets runs in flight finish within a grace, and gives the rest back. */
+export class Drain {
+  readonly #queues: readonly Draining[];
+  readonly #givenUp = Promise.withResolvers<false>();
+  #timer: NodeJS.Timeout | undefined;
+  #isHurried = false;
+
+  constructor(queues: readonly Draining[]) {
+    this.#queues = queues;
+  }
+
+  /**
+   * Takes no more jobs from now on.
+   * @param others what else is to end before Redis is left
+   * @returns false when Redis did not answer in time: jobs may be left to the stalled check of other workers
+   */
+  async run(graceMs: number, others: Promise<unknown>): Promise<boolean> {
+    const closed = Promise.all([others, ...this.#queues.map((queue) => queue.close())]).then(() => true);
+    this.#timer = setTimeout(() => this.hurry(), graceMs);
+    Promise.all(this.#queues.map((queue) => queue.idle())).then(
+      () => this.#close(),
+      () => {},
+    );
+    const isClosed = await Promise.race([closed, this.#givenUp.promise]);
+    clearTimeout(this.#timer);
+    return isClosed;
+  }
+
+  /** Gives back now what is in flight. */
+  hurry(): void {
+    if (this.#isHurried) return;
+    this.#isHurried = true;
+    for (const queue of this.#queues) queue.giveBackAll();
+    this.#close();
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#givenUp.resolve(false), closingMs);
+  }
+}
