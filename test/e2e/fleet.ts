@@ -18,7 +18,8 @@ export type Fleet = AsyncDisposable & {
   cli(args: string[], input?: string): Promise<Exit>;
   /** The same, and what it printed; throws what it said when it did not end with 0. */
   ok(args: string[], input?: string): Promise<string>;
-  startWorker(): Promise<Program>;
+  /** @param own variables of this worker alone */
+  startWorker(own?: Record<string, string>): Promise<Program>;
 };
 
 /**
@@ -43,7 +44,7 @@ export async function openFleet(workers: number, extra: Record<string, string> =
       if (code !== 0) throw new Error(`sluice ${args.join(' ')}: exit code ${code}\n${stderr}`);
       return stdout;
     },
-    async startWorker() {
+    async startWorker(own = {}) {
       const worker = startProgram('packages/worker/src/main.ts', [], {
         env: {
           ...env,
@@ -51,6 +52,7 @@ export async function openFleet(workers: number, extra: Record<string, string> =
           SLUICE_LOG_LEVEL: 'warn',
           SLUICE_CONCURRENCY: '50',
           ...extra,
+          ...own,
         },
         ipc: true,
       });

@@ -19,6 +19,7 @@ import { ClockWatch } from './ops/clock-watch.ts';
 import { Drain } from './ops/drain.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
+import { Suspects } from './pipeline/suspects.ts';
 import { Quarantine } from './quarantine.ts';
 import { Bodies } from './results/bodies.ts';
 import { Outcomes } from './results/store.ts';
@@ -93,6 +94,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
     bodies,
     transforms,
     sendMarks: new SendMarks(redis, keys),
+    suspects: new Suspects(),
     quarantine,
     metrics,
     observeAge: (queue: string, ageMs: number) => {

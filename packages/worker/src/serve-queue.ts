@@ -11,6 +11,7 @@ import type { ClockWatch } from './ops/clock-watch.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
 import { run } from './pipeline/run.ts';
 import { backoffStrategy, settle } from './pipeline/settle.ts';
+import type { Suspects } from './pipeline/suspects.ts';
 import { abortReasons } from './pipeline/verdict.ts';
 import type { Quarantine } from './quarantine.ts';
 import { RunsInFlight } from './ops/runs-in-flight.ts';
@@ -37,6 +38,7 @@ export type Process = {
   bodies: Bodies;
   transforms: Transforms;
   sendMarks: SendMarks;
+  suspects: Suspects;
   quarantine: Quarantine;
   metrics: WorkerMetrics;
   /** Called with the age of each permit used, ms. */
@@ -99,6 +101,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       bodies: shared.bodies,
       transforms: shared.transforms,
       sendMarks,
+      suspects: shared.suspects,
       log,
       now: () => shared.clock.now(),
       random: Math.random,

@@ -55,7 +55,7 @@ export class ClockWatch {
 
   /** Redis' time, epoch ms. Setting this machine's clock does not change it. */
   now(): number {
-    return performance.now() + this.#redisMinusMonotonic;
+    return Math.round(performance.now() + this.#redisMinusMonotonic);
   }
 
   /** Measures at once, then every 30 s, and when the clock was set. @throws SluiceError SLUICE_CLOCK_SKEW */

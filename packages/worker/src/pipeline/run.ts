@@ -16,6 +16,7 @@ import { guard } from './guard.ts';
 import { withIdempotencyKey } from './idempotency-key.ts';
 import { HopRefused, send } from './send.ts';
 import { largeBodies, store } from './store.ts';
+import type { Suspects } from './suspects.ts';
 import { transform, unknownTransform } from './transform.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -29,6 +30,7 @@ export type RunContext = {
   bodies: Bodies;
   transforms: Transforms;
   sendMarks: SendMarks;
+  suspects: Suspects;
   log: Logger;
   /** Epoch ms. */
   now: () => number;
@@ -38,6 +40,9 @@ export type RunContext = {
 
 /** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
 const newerMs = 30_000;
+
+/** A suspect that finds another one running is put off for up to this: while it is in flight, a kill would count. */
+const suspectMs = 1000;
 
 /** One run of a job: what becomes of it, and whom its end is told. */
 export type Ran = { verdict: Verdict; addressee: Addressee };
@@ -65,6 +70,12 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   if (unknown !== null) {
     await context.permits.refund(job.queue, job.takenAt);
     return { verdict: unknown, addressee: envelope };
+  }
+  using turn = context.suspects.enter(job.stalls);
+  if (turn === null) {
+    await context.permits.refund(job.queue, job.takenAt);
+    const putOffMs = Math.ceil(suspectMs * (0.2 + 0.8 * context.random()));
+    return { verdict: { type: 'give-back', putOffMs }, addressee: envelope };
   }
   try {
     // The slot is one for a request in flight; transforms have their own bound, and hold up no request.
