@@ -175,10 +175,13 @@ export class DeadLetters {
   ): Promise<DeadLetterDetail | null> {
     const job = this.#keys.bull(queue).job(id);
     const [text, outcome] = await Promise.all([
-      this.#redis.hmget(job, 'data', 'failedReason', 'timestamp', 'atm', 'priority'),
+      this.#redis.hmget(job, 'data', 'failedReason', 'timestamp', 'atm', 'priority', 'tries'),
       withOutcome ? this.#redis.hgetBuffer(job, 'outcome') : null,
     ]);
-    const [data = null, failedReason = null, timestamp = null, attemptsMade = null, priority = null] = text;
+    const [data = null, failedReason = null, timestamp = null, made = null, priority = null, tries = null] =
+      text;
+    // BullMQ counts a run that sent nothing, too; jobs of an older worker have its count only.
+    const attemptsMade = tries ?? made;
     // One that cannot be read may lack its data; one whose hash is gone has no reason, either.
     if ((data === null && failedReason === null) || score === '') return null;
     const fields = { data, failedReason, timestamp, attemptsMade, priority, outcome };

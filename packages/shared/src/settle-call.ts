@@ -61,6 +61,7 @@ export function settleCall(
       outcome.kind === 'response' ? 0 : 1,
       batchTtlMs,
       deadLetterOf(outcome, end.body),
+      outcome.attempts,
     ],
   ];
 }

@@ -32,7 +32,7 @@ redis.call('ZREM', KEYS[1], ARGV[1])
 
 local made = redis.call('HMGET', KEYS[2], 'atm', 'priority')
 for attempt = 0, tonumber(made[1] or '0') do redis.call('UNLINK', ARGV[5] .. attempt) end
-redis.call('HDEL', KEYS[2], 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'ats', 'stc', 'defa', 'pb', 'outcome')
+redis.call('HDEL', KEYS[2], 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'ats', 'stc', 'defa', 'pb', 'outcome', 'tries')
 redis.call('HSET', KEYS[2], 'data', ARGV[3])
 redis.call('UNLINK', KEYS[10], KEYS[11])
 if ARGV[4] ~= '' then redis.call('ZADD', KEYS[12], ARGV[4], ARGV[1]) end

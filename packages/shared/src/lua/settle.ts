@@ -19,7 +19,7 @@ export const failureMarker = '!';
  *       5 job id, 6 queue, 7 key of the reply streams up to the producer's name, 8 producer ('' nobody awaits),
  *       9 TTL of the reply streams (ms), 10 position in the batch ('' no batch), 11 the job failed (1) or not (0),
  *       12 TTL of the batch (ms), 13 what the job's hash keeps of the outcome of a dead letter: '1' the settled bytes,
- *       '' nothing, else these bytes
+ *       '' nothing, else these bytes; 14 tries made, beside it
  * Returns one of settleVerdicts
  */
 export const settleScript: Script = {
@@ -49,7 +49,7 @@ local letter = ARGV[13] or ''
 if letter ~= '' then
   local job = string.sub(KEYS[1], 1, -6)
   if letter == '1' then letter = ARGV[2] end
-  if redis.call('EXISTS', job) == 1 then redis.call('HSET', job, 'outcome', letter) end
+  if redis.call('EXISTS', job) == 1 then redis.call('HSET', job, 'outcome', letter, 'tries', ARGV[14]) end
 end
 
 if ARGV[10] ~= '' then
