@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { bodyStoreUrlSchema } from './body-store-url.ts';
 import { duration } from './duration.ts';
-import { SluiceError } from './errors.ts';
 import { defaultPrefix } from './keys.ts';
 import { queueNameSchema } from './policy.ts';
+import { redisUrlSchema } from './redis-url.ts';
 import { transformListSchema } from './transform-list.ts';
 import { validate } from './validate.ts';
 
@@ -13,16 +13,6 @@ const integer = (min: number, max: number) =>
     .pipe(
       z.int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`),
     );
-
-const schemes = ['redis:', 'rediss:', 'redis+unix:'];
-
-/** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
-export const redisUrlSchema = z
-  .string()
-  .refine(
-    (text) => schemes.includes(URL.parse(text)?.protocol ?? ''),
-    'must be a URL such as redis://localhost:6379',
-  );
 
 /** A key prefix with a Redis Cluster hash tag. */
 export const prefixSchema = z
@@ -112,12 +102,4 @@ export function readWorkerConfig(env: Record<string, string | undefined>): Worke
     'SLUICE_INVALID_CONFIG',
     'the environment has faults',
   );
-}
-
-/** A Redis URL without its password, for messages. */
-export function redactRedisUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url === null) throw new SluiceError('SLUICE_INVALID_CONFIG', 'not a Redis URL');
-  if (url.password !== '') url.password = '***';
-  return url.href;
 }

@@ -1,12 +1,6 @@
 export { corkPerTurn } from './cork.ts';
 export { type BodyStoreLocation, bodyStoreUrlSchema } from './body-store-url.ts';
-export {
-  type WorkerConfig,
-  prefixSchema,
-  readWorkerConfig,
-  redactRedisUrl,
-  redisUrlSchema,
-} from './config.ts';
+export { type WorkerConfig, prefixSchema, readWorkerConfig } from './config.ts';
 export { duration, formatDuration, parseDuration } from './duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { judgeAddress } from './egress/judge-address.ts';
@@ -59,6 +53,7 @@ export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pa
 export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
 export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
 export { type ClientOptions, assertServerVersion, openClient, redisFault } from './redis-server.ts';
+export { redactRedisUrl, redisUrlSchema } from './redis-url.ts';
 export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';
 export { askedDelay, backoffDelay } from './retry.ts';
 export { type HttpRequest } from './http-request.ts';

@@ -1,5 +1,10 @@
-import { redactRedisUrl } from './config.ts';
+import { type ClientOptions, clientOptions } from './client-options.ts';
 import { SluiceError } from './errors.ts';
+import { type FollowingClient, followFailovers } from './failover-watch.ts';
+import { redactRedisUrl } from './redis-url.ts';
+import { isSentinelUrl } from './sentinel-url.ts';
+
+export type { ClientOptions } from './client-options.ts';
 
 /** Judges the answer of `INFO server`: Redis >= 7.0 or Valkey >= 8. Throws SLUICE_REDIS_VERSION. */
 export function assertServerVersion(info: string, url: string): void {
@@ -24,74 +29,102 @@ export function assertKeepsKeys(info: string, url: string): void {
   );
 }
 
+/** Judges the answer of `INFO replication`: a replica takes no writes. Throws SLUICE_REDIS_UNREACHABLE. */
+export function assertPrimary(info: string, url: string): void {
+  if (!/^role:slave\r?$/m.test(info)) return;
+  throw new SluiceError(
+    'SLUICE_REDIS_UNREACHABLE',
+    `${redactRedisUrl(url)} is a replica and takes no writes; name the primary, or the Sentinels that know it: redis+sentinel://host:26379/primary-name`,
+  );
+}
+
 /** Turns what a Redis client throws while connecting into a SluiceError that names the server and the fix. */
 export function redisFault(error: unknown, url: string): SluiceError {
   if (error instanceof SluiceError) return error;
   const text = error instanceof Error ? error.message : String(error);
   const where = redactRedisUrl(url);
+  const through = isSentinelUrl(url);
   if (/NOAUTH|WRONGPASS|invalid username-password|without any password|NOPERM/i.test(text)) {
-    const message = `${where} refuses the user or password (${text}); write them into the URL: redis://user:password@host:port`;
+    const form = through
+      ? 'redis+sentinel://user:password@host/name for Redis, ?sentinel_username=…&sentinel_password=… for the Sentinels'
+      : 'redis://user:password@host:port';
+    const message = `${where} refuses the user or password (${text}); write them into the URL: ${form}`;
     return new SluiceError('SLUICE_REDIS_AUTH', message, { cause: error });
   }
   if (/^OOM|maxmemory/i.test(text)) {
     const message = `${where} has reached maxmemory; the job was not accepted. Raise maxmemory or let the queue drain`;
     return new SluiceError('SLUICE_REDIS_FULL', message, { cause: error });
   }
-  const message = `${where} does not answer (${text || 'connection refused'}); is Redis running there?`;
+  if (text.startsWith('NOREPLICAS')) {
+    const message = `${where} refuses writes because too few replicas are connected to it (min-replicas-to-write)`;
+    return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
+  }
+  if (through && /No such master with that name|invalid reply: null/.test(text)) {
+    const message = `${where} names a primary that its Sentinels do not know; take the name from SENTINEL MASTERS`;
+    return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
+  }
+  const asked = text.startsWith('failed to connect to sentinel') ? 'are the Sentinels' : 'is Redis';
+  const message = `${where} does not answer (${text || 'connection refused'}); ${asked} running there?`;
   return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
 }
 
 /** What is needed of a Redis client (ioredis) to open it. */
-type Client = {
-  connect(): Promise<void>;
+type Client = FollowingClient & {
+  readonly stream?: { setMaxListeners(count: number): unknown };
   info(section: string): Promise<string>;
-  disconnect(): void;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
+  duplicate(...args: never[]): unknown;
+  on(event: 'connect', listener: () => void): unknown;
+  on(event: 'sentinelError', listener: (error: unknown) => void): unknown;
 };
 
-/** The options that every connection of Sluice has. */
-export type ClientOptions = ReturnType<typeof clientOptions>;
-
-function clientOptions(isOpen: () => boolean) {
-  return {
-    // Commands wait through a reconnect instead of failing after twenty tries.
-    maxRetriesPerRequest: null,
-    // A pending command without an answer for so long means that the connection died silently.
-    // Longer than any blocking read.
-    socketTimeout: 15_000,
-    connectTimeout: 5000,
-    lazyConnect: true,
-    // The first connection is not tried again: whoever starts wants to know now.
-    retryStrategy: (times: number) => (isOpen() ? Math.min(2000, 50 * 2 ** Math.min(times, 6)) : null),
-  };
+/** Calls back with a client, and with every duplicate that BullMQ makes of it. */
+function withDuplicates<T extends Client>(client: T, each: (client: T) => void): void {
+  each(client);
+  const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => T;
+  Object.assign(client, {
+    duplicate: (...args: unknown[]) => {
+      const another = duplicate(...args);
+      withDuplicates(another, each);
+      return another;
+    },
+  });
 }
 
 /**
- * Connects, and refuses at once what could not work: no server, a wrong password, a version that is too old.
- * Afterwards the client reconnects by itself, and commands wait for it.
- * @param url `redis://…`, `rediss://…`, or `redis+unix:///run/redis.sock`
+ * Connects, and refuses at once what could not work: no server, a wrong password, a version that is too old, a replica.
+ * Afterwards the client reconnects by itself, to whoever is the primary then, and commands wait for it.
+ * @param url of one server, or of Sentinels: see `redisUrlSchema`
  * @param create makes the client of a URL or socket path
+ * @param each called with the client before it connects, and with every duplicate of it
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_REDIS_EVICTS
  */
 export async function openClient<T extends Client>(
   url: string,
   create: (target: string, options: ClientOptions) => T,
+  each: (client: T) => void = () => {},
 ): Promise<T> {
   let failure: unknown;
   let open = false;
-  const { protocol, pathname } = new URL(url);
-  const target = protocol === 'redis+unix:' ? decodeURIComponent(pathname) : url;
-  const client = create(
-    target,
-    clientOptions(() => open),
-  );
-  client.on('error', (error) => {
-    failure ??= error;
+  const { target, options } = clientOptions(url, () => open);
+  const client = create(target, options);
+  withDuplicates(client, (one) => {
+    // ioredis adds one for every command that a demoted server refuses.
+    one.on('connect', () => one.stream?.setMaxListeners(0));
+    if (isSentinelUrl(url)) followFailovers(one, url, create as (target: string, options: object) => T);
+    each(one);
   });
+  const note = (error: unknown) => {
+    failure ??= error;
+  };
+  // What one Sentinel said tells more than that all of them failed, which comes later.
+  client.on('sentinelError', note);
+  // Without a listener ioredis prints every error.
+  client.on('error', note);
   try {
     await client.connect();
     assertServerVersion(await client.info('server'), url);
     assertKeepsKeys(await client.info('memory'), url);
+    assertPrimary(await client.info('replication'), url);
     open = true;
     return client;
   } catch (error) {

@@ -48,6 +48,21 @@ describe('what Redis or its client throws becomes', () => {
     expect(fault.message).not.toContain('secret');
   });
 
+  test.each([
+    [
+      'failed to connect to sentinel a:1 because ERR No such master with that name',
+      'names a primary that its Sentinels do not know',
+    ],
+    ['failed to connect to sentinel a:1 because Connection is closed.', 'are the Sentinels running there?'],
+    ['failed to connect to sentinel a:1 because NOAUTH Authentication required.', 'sentinel_password=…'],
+    ['NOREPLICAS Not enough good replicas to write.', 'min-replicas-to-write'],
+  ])('"%s" behind Sentinels: %s', (text, advice) => {
+    const fault = redisFault(new Error(text), 'redis+sentinel://:secret@a:1/main');
+    expect(fault.message).toContain(advice);
+    expect(fault.message).toContain('redis+sentinel://:***@a:1/main');
+    expect(fault.message).not.toContain('secret@');
+  });
+
   test('itself, when it is an error of ours', () => {
     const own = new SluiceError('SLUICE_CLOSED', 'x');
     expect(redisFault(own, url)).toBe(own);
@@ -57,20 +72,27 @@ describe('what Redis or its client throws becomes', () => {
 describe('opening a connection', () => {
   type Told = { target: string; options: ClientOptions; disconnected: boolean };
 
-  function client(told: Told, behave: { connect?: () => Promise<void>; error?: Error; version?: string }) {
+  function client(
+    told: Told,
+    behave: { connect?: () => Promise<void>; error?: Error; version?: string; role?: string },
+  ) {
     return (target: string, options: ClientOptions) => {
       told.target = target;
       told.options = options;
       return {
+        status: 'ready',
+        subscribe: () => Promise.resolve(1),
+        duplicate: () => undefined,
         connect: behave.connect ?? (() => Promise.resolve()),
         info: () =>
-          Promise.resolve(`redis_version:${behave.version ?? '7.0.15'}\r\nmaxmemory_policy:noeviction\r\n`),
-        time: () => Promise.resolve([String(Math.floor(Date.now() / 1000)), '0']),
+          Promise.resolve(
+            `redis_version:${behave.version ?? '7.0.15'}\r\nmaxmemory_policy:noeviction\r\nrole:${behave.role ?? 'master'}\r\n`,
+          ),
         disconnect: () => {
           told.disconnected = true;
         },
-        on: (_event: string, listener: (error: unknown) => void) => {
-          if (behave.error) listener(behave.error);
+        on: (event: string, listener: (...args: never[]) => void) => {
+          if (behave.error && event === 'error') (listener as (error: unknown) => void)(behave.error);
         },
       };
     };
@@ -103,6 +125,50 @@ describe('opening a connection', () => {
     const opening = openClient(url, client(told, { version: '6.0.0' }));
     await expect(opening).rejects.toMatchObject({ code: 'SLUICE_REDIS_VERSION' });
     expect(told.disconnected).toBe(true);
+  });
+
+  test('to a replica is closed again', async () => {
+    const told = nothing();
+    const opening = openClient(url, client(told, { role: 'slave' }));
+    await expect(opening).rejects.toThrow('@db.test:6379 is a replica and takes no writes; name the primary');
+    expect(told.disconnected).toBe(true);
+  });
+
+  test('gives way to a server that refuses writes, and sends the command again', async () => {
+    const told = nothing();
+    await openClient(url, client(told, {}));
+    const { reconnectOnError, retryStrategy } = told.options;
+    expect(reconnectOnError(new Error('ERR unknown command'))).toBe(false);
+    expect(retryStrategy(1)).toBe(100);
+    for (const refusal of ['READONLY You cannot', 'NOREPLICAS Not enough', 'MASTERDOWN Link']) {
+      expect(reconnectOnError(new Error(refusal))).toBe(2);
+      expect(retryStrategy(1), 'not at once: it would be refused again').toBe(500);
+    }
+  });
+
+  test('through Sentinels asks them, one after another, with their own password', async () => {
+    const told = nothing();
+    await openClient(
+      'rediss+sentinel://us%40er:se%3Acret@one:1,[::2]/main-1/3?sentinel_password=p%26w',
+      client(told, {}),
+    );
+    expect(told.target).toBe('redis://one:1');
+    expect(told.options).toMatchObject({
+      sentinels: [
+        { host: 'one', port: 1 },
+        { host: '::2', port: 26379 },
+      ],
+      name: 'main-1',
+      db: 3,
+      username: 'us@er',
+      password: 'se:cret',
+      sentinelPassword: 'p&w',
+      tls: {},
+      sentinelTLS: {},
+      enableTLSForSentinelMode: true,
+    });
+    expect(told.options).not.toHaveProperty('sentinelUsername');
+    expect(told.options.sentinelRetryStrategy!(1)).toBe(100);
   });
 
   test('takes a socket path from its URL', async () => {
