@@ -34,9 +34,9 @@ function startWatch(url: string, create: (target: string, options: object) => Fo
     if (text === last || text.split(' ', 1)[0] !== address.name) return;
     last = text;
     for (const client of clients) {
-      if (client.status === 'ready') client.disconnect(true);
+      if (client.status === 'ready' || client.status === 'connect') client.disconnect(true);
       // It may have asked before. Now it must be left alone: ioredis would give it up for good.
-      else if (client.status.startsWith('connect')) stale.add(client);
+      else if (client.status === 'connecting') stale.add(client);
     }
   };
   const sentinels = address.sentinels.map(({ host, port }) => {

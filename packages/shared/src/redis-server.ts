@@ -68,14 +68,35 @@ export function redisFault(error: unknown, url: string): SluiceError {
   return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
 }
 
+type Stream = {
+  readonly bytesRead: number;
+  setMaxListeners(count: number): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  destroy(error: Error): unknown;
+};
+
 /** What is needed of a Redis client (ioredis) to open it. */
 type Client = FollowingClient & {
-  readonly stream?: { setMaxListeners(count: number): unknown };
+  readonly stream?: Stream;
   info(section: string): Promise<string>;
   duplicate(...args: never[]): unknown;
   on(event: 'connect', listener: () => void): unknown;
   on(event: 'sentinelError', listener: (error: unknown) => void): unknown;
 };
+
+/** A server that accepts a connection answers its first command within so long, ms, even while it loads its data. */
+const firstAnswerMs = 5000;
+
+/** Ends a connection that was accepted and is not answered: the server is frozen, or the wire is cut behind a proxy. */
+function expectAnswer(stream: Stream): void {
+  const read = stream.bytesRead;
+  const timer = setTimeout(() => {
+    if (stream.bytesRead > read) return;
+    stream.destroy(new Error(`connected, and no answer within ${firstAnswerMs / 1000} s`));
+  }, firstAnswerMs);
+  stream.once('close', () => clearTimeout(timer));
+  timer.unref();
+}
 
 /** Calls back with a client, and with every duplicate that BullMQ makes of it. */
 function withDuplicates<T extends Client>(client: T, each: (client: T) => void): void {
@@ -108,8 +129,12 @@ export async function openClient<T extends Client>(
   const { target, options } = clientOptions(url, () => open);
   const client = create(target, options);
   withDuplicates(client, (one) => {
-    // ioredis adds one for every command that a demoted server refuses.
-    one.on('connect', () => one.stream?.setMaxListeners(0));
+    one.on('connect', () => {
+      if (one.stream === undefined) return;
+      // ioredis adds one for every command that is refused by a server that it leaves.
+      one.stream.setMaxListeners(0);
+      expectAnswer(one.stream);
+    });
     if (isSentinelUrl(url)) followFailovers(one, url, create as (target: string, options: object) => T);
     each(one);
   });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import {
+  type ClientOptions,
   type Logger,
   type WorkerConfig,
   corkPerTurn,
@@ -18,6 +19,7 @@ import { Semaphore } from './limits/semaphore.ts';
 import { ClockWatch } from './ops/clock-watch.ts';
 import { Drain } from './ops/drain.ts';
 import { createMetrics } from './ops/metrics.ts';
+import { OutageLog } from './ops/outage-log.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
 import { Suspects } from './pipeline/suspects.ts';
 import { Quarantine } from './quarantine.ts';
@@ -58,13 +60,13 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const keys = keysOf(config.prefix);
   const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
-  const redis = await openClient(config.redisUrl, (target, base) => corkPerTurn(new Redis(target, base)));
-  const subscriber = await openClient(config.redisUrl, (target, base) => new Redis(target, base));
-  redis.on('close', () => log.warn('the connection to Redis is lost; reconnecting'));
-  redis.on('ready', () => log.info('connected to Redis again'));
+  const outages = new OutageLog(log);
+  const open = (create: (target: string, base: ClientOptions) => Redis) =>
+    openClient(config.redisUrl, create, (client) => outages.watch(client));
+  const redis = await open((target, base) => corkPerTurn(new Redis(target, base)));
+  const subscriber = await open((target, base) => new Redis(target, base));
 
   const disconnect = () => {
-    redis.removeAllListeners('close');
     subscriber.disconnect();
     redis.disconnect();
   };

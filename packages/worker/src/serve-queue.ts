@@ -9,6 +9,7 @@ import type { SendMarks } from './limits/send-marks.ts';
 import type { Semaphore } from './limits/semaphore.ts';
 import type { ClockWatch } from './ops/clock-watch.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
+import { isOutage } from './ops/outage-log.ts';
 import { run } from './pipeline/run.ts';
 import { backoffStrategy, settle } from './pipeline/settle.ts';
 import type { Suspects } from './pipeline/suspects.ts';
@@ -126,7 +127,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     settings: { backoffStrategy },
   });
   worker.on('error', (error) => {
-    log.warn({ err: error, queue: queue.name }, 'worker error');
+    log[isOutage(error) ? 'debug' : 'warn']({ err: error, queue: queue.name }, 'worker error');
     shared.quarantine.met(queue.name, error);
   });
   worker.on('stalled', (id) => {
