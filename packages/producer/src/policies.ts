@@ -12,6 +12,7 @@ import {
   pacingOf,
   policySchema,
   queueNameSchema,
+  readStoredPolicy,
   validate,
 } from '@sluice/shared';
 
@@ -54,10 +55,13 @@ export class Policies {
     this.#apply = bindScript(redis, applyPolicyScript);
   }
 
-  /** The policy in force; null when the queue has none, and so is not served. */
+  /**
+   * The policy in force; null when the queue has none, and so is not served.
+   * @throws SluiceError SLUICE_INVALID_POLICY when another version wrote what this one does not know
+   */
   async read(queue: string): Promise<Policy | null> {
     const json = await this.#redis.hget(this.#keys.policy(queue), 'json');
-    return json === null ? null : (JSON.parse(json) as Policy);
+    return json === null ? null : readStoredPolicy(queue, json);
   }
 
   /** Sets the policy, whatever there was. Every worker obeys it within 2 s. @throws SLUICE_INVALID_POLICY */
@@ -86,7 +90,7 @@ export class Policies {
   async update(queue: string, make: (before: Policy | null) => PolicyInput): Promise<PolicyUpdate> {
     for (let tries = 0; tries < updateTries; tries++) {
       const [json, version] = await this.#redis.hmget(this.#keys.policy(queue), 'json', 'version');
-      const before = json == null ? null : (JSON.parse(json) as Policy);
+      const before = json == null ? null : readStoredPolicy(queue, json);
       const { change, policy } = await this.#write(queue, make(before), Number(version ?? 0));
       if (change !== 'conflict') return { change, before, after: policy };
     }
@@ -130,6 +134,8 @@ export class Policies {
       ],
     )) as [number, number, string];
     const change = applyVerdicts[index]! as Written<M>['change'];
-    return { change, policy, inForce: json === '' ? null : (JSON.parse(json) as Policy) };
+    // What was overwritten need not be readable.
+    const conflict = change === 'conflict' && json !== '';
+    return { change, policy, inForce: conflict ? readStoredPolicy(queue, json) : null };
   }
 }

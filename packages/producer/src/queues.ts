@@ -106,12 +106,12 @@ export class Queues {
 
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */
   async pause(name: string): Promise<void> {
-    if ((await this.#policies.read(name)) === null) throw this.#missing(name);
+    await this.#assertThere(name);
     await this.#open.get(name).pause();
   }
 
   async resume(name: string): Promise<void> {
-    if ((await this.#policies.read(name)) === null) throw this.#missing(name);
+    await this.#assertThere(name);
     await this.#open.get(name).resume();
   }
 
@@ -120,7 +120,7 @@ export class Queues {
    * @returns holds lifted
    */
   async release(name: string, origin = ''): Promise<number> {
-    if ((await this.#policies.read(name)) === null) throw this.#missing(name);
+    await this.#assertThere(name);
     const keys = this.#keys;
     const [lifted, ids] = (await this.#release(
       [keys.holds(name), keys.bull(name).limiter, keys.putOff(name)],
@@ -143,6 +143,11 @@ export class Queues {
     // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
     await this.#redis.unlink(...own.map((key) => key(name)), keys.bull(name).limiter);
     await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
+  }
+
+  /** Its policy need not be readable: whoever has to stop a queue must be able to. */
+  async #assertThere(name: string): Promise<void> {
+    if ((await this.#redis.hexists(this.#keys.queues, name)) === 0) throw this.#missing(name);
   }
 
   #missing(name: string): SluiceError {

@@ -60,4 +60,5 @@ export { type HttpRequest } from './http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './spec.ts';
 export { type Committed, type EndedJob, batchTtlMs, committedOf, settleCall } from './settle-call.ts';
+export { readStoredPolicy } from './stored-policy.ts';
 export { faultsText, validate } from './validate.ts';

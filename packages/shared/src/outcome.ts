@@ -93,9 +93,33 @@ export function encodeSettled(outcome: Outcome, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(outcome)}\n`), body]);
 }
 
-/** The reverse of encodeSettled; null when the bytes are only a marker (the outcome went by reply and is not kept). */
+/**
+ * The reverse of encodeSettled; null when the bytes are only a marker (the outcome went by reply and is not kept).
+ * A kind that a newer worker knows comes as it is: what is no `response` is a failure. Bytes that are no outcome end
+ * the job as `internal`, whoever awaits it.
+ */
 export function decodeSettled(bytes: Buffer): Settled | null {
   const end = bytes.indexOf(newline);
   if (end < 0) return null;
-  return { outcome: JSON.parse(bytes.toString('utf8', 0, end)) as Outcome, body: bytes.subarray(end + 1) };
+  const outcome = outcomeIn(bytes.toString('utf8', 0, end));
+  return outcome === null
+    ? { outcome: unreadable, body: new Uint8Array() }
+    : { outcome, body: bytes.subarray(end + 1) };
+}
+
+const unreadable: Outcome = {
+  kind: 'internal',
+  attempts: 0,
+  endedAt: 0,
+  durationMs: 0,
+  error: { code: 'SLUICE_INTERNAL', message: 'the outcome in Redis cannot be read' },
+};
+
+function outcomeIn(text: string): Outcome | null {
+  try {
+    const value = JSON.parse(text) as Partial<Outcome> | null;
+    return typeof value?.kind === 'string' ? (value as Outcome) : null;
+  } catch {
+    return null;
+  }
 }

@@ -181,7 +181,7 @@ test('an envelope of a newer version is put off with no attempt spent, and perfo
   expect(await fleet.redis.hget(fleet.keys.bull('api').job(handle.id), 'atm')).toBeNull();
 
   // The workers of the newer version, as far as these go.
-  await rewrite(fleet, handle.id, ({ later: _, ...data }) => ({ ...data, v: 1 }));
+  await rewrite(fleet, handle.id, (data) => ({ ...data, v: 1, later: undefined }));
   await fleet.client.queues.release('api');
   const { outcome } = await handle.outcome();
   expect(outcome).toMatchObject({ kind: 'response', attempts: 1 });

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type Keys, type Logger, type Policy, policySchema } from '@sluice/shared';
+import { type Keys, type Logger, type Policy, readStoredPolicy } from '@sluice/shared';
 
 const pollMs = 1000;
 
@@ -25,6 +25,8 @@ export class PolicyReader {
   readonly #events: PolicyEvents;
   readonly #log: Logger;
   readonly #served = new Map<string, ServedQueue>();
+  /** Versions that could not be read, each told once. */
+  readonly #refused = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #again = false;
@@ -98,13 +100,27 @@ export class PolicyReader {
     }
   }
 
+  /**
+   * Null for a policy that this version cannot read. The queue is then served by the one before, whose rate is Redis'
+   * to know, or not at all; the other queues are not the worse for it.
+   */
+  #understood(name: string, json: string, version: number): Policy | null {
+    try {
+      return readStoredPolicy(name, json);
+    } catch (error) {
+      if (this.#refused.get(name) !== version)
+        this.#log.error({ err: error, queue: name, version }, 'policy refused');
+      this.#refused.set(name, version);
+      return null;
+    }
+  }
+
   async #load(name: string): Promise<void> {
     const [json, version] = await this.#redis.hmget(this.#keys.policy(name), 'json', 'version');
     if (json == null || this.#stopped) return;
-    const written: unknown = JSON.parse(json);
-    // A policy of an older version lacks fields, and gets their defaults; one of a newer version has more.
-    const policy = policySchema.safeParse(written).data ?? (written as Policy);
     const queue = this.#served.get(name);
+    const policy = this.#understood(name, json, Number(version));
+    if (policy === null) return;
     if (queue === undefined) {
       const added: ServedQueue = { name, policy, version: Number(version) };
       this.#served.set(name, added);

@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import { SluiceError } from './errors.ts';
+import { type Policy, policySchema } from './policy.ts';
+import { faultsOf, faultsText } from './validate.ts';
+
+type Fields = Record<string, unknown>;
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Takes the fields that the schema does not know out of a value. */
+function withoutUnknown(value: unknown, error: z.core.$ZodError): unknown {
+  const known = structuredClone(value);
+  for (const issue of error.issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const parent = issue.path.reduce<unknown>((at, part) => (at as Fields)[String(part)], known);
+    for (const key of issue.keys) delete (parent as Fields)[key];
+  }
+  return known;
+}
+
+/** The first value, with what only the second one has. */
+function completed(value: unknown, more: unknown): unknown {
+  if (!isObject(value) || !isObject(more)) return value;
+  const names = new Set([...Object.keys(value), ...Object.keys(more)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, name in value ? completed(value[name], more[name]) : more[name]]),
+  );
+}
+
+/**
+ * A policy as it lies in Redis, written by whatever version. Fields that an older one did not write have their
+ * defaults; fields that a newer one added stay where they are, so that they are not lost unnoticed: whoever writes
+ * the policy back is told of them.
+ * @throws SluiceError SLUICE_INVALID_POLICY when it is no policy, or one whose values this version does not know
+ */
+export function readStoredPolicy(queue: string, json: string): Policy {
+  const what = `the stored policy of queue "${queue}" cannot be read by this version`;
+  let written: unknown;
+  try {
+    written = JSON.parse(json);
+  } catch (error) {
+    throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: it is no JSON`, { cause: error });
+  }
+  const parsed = policySchema.safeParse(written);
+  if (parsed.success) return parsed.data;
+  const known = policySchema.safeParse(withoutUnknown(written, parsed.error));
+  if (known.success) return completed(known.data, written) as Policy;
+  const faults = faultsOf(known.error);
+  throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: ${faultsText(faults)}`, { faults });
+}

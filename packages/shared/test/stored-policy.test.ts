@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { policySchema, readStoredPolicy } from '@sluice/shared';
+
+const read = (value: unknown) => readStoredPolicy('q', JSON.stringify(value));
+
+test('a policy of an older version has the defaults of the fields that it lacks, at every depth', () => {
+  expect(read({})).toEqual(policySchema.parse({}));
+  const { maxHold: _, ...older } = policySchema.parse({ rate: '5/1s', retry: { attempts: 2 } });
+  const { jitter: __, ...retry } = older.retry;
+  expect(read({ ...older, retry })).toEqual(policySchema.parse({ rate: '5/1s', retry: { attempts: 2 } }));
+});
+
+test('a field of a newer version is kept, and does not keep the others from having their defaults', () => {
+  const policy = read({ rate: '5/1s', proxy: { url: 'x' }, retry: { attempts: 2, budget: 0.1 } });
+  expect(policy).toMatchObject({
+    rate: { limit: 5, per: 1000 },
+    proxy: { url: 'x' },
+    retry: { attempts: 2, budget: 0.1, factor: 2 },
+    maxRedirects: 5,
+  });
+  // Who writes it back is told.
+  expect(policySchema.safeParse(policy).success).toBe(false);
+});
+
+test.each([
+  ['{', 'it is no JSON'],
+  ['null', 'expected object'],
+  ['{"delivery":"exactly-once"}', 'delivery: '],
+  ['{"delivery":"exactly-once","proxy":1}', 'delivery: '],
+])('%s is refused, with the queue and the fault', (json, fault) => {
+  const message = 'the stored policy of queue "q" cannot be read by this version: ';
+  expect(() => readStoredPolicy('q', json)).toThrow(new RegExp(`^${message}.*${fault}`));
+});
