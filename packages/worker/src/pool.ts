@@ -37,7 +37,7 @@ export type RunningPool = {
   /**
    * Stops taking jobs at once, waits up to `graceMs` for those in flight, gives the rest back unspent. A second call
    * gives them back immediately. Ends within the grace and a second, whatever Redis does.
-   * @returns false when Redis did not answer: jobs may be left, which run again when their locks have run out
+   * @returns false when Redis did not answer and jobs are left: they run again when their locks have run out
    */
   drain(graceMs: number): Promise<boolean>;
 };
@@ -159,13 +159,13 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   let draining: { drain: Drain; ended: Promise<boolean> } | undefined;
   const end = async (drain: Drain, graceMs: number) => {
     policies.stop();
-    const isClosed = await drain.run(graceMs, sweeper.stop());
+    const isEmpty = await drain.run(graceMs, sweeper.stop());
     clock.stop();
     watch.stop();
     // A sweep of the body store may take long, and is not waited for.
     await Promise.race([Promise.all([transforms.close(), bodies.stop()]), sleep(closingMs)]);
     disconnect();
-    return isClosed;
+    return isEmpty;
   };
 
   return {

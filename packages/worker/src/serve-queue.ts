@@ -59,6 +59,8 @@ export type Serving = {
   setTaking(taking: boolean): void;
   /** Gives the jobs in flight back to the front of the queue, unspent. */
   giveBackAll(): void;
+  /** Runs in flight. */
+  readonly runs: number;
   /** Resolves when no run is in flight. */
   idle(): Promise<void>;
   /** Takes no more jobs, and resolves when those in flight have ended. */
@@ -76,11 +78,13 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   let taking = true;
   let isClosing = false;
 
-  // BullMQ hands the signal over only to a processor that declares three parameters.
-  const processor = async (bull: Job, token: string | undefined, signal: AbortSignal | undefined) => {
+  const processor = async (bull: Job, token: string | undefined) => {
     // The policy says how often and when it is tried again; BullMQ would end a job of its own accord, with no outcome.
     bull.opts.attempts = Number.MAX_SAFE_INTEGER;
     bull.opts.backoff = { type: 'sluice' };
+    using inFlight = runs.begin(bull.id!);
+    // BullMQ may be about to take a job when it is told to take no more: that one is given back.
+    if (!taking) runs.abort(bull.id!, abortReasons.shutdown);
     const job = {
       queue: queue.name,
       id: bull.id!,
@@ -89,10 +93,8 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       attemptsMade: bull.attemptsMade,
       stalls: bull.stalledCounter,
       takenAt: performance.now(),
-      // BullMQ may be about to take a job when it is told to take no more: that one is given back.
-      signal: taking ? signal! : AbortSignal.abort(abortReasons.shutdown),
+      signal: inFlight.signal,
     };
-    using _ = runs.begin();
     const context = {
       policy: queue.policy,
       agent,
@@ -136,7 +138,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       .catch((error: unknown) => log.warn({ err: error, id }, 'quarantine failed'));
   });
   worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) worker.cancelJob(id, abortReasons.lockLost);
+    for (const id of ids) runs.abort(id, abortReasons.lockLost);
   });
 
   return {
@@ -153,20 +155,25 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       agent = openAgent();
       old.close().catch((error: unknown) => log.warn({ err: error }, 'closing connections failed'));
     },
-    cancel: (id) => void worker.cancelJob(id, abortReasons.cancelled),
-    cancelAll: () => worker.cancelAllJobs(abortReasons.cancelled),
+    cancel: (id) => runs.abort(id, abortReasons.cancelled),
+    cancelAll: () => runs.abortAll(abortReasons.cancelled),
     setTaking: (again) => {
       if (isClosing) return;
       taking = again;
       if (taking) void worker.resume();
       else void worker.pause(true);
     },
-    giveBackAll: () => worker.cancelAllJobs(abortReasons.shutdown),
+    giveBackAll: () => runs.abortAll(abortReasons.shutdown),
+    get runs() {
+      return runs.count;
+    },
     idle: () => runs.ended(),
     close: async () => {
       isClosing = true;
       taking = false;
+      // With Redis away, the first may end before the second.
       await worker.close();
+      await runs.ended();
       await agent.close();
     },
   };

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
-import { Rig, until } from './rig.ts';
+import { describe, expect, inject, test } from 'vitest';
+import { type TcpProxy, startTcpProxy } from '../../../test/support/faults/tcp-proxy.ts';
+import { Rig, loopback, until } from './rig.ts';
 
 describe('a pool that drains', () => {
   test('lets the requests in flight finish within the grace, and takes no more jobs', async () => {
@@ -79,6 +80,49 @@ describe('a pool that drains', () => {
   });
 });
 
+describe('a pool that drains while Redis is away', () => {
+  test.each([
+    ['refuses connections', (proxy: TcpProxy) => (proxy.refuse(), proxy.cut())],
+    ['is silent', (proxy: TcpProxy) => proxy.stall()],
+  ])(
+    'ends within the grace and a second when it %s, says what it left, and leaves no connection',
+    async (_how, breakIt) => {
+      const { hostname, port } = new URL(inject('redisUrl'));
+      await using proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+      await using rig = await Rig.open({ idle: true });
+      const pool = await rig.startPool({ SLUICE_REDIS_URL: `redis://${proxy.host}:${proxy.port}` });
+      await rig.sluice.enqueue({ url: rig.url('/hang'), id: 'taken' });
+      await rig.arrived(1);
+      breakIt(proxy);
+      const begun = performance.now();
+      expect(await pool.drain(300)).toBe(false);
+      expect(performance.now() - begun).toBeLessThan(1300);
+      await rig.quiet();
+      proxy.heal();
+      await until(() => proxy.connections === 0);
+    },
+  );
+});
+
+describe('a job that is given back before it was sent', () => {
+  test("while it waits for a slot gives the gate's token back: the next worker has it at once, not in an hour", async () => {
+    await using rig = await Rig.open({ idle: true });
+    await rig.sluice.policies.set('hourly', {
+      egress: loopback,
+      rate: { limit: 1, per: '1h', shape: 'burst' },
+    });
+    const pool = await rig.startPool({ SLUICE_CONCURRENCY: '1' });
+    await rig.sluice.enqueue({ url: rig.url('/hang') });
+    await rig.arrived(1);
+    const waiting = await rig.sluice.enqueue({ url: rig.url('/waiting') }, { queue: 'hourly' });
+    await until(async () => (await rig.redis.llen(rig.keys.bull('hourly').active)) === 1);
+    await pool.drain(0);
+    expect(await rig.redis.llen(rig.keys.bull('hourly').wait)).toBe(1);
+    await rig.startPool();
+    expect((await waiting.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
+  });
+});
+
 describe('a worker that lost the lock of a job', () => {
   test('aborts its request and leaves the job to whoever has it', async () => {
     await using rig = await Rig.open({ env: { SLUICE_LOCK_DURATION: '5s' } });
@@ -103,13 +147,14 @@ describe('a worker that lost the lock of a job', () => {
 
   test('reports what it has when nobody else took the job, and the job is not performed again', async () => {
     await using rig = await Rig.open({ idle: true });
-    const pool = await rig.startPool();
+    const env = { SLUICE_STALLED_INTERVAL: '1s' };
+    const pool = await rig.startPool(env);
     const end = rig.end('/delay/300', { id: 'late' });
     await rig.arrived(1);
     await rig.redis.del(rig.keys.bull(rig.queue).lock('late'));
     expect((await end).outcome).toMatchObject({ kind: 'response', attempts: 1 });
     await pool.drain(0);
-    await rig.startPool();
+    await rig.startPool(env);
     await until(async () => (await rig.bull.getJobState('late')) === 'unknown');
     expect(await rig.seen()).toEqual(['GET /delay/300']);
   });

@@ -3,6 +3,8 @@ const closingMs = 800;
 
 /** What a drain needs of a queue that is being served. */
 type Draining = {
+  /** Runs in flight. */
+  readonly runs: number;
   close(): Promise<void>;
   /** Resolves when no run is in flight. */
   idle(): Promise<void>;
@@ -12,7 +14,7 @@ type Draining = {
 /** Lets runs in flight finish within a grace, and gives the rest back. */
 export class Drain {
   readonly #queues: readonly Draining[];
-  readonly #givenUp = Promise.withResolvers<false>();
+  readonly #givenUp = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
   #isHurried = false;
 
@@ -23,18 +25,19 @@ export class Drain {
   /**
    * Takes no more jobs from now on.
    * @param others what else is to end before Redis is left
-   * @returns false when Redis did not answer in time: jobs may be left to the stalled check of other workers
+   * @returns false when Redis did not answer in time, and jobs are left to the stalled check of other workers
    */
   async run(graceMs: number, others: Promise<unknown>): Promise<boolean> {
-    const closed = Promise.all([others, ...this.#queues.map((queue) => queue.close())]).then(() => true);
+    const closed = Promise.all([others, ...this.#queues.map((queue) => queue.close())]);
     this.#timer = setTimeout(() => this.hurry(), graceMs);
     Promise.all(this.#queues.map((queue) => queue.idle())).then(
       () => this.#close(),
       () => {},
     );
-    const isClosed = await Promise.race([closed, this.#givenUp.promise]);
+    await Promise.race([closed, this.#givenUp.promise]);
     clearTimeout(this.#timer);
-    return isClosed;
+    // Jobs that have ended and that BullMQ was not told of run again, find their outcome, and send nothing.
+    return this.#queues.every((queue) => queue.runs === 0);
   }
 
   /** Gives back now what is in flight. */
@@ -47,6 +50,6 @@ export class Drain {
 
   #close(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#givenUp.resolve(false), closingMs);
+    this.#timer = setTimeout(() => this.#givenUp.resolve(), closingMs);
   }
 }

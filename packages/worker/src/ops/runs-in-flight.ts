@@ -1,13 +1,29 @@
-/** Counts the runs of a queue that are in flight. */
+import { abortReasons } from '../pipeline/verdict.ts';
+
+type Reason = (typeof abortReasons)[keyof typeof abortReasons];
+
+/** The runs of a queue that are in flight, and the way to abort them. BullMQ's own forgets them when it closes. */
 export class RunsInFlight {
+  readonly #runs = new Map<string, AbortController>();
+  /** A job that this process lost and took again is here twice, for a moment. */
   #count = 0;
   readonly #waiting: (() => void)[] = [];
 
+  get count(): number {
+    return this.#count;
+  }
+
   /** One more, until it is disposed of. */
-  begin(): Disposable {
+  begin(id: string): Disposable & { signal: AbortSignal } {
+    // An older run of the job has lost its lock, or there would be no second one.
+    this.abort(id, abortReasons.lockLost);
+    const controller = new AbortController();
+    this.#runs.set(id, controller);
     this.#count += 1;
     return {
+      signal: controller.signal,
       [Symbol.dispose]: () => {
+        if (this.#runs.get(id) === controller) this.#runs.delete(id);
         this.#count -= 1;
         if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
       },
@@ -17,5 +33,13 @@ export class RunsInFlight {
   /** Resolves when there is none. */
   async ended(): Promise<void> {
     if (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  abort(id: string, reason: Reason): void {
+    this.#runs.get(id)?.abort(reason);
+  }
+
+  abortAll(reason: Reason): void {
+    for (const run of this.#runs.values()) run.abort(reason);
   }
 }

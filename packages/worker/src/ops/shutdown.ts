@@ -41,9 +41,9 @@ export class Shutdown {
 
   async #drain({ pool, graceMs, log, done }: Drained): Promise<void> {
     try {
-      const isClosed = await pool.drain(graceMs);
+      const isEmpty = await pool.drain(graceMs);
       done();
-      if (!isClosed)
+      if (!isEmpty)
         this.#exit(1, 'Redis did not answer: what is in flight runs again when its locks have run out');
       log.info('drained');
       process.exit(0);
