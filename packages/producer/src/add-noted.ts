@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { type Keys, addedScript, batchTtlMs } from '@sluice/shared';
+import { type Keys, SluiceError, addedScript, batchTtlMs, isRefusalForNow } from '@sluice/shared';
 import type { BullJob } from './to-job.ts';
 
 /** What is noted in the transaction that adds a job. */
@@ -16,33 +17,61 @@ export function defineAdded(redis: Redis): void {
   redis.defineCommand(addedScript.name, { numberOfKeys: addedScript.keys, lua: addedScript.lua });
 }
 
+const againMs = 100;
+
+/** Where and how a job is added. */
+export type NotedAdd = {
+  queue: Queue;
+  name: string;
+  keys: Keys;
+  /** Try again while Redis is away: ioredis does not, once it had a part of the answer. */
+  insist: boolean;
+};
+
 /**
  * Adds a job, and notes that it was added, both or neither: a process that dies leaves no record of a job that is not
- * there, and no batch that waits for one.
+ * there, and no batch that waits for one. Twice is once.
  * The queue's client must know the script (`defineAdded`).
- * @returns false when somebody else had added it before; then nothing was changed
+ * @returns false when it had been added before; then nothing was changed
  */
-export async function addNoted(
-  queue: Queue,
-  keys: Keys,
-  job: BullJob,
+export async function addNoted(add: NotedAdd, job: BullJob, note: Note): Promise<boolean> {
+  for (;;) {
+    try {
+      return await addOnce(add, job, note);
+    } catch (error) {
+      const isPassing =
+        isRefusalForNow(error) || (error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE');
+      if (!add.insist || !isPassing) throw error;
+      await sleep(againMs);
+    }
+  }
+}
+
+async function addOnce(
+  { queue, name, keys }: NotedAdd,
+  { data, name: jobName, opts }: BullJob,
   { record, batch }: Note,
 ): Promise<boolean> {
   await queue.waitUntilReady();
   const client = await queue.backend.connection.client;
-  const { data, name, opts } = job;
-  const bull = new Job(queue, name, data, opts, opts.jobId);
+  const id = opts.jobId!;
+  const bull = new Job(queue, jobName, data, opts, id);
   const transaction = client.multi();
-  await queue.backend.addJobToTransaction(transaction, bull.asJSON(), bull.id!);
+  await queue.backend.addJobToTransaction(transaction, bull.asJSON(), id);
   const state = batch === undefined ? record! : keys.batchState(batch);
   transaction.runCommand(addedScript.name, [
     record ?? state,
     state,
+    keys.bull(name).job(id),
+    keys.outcome(name, id),
     record === undefined ? 0 : 1,
     batch === undefined ? 0 : 1,
     batchTtlMs,
   ]);
-  const results = await transaction.exec();
+  const results = await transaction.exec().catch((error: unknown) => {
+    // Redis refused a part of it, and therefore the whole: the part's error says why.
+    throw (error as { previousErrors?: unknown[] }).previousErrors?.[0] ?? error;
+  });
   if (results === null) throw new Error('the transaction was discarded');
   const failed = results.find(([error]) => error !== null);
   if (failed !== undefined) throw failed[0]!;

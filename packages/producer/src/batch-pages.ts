@@ -1,8 +1,5 @@
 import type { Redis } from 'ioredis';
 
-/** Less than the time after which the client takes a silent connection for dead. */
-const blockMs = 5000;
-
 /** What is read at once, bytes: outcomes of 10 MiB come one by one, small ones by the hundred. */
 const pageBytes = 2 ** 20;
 const firstCount = 16;
@@ -16,6 +13,8 @@ type Reply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null;
 export type PagesOptions = {
   /** Opens a connection of its own: the reads block. It is closed at the end. */
   open: () => Promise<Redis>;
+  /** How long a read waits for entries, ms. */
+  blockMs: number;
   stream: string;
   /** Begins after this entry. */
   cursor: string;
@@ -26,7 +25,7 @@ export type PagesOptions = {
 
 /** The entries of a stream from a cursor on, in bounded memory. */
 export async function* readPages(options: PagesOptions): AsyncGenerator<Entry, void, undefined> {
-  const { open, stream, signal, goesOn } = options;
+  const { open, blockMs, stream, signal, goesOn } = options;
   if (isAborted(signal)) return;
   const redis = await open();
   // A read that blocks is ended with its connection.

@@ -45,6 +45,8 @@ export type BatchClient = {
   keys: Keys;
   /** Opens a connection that may block. */
   open: () => Promise<Redis>;
+  /** How long such a connection may block, ms. */
+  blockMs: number;
   /** Aborts when the client is closed. */
   closed: AbortSignal;
   seal: BoundScript;
@@ -93,7 +95,7 @@ export class Batch {
    */
   async *results(options: ResultsOptions = {}): AsyncGenerator<BatchItem, void, undefined> {
     const { cursor = '0-0', follow = true } = options;
-    const { open, closed } = this.#client;
+    const { open, blockMs, closed } = this.#client;
     const signals = [closed, ...(options.signal === undefined ? [] : [options.signal])];
     const signal = AbortSignal.any(signals);
     if (!/^\d{1,20}-\d{1,20}$/.test(cursor)) {
@@ -113,7 +115,7 @@ export class Batch {
       seen ||= state !== null;
       return follow && !(state !== null && state.sealed && state.ended >= state.total);
     };
-    const pages = readPages({ open, stream: this.#stream, cursor, signal, goesOn });
+    const pages = readPages({ open, blockMs, stream: this.#stream, cursor, signal, goesOn });
     for await (const { id: cursor, fields } of pages) {
       const values = new Map<string, Buffer>();
       for (let at = 0; at + 1 < fields.length; at += 2) values.set(fields[at]!.toString(), fields[at + 1]!);

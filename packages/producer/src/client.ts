@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
 import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf } from '@sluice/shared';
 import { Batch, type BatchClient, bindSeal } from './batch.ts';
+import { type Connections, disconnect } from './connections.ts';
 import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { gatherResults } from './gather.ts';
@@ -38,11 +39,9 @@ const addsInFlight = 200;
 
 /** What a client is made of. */
 export type ClientParts = {
-  commands: Redis;
+  connections: Connections;
   /** A connection of its own for replies: it blocks. */
   reader: Redis;
-  /** Opens one connection more, for who blocks too. */
-  open: () => Promise<Redis>;
   bodies: StoredBodies;
   prefix: string;
   queue: string;
@@ -73,7 +72,8 @@ export class Sluice {
   #closed = false;
 
   constructor(parts: ClientParts) {
-    const { commands: redis, prefix, url } = parts;
+    const { connections, prefix, url } = parts;
+    const { commands: redis, open } = connections;
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
     this.#fetchDeadlineMs = parts.fetchDeadlineMs;
@@ -83,7 +83,7 @@ export class Sluice {
     this.policies = new Policies(redis, keys);
     this.queues = new Queues(redis, keys, this.policies, this.#open);
     this.dead = new DeadLetters(redis, keys);
-    this.#replies = new Replies(randomUUID(), keys, redis, parts.reader);
+    this.#replies = new Replies(randomUUID(), keys, connections, parts.reader);
     this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
     this.#enqueuer = new Enqueuer({
       url,
@@ -93,11 +93,11 @@ export class Sluice {
       replies: this.#replies,
       jobs: this.#jobs,
       dedupTtlMs: parts.dedupTtlMs,
+      insist: connections.whenDown === 'wait',
     });
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
     const closed = this.#closing.signal;
-    const { open } = parts;
-    this.#batches = { redis, keys, open, closed, seal: bindSeal(redis) };
+    this.#batches = { redis, keys, open, blockMs: connections.blockMs, closed, seal: bindSeal(redis) };
     const turns = new Turns(keys.turns, open);
     this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis) };
   }
@@ -177,8 +177,10 @@ export class Sluice {
     }
     const deadline = spec.deadline ?? Date.now() + this.#fetchDeadlineMs;
     const handle = await this.#add({ ...spec, deadline, url }, { queue });
-    const overdue = () => void this.#jobs.expire(queue, handle.id).catch(() => {});
-    const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, deadline - Date.now() + deadlineGraceMs));
+    const timer = setTimeout(
+      () => void this.#overdue(queue, handle.id),
+      Math.min(2 ** 31 - 1, deadline - Date.now() + deadlineGraceMs),
+    );
     try {
       return await handle.result({
         ...(signal === undefined ? {} : { signal }),
@@ -186,6 +188,15 @@ export class Sluice {
       });
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  async #overdue(queue: string, id: string): Promise<void> {
+    try {
+      // A job that is gone without an outcome (its queue was removed) has no other end than to be looked for.
+      if ((await this.#jobs.expire(queue, id)) === 'unknown') await this.#replies.watch(queue, id);
+    } catch {
+      // Who awaits the outcome is told.
     }
   }
 
@@ -263,7 +274,7 @@ export class Sluice {
     this.#semaphores.turns.close();
     await this.#replies.close();
     await this.#open.close();
-    this.#redis.disconnect();
+    disconnect(this.#redis);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

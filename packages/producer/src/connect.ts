@@ -2,8 +2,8 @@ import type { BodyStore } from '@sluice/body-store';
 import { Redis } from 'ioredis';
 import {
   type PolicyInput,
-  corkPerTurn,
   defaultPrefix,
+  giveUpSilence,
   openClient,
   prefixSchema,
   queueNameSchema,
@@ -11,6 +11,7 @@ import {
   validate,
 } from '@sluice/shared';
 import { Sluice } from './client.ts';
+import { type WhenDown, openConnections } from './connections.ts';
 import { StoredBodies } from './stored-bodies.ts';
 import { keepMsSchema } from './to-job.ts';
 
@@ -34,10 +35,11 @@ export type ConnectOptions = {
    */
   bodyStore?: string | BodyStore;
   /**
-   * What calls do while Redis does not answer: `wait` for it (default), or `fail` within a second with
-   * SLUICE_REDIS_UNREACHABLE. A job whose add failed so may have been accepted all the same: give it an `id`.
+   * What calls do while Redis does not answer, or refuses writes for now: `wait` for it (default), or `fail` within a
+   * second or so with SLUICE_REDIS_UNREACHABLE, those that await an outcome, too. A job whose add failed so may have
+   * been accepted all the same: give it an `id`, and enqueue it again. One whose outcome was awaited goes on.
    */
-  whenDown?: 'wait' | 'fail';
+  whenDown?: WhenDown;
   /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
   fetchDeadlineMs?: number;
   /**
@@ -69,23 +71,18 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     'dedupTtlMs',
   );
   const bodies = new StoredBodies(options.bodyStore);
-  const impatient = options.whenDown === 'fail' ? { enableOfflineQueue: false, commandTimeout: 1000 } : {};
-  const open = () => openClient(url, (target, base) => new Redis(target, base));
-  const commands = await openClient(url, (target, base) =>
-    corkPerTurn(new Redis(target, { ...base, ...impatient })),
-  );
+  const connections = await openConnections(url, options.whenDown ?? 'wait');
   let reader: Redis;
   try {
-    reader = await open();
+    reader = await openClient(url, (target, base) => giveUpSilence(new Redis(target, base)));
   } catch (error) {
-    commands.disconnect();
+    connections.commands.disconnect();
     throw error;
   }
   const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
   const sluice = new Sluice({
-    commands,
+    connections,
     reader,
-    open,
     bodies,
     prefix,
     queue,

@@ -43,6 +43,7 @@ export class Enqueuer {
   readonly #memory: MemoryWatch;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
+  readonly #insist: boolean;
 
   constructor(parts: {
     url: string;
@@ -52,6 +53,8 @@ export class Enqueuer {
     replies: Replies;
     jobs: Jobs;
     dedupTtlMs: number;
+    /** Calls wait while Redis is away, instead of failing. */
+    insist: boolean;
   }) {
     this.#url = parts.url;
     this.#keys = parts.keys;
@@ -62,6 +65,7 @@ export class Enqueuer {
     this.#memory = new MemoryWatch(parts.redis, parts.url);
     this.#dedup = new Dedup(parts.redis, parts.keys);
     this.#dedupTtlMs = parts.dedupTtlMs;
+    this.#insist = parts.insist;
     defineAdded(parts.redis);
   }
 
@@ -112,12 +116,22 @@ export class Enqueuer {
       if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
       const open = this.#queues.get(queue);
       if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
-      else added = await addNoted(open, this.#keys, job, { record: claim?.record, batch: batch?.name });
+      else {
+        const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
+        added = await addNoted(add, job, { record: claim?.record, batch: batch?.name });
+      }
     } catch (error) {
       // Others in this process may await a job that names itself.
       if (claim === null) this.#replies.forget(queue, id);
       throw error;
     }
-    return added && settled !== null ? new Handle(queue, id, this.#jobs, () => settled) : watched();
+    if (!added || settled === null) return watched();
+    this.#replies.accepted(queue, id);
+    let isGivenUp = false;
+    settled.catch(() => {
+      isGivenUp = true;
+    });
+    const outcome = () => (isGivenUp ? this.#replies.watch(queue, id) : settled);
+    return new Handle(queue, id, this.#jobs, outcome);
   }
 }

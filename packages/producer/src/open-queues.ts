@@ -25,6 +25,8 @@ export class OpenQueues {
         connection: this.#redis,
         prefix: this.#prefix,
         skipVersionCheck: true,
+        // The connection may be down: the command that follows waits or fails, as the client was told.
+        skipWaitingForReady: true,
         streams: { events: { maxLen: eventsKept } },
       });
       // Without a listener a lost connection would be an uncaught exception; the client reconnects by itself.

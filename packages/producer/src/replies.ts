@@ -11,8 +11,9 @@ import {
   watchScript,
   watchVerdicts,
 } from '@sluice/shared';
+import { type Connections, failAfterMs } from './connections.ts';
+import { OutageWatch } from './outage-watch.ts';
 
-const blockMs = 5000;
 const readCount = 512;
 const acknowledgeEveryMs = 200;
 const closeMs = 1000;
@@ -27,6 +28,10 @@ const recoverCount = 500;
 type Waiter = {
   queue: string;
   id: string;
+  /** The job is there: its add was acknowledged, or it was found. */
+  accepted: boolean;
+  /** Another process may have added it: its outcome comes because this one asked for it. */
+  asked: boolean;
   promise: Promise<Settled>;
   resolve: (settled: Settled) => void;
   reject: (error: Error) => void;
@@ -56,7 +61,9 @@ export class Replies {
   readonly #stream: string;
   readonly #commands: Redis;
   readonly #reader: Redis;
+  readonly #blockMs: number;
   readonly #watch: BoundScript;
+  readonly #outages: OutageWatch | null;
   readonly #waiters = new Map<string, Waiter>();
   #delivered: Waiter[] = [];
   #last = '0-0';
@@ -67,13 +74,17 @@ export class Replies {
   #suspects = new Set<Waiter>();
 
   /** @param reader a connection of its own: it blocks */
-  constructor(name: string, keys: Keys, commands: Redis, reader: Redis) {
+  constructor(name: string, keys: Keys, connections: Connections, reader: Redis) {
+    const { commands, whenDown, blockMs } = connections;
     this.name = name;
     this.#keys = keys;
     this.#stream = keys.replies(name);
     this.#commands = commands;
     this.#reader = reader;
+    this.#blockMs = blockMs;
     this.#watch = bindScript(commands, watchScript, 'buffers');
+    this.#outages =
+      whenDown === 'wait' ? null : new OutageWatch(commands, failAfterMs, (error) => this.#giveUp(error));
     reader.on('ready', () => {
       this.#recover = true;
     });
@@ -92,25 +103,52 @@ export class Replies {
     const { promise, resolve, reject } = Promise.withResolvers<Settled>();
     // A handle that nobody awaits must not bring the process down when the client closes.
     promise.catch(() => {});
-    this.#waiters.set(`${queue}/${id}`, { queue, id, promise, resolve, reject });
+    const waiter = { queue, id, accepted: false, asked: false, promise, resolve, reject };
+    this.#waiters.set(`${queue}/${id}`, waiter);
     this.#running ??= this.#read();
+    void this.#outages?.watch(() => this.#waiters.size > 0);
     return promise;
+  }
+
+  /** The job that is expected was added. */
+  accepted(queue: string, id: string): void {
+    const waiter = this.#waiters.get(`${queue}/${id}`);
+    if (waiter !== undefined) waiter.accepted = true;
   }
 
   /** The same for a job that another process may have enqueued. */
   async watch(queue: string, id: string): Promise<Settled> {
     const awaited = this.#waiters.has(`${queue}/${id}`);
     const settled = this.expect(queue, id);
+    const waiter = this.#waiters.get(`${queue}/${id}`)!;
+    waiter.asked = true;
+    try {
+      const { verdict, end } = await this.#ask(waiter);
+      waiter.accepted = true;
+      // Only a marker is kept, and this process awaits the job already: the reply is on its way.
+      if (verdict === 'ended' && !(end === null && awaited)) this.#deliver(queue, id, end);
+      if (verdict === 'unknown') this.#deliver(queue, id, null);
+    } catch (error) {
+      if (!awaited) this.forget(queue, id);
+      waiter.reject(error as Error);
+    }
+    return await settled;
+  }
+
+  /** Has the job ended? If not, this process is told when it does. */
+  async #ask({
+    queue,
+    id,
+    asked,
+  }: Waiter): Promise<{ verdict: keyof typeof watchVerdicts; end: Settled | null }> {
     const keys = this.#keys;
     const [verdict, bytes] = (await this.#watch(
       [keys.outcome(queue, id), keys.watchers(queue, id), keys.bull(queue).job(id)],
-      [this.name, watchTtlMs],
+      // Who added the job is told in any case.
+      [asked ? this.name : '', watchTtlMs],
     )) as [number, Buffer];
-    const ended = verdict === watchVerdicts.ended ? decodeSettled(bytes) : null;
-    // Only a marker is kept, and this process awaits the job already: the reply is on its way.
-    if (verdict === watchVerdicts.ended && !(ended === null && awaited)) this.#deliver(queue, id, ended);
-    if (verdict === watchVerdicts.unknown) this.#deliver(queue, id, null);
-    return await settled;
+    if (verdict === watchVerdicts.ended) return { verdict: 'ended', end: decodeSettled(bytes) };
+    return { verdict: verdict === watchVerdicts.watching ? 'watching' : 'unknown', end: null };
   }
 
   /** Stops awaiting a job: its add failed, or it was given up. */
@@ -130,7 +168,7 @@ export class Replies {
   async #read(): Promise<void> {
     while (!this.#closed) {
       const reply: StreamReply | null = await this.#reader
-        .xreadBuffer('COUNT', readCount, 'BLOCK', blockMs, 'STREAMS', this.#stream, this.#last)
+        .xreadBuffer('COUNT', readCount, 'BLOCK', this.#blockMs, 'STREAMS', this.#stream, this.#last)
         // An error that comes at once (a user without the right to read) must not keep the process busy.
         .catch(() => sleep(retryMs, null));
       const entries = reply?.[0]?.[1] ?? [];
@@ -151,26 +189,42 @@ export class Replies {
     }
   }
 
-  /** A marker says that the outcome went by reply: it may have come since the last read, so it is given one more. */
+  /**
+   * Asks for all that is awaited: the stream may be gone, or what told the worker to reply, or the job itself, when
+   * Redis came back without what it had last.
+   */
   async #recoverMissed(): Promise<void> {
     this.#recover = false;
     const suspects = this.#suspects;
     this.#suspects = new Set();
-    const waiting = [...this.#waiters.values()];
-    for (let start = 0; start < waiting.length; start += recoverCount) {
-      const some = waiting.slice(start, start + recoverCount);
-      const outcomes = await this.#commands
-        .mgetBuffer(some.map(({ queue, id }) => this.#keys.outcome(queue, id)))
-        .catch(() => []);
-      for (const [index, bytes] of outcomes.entries()) {
-        const waiter = some[index]!;
-        if (bytes === null) continue;
-        const settled = decodeSettled(bytes);
-        if (settled !== null || suspects.has(waiter)) this.#deliver(waiter.queue, waiter.id, settled);
-        else this.#suspects.add(waiter);
+    const waiting = [...this.#waiters.values()].filter(({ accepted }) => accepted);
+    try {
+      for (let start = 0; start < waiting.length; start += recoverCount) {
+        const some = waiting.slice(start, start + recoverCount);
+        await Promise.all(some.map((waiter) => this.#recoverOne(waiter, suspects.has(waiter))));
       }
+    } catch {
+      // Redis is gone again.
+      this.#recover = true;
     }
     if (this.#suspects.size > 0) this.#recover = true;
+  }
+
+  /** A marker says that the outcome went by reply: it may have come since the last read, so it is given one more. */
+  async #recoverOne(waiter: Waiter, isSuspect: boolean): Promise<void> {
+    const { verdict, end } = await this.#ask(waiter);
+    if (verdict === 'watching') return;
+    if (verdict === 'ended' && end === null && !isSuspect) this.#suspects.add(waiter);
+    else this.#deliver(waiter.queue, waiter.id, end);
+  }
+
+  /** Redis does not answer, and the caller does not want to wait for it. */
+  #giveUp(cause: Error): void {
+    const message = `${cause.message}; the job goes on, and its outcome can be asked for again`;
+    for (const waiter of [...this.#waiters.values()].filter(({ accepted }) => accepted)) {
+      this.forget(waiter.queue, waiter.id);
+      waiter.reject(new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause }));
+    }
   }
 
   /** Late and in bulk: by then the worker has removed the finished job, so that its marker can go as well. */

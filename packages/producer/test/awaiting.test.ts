@@ -104,11 +104,18 @@ describe('a producer that loses its connections', () => {
     await using rig = await Rig.open({ idle: true });
     const reader = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
     const connection = await reader.client('ID');
-    const replies = new Replies(randomUUID(), rig.keys, rig.redis, reader);
+    const connections = {
+      whenDown: 'wait' as const,
+      commands: rig.redis,
+      blockMs: 5000,
+      open: async () => reader,
+    };
+    const replies = new Replies(randomUUID(), rig.keys, connections, reader);
     const outcome = { kind: 'response' as const, attempts: 1, endedAt: 0, durationMs: 0 };
     const bytes = (text: string) => encodeSettled(outcome, Buffer.from(text));
     const inStream = replies.expect('q', 'in-stream');
     const inKey = replies.expect('q', 'in-key');
+    replies.accepted('q', 'in-key');
     await rig.redis.set(rig.keys.outcome('q', 'in-key'), bytes('key'));
     const stream = rig.keys.replies(replies.name);
     await rig.redis

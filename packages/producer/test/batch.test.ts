@@ -175,7 +175,14 @@ describe('the results of a batch', () => {
     });
     const open = async () => new Redis(inject('redisUrl'));
     const signal = new AbortController().signal;
-    const pages = readPages({ open, stream, cursor: '0-0', signal, goesOn: async () => false });
+    const pages = readPages({
+      open,
+      blockMs: 5000,
+      stream,
+      cursor: '0-0',
+      signal,
+      goesOn: async () => false,
+    });
     expect(await all(pages)).toHaveLength(40);
     await until(() => counts.length >= 9);
     monitor.disconnect();

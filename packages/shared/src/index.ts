@@ -52,6 +52,8 @@ export {
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pace.ts';
 export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
 export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
+export { again, failBy, type FailureRule, isRefusalForNow } from './failure-rule.ts';
+export { giveUpSilence, keepAwake } from './silence.ts';
 export { type ClientOptions, assertServerVersion, openClient, redisFault } from './redis-server.ts';
 export { redactRedisUrl, redisUrlSchema } from './redis-url.ts';
 export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';

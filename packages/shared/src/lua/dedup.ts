@@ -60,17 +60,22 @@ return {0, ARGV[1], ''}
  * Notes that a job was added, in the transaction that adds it: its record is done, and its batch has one job more. So
  * the total of a batch counts the jobs that exist, whenever its producer dies.
  *
- * KEYS  record, state of the batch (one of them twice: there is no other)
+ * Twice is once: the client sends a transaction again whose answer it did not get. A job without a record carries the
+ * note itself; by the time it has gone there is its outcome.
+ *
+ * KEYS  record, state of the batch (one of them twice: there is no other), job, outcome
  * ARGV  1 there is a record (1) or not (0), 2 there is a batch (1) or not (0), 3 TTL of the batch (ms)
- * Returns 1 noted, 0 somebody else had added the job before
+ * Returns 1 noted, 0 it was before
  */
 export const addedScript: Script = {
   name: 'sluiceAdded',
-  keys: 2,
+  keys: 4,
   lua: `
 if ARGV[1] == '1' then
   if redis.call('HGET', KEYS[1], 'state') == 'done' then return 0 end
   if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'state', 'done') end
+else
+  if redis.call('EXISTS', KEYS[4]) == 1 or redis.call('HSETNX', KEYS[3], 'noted', '1') == 0 then return 0 end
 end
 if ARGV[2] == '1' then
   redis.call('HINCRBY', KEYS[2], 'total', 1)

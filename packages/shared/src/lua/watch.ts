@@ -8,7 +8,7 @@ export const watchVerdicts = { ended: 2, watching: 1, unknown: 0 } as const;
  * told. In one step, so that an end in between is not missed.
  *
  * KEYS  outcome, watchers, job
- * ARGV  1 producer, 2 TTL of the watch (ms)
+ * ARGV  1 producer ('' is told already, and only asks), 2 TTL of the watch (ms)
  * Returns { one of watchVerdicts, the outcome's bytes }
  */
 export const watchScript: Script = {
@@ -19,8 +19,10 @@ local outcome = redis.call('GET', KEYS[1])
 if outcome then return {${watchVerdicts.ended}, outcome} end
 -- A job that finished without an outcome that is still kept will have no other end.
 if redis.call('EXISTS', KEYS[3]) == 0 or redis.call('HEXISTS', KEYS[3], 'finishedOn') == 1 then return {${watchVerdicts.unknown}, ''} end
-redis.call('SADD', KEYS[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+if ARGV[1] ~= '' then
+  redis.call('SADD', KEYS[2], ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+end
 return {${watchVerdicts.watching}, ''}
 `,
 };

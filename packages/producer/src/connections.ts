@@ -1,0 +1,90 @@
+import { Redis } from 'ioredis';
+import {
+  SluiceError,
+  again,
+  corkPerTurn,
+  failBy,
+  giveUpSilence,
+  isRefusalForNow,
+  keepAwake,
+  openClient,
+  redisFault,
+} from '@sluice/shared';
+
+/** What calls do while Redis does not answer. */
+export type WhenDown = 'wait' | 'fail';
+
+/** The connections of one client. */
+export type Connections = {
+  whenDown: WhenDown;
+  /** For commands: all but those that block. */
+  commands: Redis;
+  /** Opens a connection that may block for up to `blockMs`, or listen. */
+  open: () => Promise<Redis>;
+  /** How long a read may block, ms. */
+  blockMs: number;
+};
+
+/** A command that has no answer after this has failed, ms; when failing is wanted. */
+export const failAfterMs = 1000;
+
+/** Shorter than `socketTimeout`, which takes a longer silence for a dead connection. */
+const blockMs = 5000;
+const failingBlockMs = 500;
+
+const impatient = (ms: number) => ({ enableOfflineQueue: false, commandTimeout: ms });
+
+/** The errors of Redis and of the connection to it as those of Sluice; what else Redis says of a command stays as it is. */
+export function commandFault(error: unknown, url: string, isClosed: boolean): unknown {
+  if (error instanceof SluiceError) return error;
+  if (isClosed) {
+    return new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again', { cause: error });
+  }
+  // What Redis itself says: only some of it is of the server and not of the command.
+  const isReply = error instanceof Error && error.name === 'ReplyError';
+  if (
+    isReply &&
+    !isRefusalForNow(error) &&
+    !/^(OOM|NOAUTH|NOPERM|WRONGPASS|READONLY)\b/.test(error.message)
+  ) {
+    return error;
+  }
+  return redisFault(error, url);
+}
+
+/** @throws SluiceError as `connect` does */
+export async function openConnections(url: string, whenDown: WhenDown): Promise<Connections> {
+  const connected = async (options: object) => {
+    const create = (target: string, base: object) => {
+      const client = new Redis(target, { ...base, ...options });
+      return failBy(giveUpSilence(client), (error) =>
+        whenDown === 'wait' && isRefusalForNow(error)
+          ? again
+          : commandFault(error, url, client.status === 'end'),
+      );
+    };
+    return await openClient(url, create);
+  };
+  const isFailing = whenDown === 'fail';
+  const commands = corkPerTurn(await connected(isFailing ? impatient(failAfterMs) : {}));
+  return {
+    whenDown,
+    commands,
+    blockMs: isFailing ? failingBlockMs : blockMs,
+    open: async () => keepAwake(await connected(isFailing ? impatient(failingBlockMs + failAfterMs) : {})),
+  };
+}
+
+/**
+ * Closes a connection at once. ioredis forgets the commands that were under way when the connection was lost, and
+ * whoever awaits one would wait for ever.
+ */
+export function disconnect(client: Redis): void {
+  const { prevCommandQueue: lost } = client as unknown as {
+    prevCommandQueue?: { shift(): { command: { reject(error: Error): void } } | undefined } | null;
+  };
+  client.disconnect();
+  for (let item = lost?.shift(); item !== undefined; item = lost?.shift()) {
+    item.command.reject(new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again'));
+  }
+}

@@ -1,0 +1,52 @@
+/** A command of ioredis. */
+type Command = {
+  name: string;
+  /** Its place in a pipeline or transaction; absent: it was sent alone. */
+  pipelineIndex?: number;
+  reject: (error: unknown) => void;
+};
+
+/** What is needed of a Redis client (ioredis): every command goes through `sendCommand`. */
+type CommandClient = { status: string; sendCommand(...args: never[]): unknown };
+
+/** A command that was refused for now is sent again after this, ms. */
+const againMs = 500;
+
+/** What Redis answers when it can do nothing for now. It has not begun the command. */
+const forNow = /^(BUSY|LOADING|MISCONF|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MASTERDOWN)\b|max number of clients/;
+
+/** A handshake is begun anew with its connection; its commands are not sent again by themselves. */
+const handshake = new Set(['hello', 'auth', 'client', 'select', 'info']);
+
+/** The answer of a FailureRule that has the command sent once more shortly: Redis has done nothing of it. */
+export const again = Symbol('again');
+
+/** What becomes of a command that failed: the error that its caller gets, or `again`. */
+export type FailureRule = (error: unknown) => unknown;
+
+/** True when Redis refuses all writes, or everything, for now: it loads its data, its disk is full, a script keeps it busy. */
+export function isRefusalForNow(error: unknown): boolean {
+  return error instanceof Error && forNow.test(error.message);
+}
+
+/** Commands of a client fail by a rule. A part of a transaction cannot be sent again alone: it fails with what Redis said. */
+export function failBy<T extends CommandClient>(client: T, rule: FailureRule): T {
+  const send = client.sendCommand.bind(client) as (command: Command, ...rest: unknown[]) => unknown;
+  const seen = new WeakSet<Command>();
+  const sendCommand = (command: Command, ...rest: unknown[]) => {
+    const isHandshake = client.status !== 'ready' && handshake.has(command.name.toLowerCase());
+    // It comes by again when it was queued, or sent before the connection was lost.
+    if (!isHandshake && !seen.has(command)) {
+      seen.add(command);
+      const reject = command.reject;
+      command.reject = (error) => {
+        const failure = rule(error);
+        if (failure !== again) reject(failure);
+        else if (command.pipelineIndex !== undefined) reject(error);
+        else setTimeout(() => send(command, ...rest), againMs);
+      };
+    }
+    return send(command, ...rest);
+  };
+  return Object.assign(client, { sendCommand });
+}
