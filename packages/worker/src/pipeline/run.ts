@@ -153,7 +153,8 @@ async function attempt(
       await permits.unused(queue);
       return ended(
         'ambiguous',
-        job.attemptsMade,
+        // The attempt that was begun counts: it may have been performed.
+        job.attemptsMade + 1,
         context.now(),
         'this attempt was begun before, and its end is not known',
       );
