@@ -49,6 +49,12 @@ const commands = {
     return runNode([...program('bench', name, 'main.ts'), ...args]);
   },
 
+  async chaos(args) {
+    await ensureInstalled();
+    await ensureRedisForTests();
+    return runNode([...program('test', 'chaos', 'main.ts'), ...args]);
+  },
+
   async test(args) {
     await ensureInstalled();
     await ensureRedisForTests();

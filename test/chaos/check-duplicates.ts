@@ -39,8 +39,11 @@ export function duplicatesOf(
     for (const [index, request] of requests.entries()) {
       const next = requests[index + 1];
       if (next === undefined || isTriedAgain(request)) continue;
-      const culprit = effects.findLast(({ fault }) => explains(fault, request));
-      if (culprit !== undefined) culprit.duplicated += 1;
+      const culprit = likeliest(
+        effects.filter(({ fault }) => explains(fault, request)),
+        request,
+      );
+      if (culprit !== null) culprit.duplicated += 1;
       else
         unexplained.push(
           `${job}: ${request.step} at ${clock(request.t)} (${request.end}), again at ${clock(next.t)}`,
@@ -63,6 +66,12 @@ function explains(fault: FaultRecord, request: RequestRecord): boolean {
   // A drain lets finish what fits in the grace, and nothing that is answered does not.
   if (fault.kind === 'worker drained' && request.end === 'answered') return false;
   return wasUnderWay(request, fault);
+}
+
+/** Of the faults that explain it, the one that began nearest to the end of the request. */
+function likeliest(effects: FaultEffect[], { tEnd }: RequestRecord): FaultEffect | null {
+  const away = ({ fault }: FaultEffect) => Math.abs(fault.start - tEnd);
+  return effects.toSorted((a, b) => away(a) - away(b))[0] ?? null;
 }
 
 function wasUnderWay({ t, tEnd }: RequestRecord, { kind, start, end }: FaultRecord): boolean {
