@@ -8,8 +8,8 @@ export type HeldRequest = {
   at: number;
   /** When its client hung up before it was answered; undefined: it did not. */
   leftAt?: number;
-  /** Answers it with its path. */
-  answer(): void;
+  /** Answers it, with its path if no text is given. */
+  answer(text?: string): void;
 };
 
 /** An upstream in the test's own process that answers when it is told to. */
@@ -30,7 +30,7 @@ export async function startHeldUpstream(): Promise<HeldUpstream> {
     const request: HeldRequest = {
       path: incoming.url ?? '',
       at: performance.now(),
-      answer: () => void response.end(incoming.url),
+      answer: (text = incoming.url ?? '') => void response.end(text),
     };
     response.on('close', () => {
       if (!response.writableFinished) request.leftAt = performance.now();
