@@ -92,7 +92,8 @@ function expectAnswer(stream: Stream): void {
   const read = stream.bytesRead;
   const timer = setTimeout(() => {
     if (stream.bytesRead > read) return;
-    stream.destroy(new Error(`connected, and no answer within ${firstAnswerMs / 1000} s`));
+    const error = new Error(`connected, and no answer within ${firstAnswerMs / 1000} s`);
+    stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
   }, firstAnswerMs);
   stream.once('close', () => clearTimeout(timer));
   timer.unref();

@@ -1,6 +1,6 @@
-import { type Job, Worker } from 'bullmq';
+import { type Job, type KeepJobs, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Logger, WorkerConfig } from '@sluice/shared';
+import type { Logger, Policy, WorkerConfig } from '@sluice/shared';
 import { type GuardedAgent, createAgent } from './http/agent.ts';
 import type { Holds } from './limits/holds.ts';
 import type { Permits } from './limits/permit.ts';
@@ -9,7 +9,7 @@ import type { SendMarks } from './limits/send-marks.ts';
 import type { Semaphore } from './limits/semaphore.ts';
 import type { ClockWatch } from './ops/clock-watch.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
-import { isOutage } from './ops/outage-log.ts';
+import { isTold } from './ops/outage-log.ts';
 import { run } from './pipeline/run.ts';
 import { backoffStrategy, settle } from './pipeline/settle.ts';
 import type { Suspects } from './pipeline/suspects.ts';
@@ -22,9 +22,6 @@ import type { Transforms } from './transform/transforms.ts';
 
 /** A sleeping worker notices a changed limit or a due retry within this. */
 const maximumRateLimitDelayMs = 1000;
-
-/** Failed jobs are kept for a week (age in seconds), the last 10,000 of a queue. */
-const keepFailed = { age: 7 * 86_400, count: 10_000 };
 
 /** What all queues of a process share. */
 export type Process = {
@@ -67,6 +64,17 @@ export type Serving = {
   close(): Promise<void>;
 };
 
+/** As BullMQ takes it; age in seconds. The rest is done by `results/failed-jobs.ts`. */
+function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
+  return { age: Math.ceil(age / 1000), count };
+}
+
+/** Whether its attempts were marked. */
+function isAtMostOnce(data: unknown, policy: Policy): boolean {
+  const { delivery } = (data ?? {}) as { delivery?: unknown };
+  return (delivery ?? policy.delivery) === 'at-most-once';
+}
+
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   const { config, log, redis, slots, permits, holds, outcomes, sendMarks } = shared;
@@ -82,6 +90,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     // The policy says how often and when it is tried again; BullMQ would end a job of its own accord, with no outcome.
     bull.opts.attempts = Number.MAX_SAFE_INTEGER;
     bull.opts.backoff = { type: 'sluice' };
+    bull.opts.removeOnFail = keptFailed(queue.policy);
     using inFlight = runs.begin(bull.id!);
     // BullMQ may be about to take a job when it is told to take no more: that one is given back.
     if (!taking) runs.abort(bull.id!, abortReasons.shutdown);
@@ -125,20 +134,29 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     maxStalledCount: Number.MAX_SAFE_INTEGER,
     maximumRateLimitDelay: maximumRateLimitDelayMs,
     removeOnComplete: { count: 0 },
-    removeOnFail: keepFailed,
     settings: { backoffStrategy },
   });
   worker.on('error', (error) => {
-    log[isOutage(error) ? 'debug' : 'warn']({ err: error, queue: queue.name }, 'worker error');
+    log[isTold(error) ? 'debug' : 'warn']({ err: error, queue: queue.name }, 'worker error');
     shared.quarantine.met(queue.name, error);
   });
+  const unmark = (bull: Job | undefined) => {
+    if (bull === undefined || !isAtMostOnce(bull.data, queue.policy)) return;
+    // BullMQ has counted the attempt by now.
+    const run = { queue: queue.name, id: bull.id!, token: bull.token!, attemptsMade: bull.attemptsMade - 1 };
+    // What is left goes by its TTL.
+    sendMarks.clear(run).catch(() => {});
+  };
+  worker.on('completed', unmark);
+  worker.on('failed', unmark);
   worker.on('stalled', (id) => {
     shared.quarantine
       .look(queue.name, id)
       .catch((error: unknown) => log.warn({ err: error, id }, 'quarantine failed'));
   });
   worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) runs.abort(id, abortReasons.lockLost);
+    const jobs = ids.filter((id) => runs.abort(id, abortReasons.lockLost)).length;
+    if (jobs > 0) log.warn({ queue: queue.name, jobs }, 'the locks of jobs ran out; they run again');
   });
 
   return {
@@ -155,7 +173,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       agent = openAgent();
       old.close().catch((error: unknown) => log.warn({ err: error }, 'closing connections failed'));
     },
-    cancel: (id) => runs.abort(id, abortReasons.cancelled),
+    cancel: (id) => void runs.abort(id, abortReasons.cancelled),
     cancelAll: () => runs.abortAll(abortReasons.cancelled),
     setTaking: (again) => {
       if (isClosing) return;

@@ -9,9 +9,12 @@ const codes = /^(E(CONN\w+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)|ENOTFO
 const sentences =
   /^(connection is closed|socket timeout|connect ETIMEDOUT|all sentinels are unreachable|READONLY|NOREPLICAS|MASTERDOWN|LOADING)/i;
 
-/** Whether an error only says that Redis is away, which is told once already. Pure. */
-export function isOutage(error: Error & { code?: unknown }): boolean {
-  return codes.test(String(error.code)) || sentences.test(error.message);
+/** BullMQ says it of each job, each time it tries; that locks ran out is told once. */
+const lostLocks = /^(could not renew lock for job|Missing lock for job) /;
+
+/** Whether an error of BullMQ only says what is told once elsewhere: that Redis is away, or that locks ran out. Pure. */
+export function isTold(error: Error & { code?: unknown }): boolean {
+  return codes.test(String(error.code)) || sentences.test(error.message) || lostLocks.test(error.message);
 }
 
 /**

@@ -35,8 +35,12 @@ export class RunsInFlight {
     if (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  abort(id: string, reason: Reason): void {
-    this.#runs.get(id)?.abort(reason);
+  /** @returns whether there was a run to abort */
+  abort(id: string, reason: Reason): boolean {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.signal.aborted) return false;
+    run.abort(reason);
+    return true;
   }
 
   abortAll(reason: Reason): void {
