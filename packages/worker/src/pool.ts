@@ -83,7 +83,9 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const outcomes = new Outcomes(redis, keys);
   const quarantine = new Quarantine({ redis, keys, outcomes, log });
   const queues = () => serving.keys();
-  const sweeper = new DeadlineSweeper({ redis, keys, queues, outcomes, quarantine, log });
+  // By Redis' clock: with a wrong one it would end jobs that have time left.
+  const now = () => clock.now();
+  const sweeper = new DeadlineSweeper({ redis, keys, queues, now, outcomes, quarantine, log });
   const shared = {
     config,
     log,

@@ -24,6 +24,7 @@ export class DeadlineSweeper {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #queues: () => Iterable<string>;
+  readonly #now: () => number;
   readonly #outcomes: Outcomes;
   readonly #quarantine: Quarantine;
   readonly #log: Logger;
@@ -36,6 +37,8 @@ export class DeadlineSweeper {
     redis: Redis;
     keys: Keys;
     queues: () => Iterable<string>;
+    /** Epoch ms. */
+    now: () => number;
     outcomes: Outcomes;
     quarantine: Quarantine;
     log: Logger;
@@ -43,6 +46,7 @@ export class DeadlineSweeper {
     this.#redis = options.redis;
     this.#keys = options.keys;
     this.#queues = options.queues;
+    this.#now = options.now;
     this.#outcomes = options.outcomes;
     this.#quarantine = options.quarantine;
     this.#log = options.log;
@@ -66,7 +70,7 @@ export class DeadlineSweeper {
   }
 
   async #sweep(): Promise<void> {
-    const now = Date.now();
+    const now = this.#now();
     for (const queue of this.#queues()) {
       const due = await this.#redis.zrangebyscore(
         this.#keys.deadlines(queue),
