@@ -10,6 +10,8 @@ export type Note = {
   record?: string | undefined;
   /** The batch that has one job more. */
   batch?: string | undefined;
+  /** How long the batch is kept, ms. Default 7 days. */
+  batchKeepMs?: number | undefined;
 };
 
 /** Makes the script known to a client, so that its transactions can have it. */
@@ -50,7 +52,7 @@ export async function addNoted(add: NotedAdd, job: BullJob, note: Note): Promise
 async function addOnce(
   { queue, name, keys }: NotedAdd,
   { data, name: jobName, opts }: BullJob,
-  { record, batch }: Note,
+  { record, batch, batchKeepMs = batchTtlMs }: Note,
 ): Promise<boolean> {
   await queue.waitUntilReady();
   const client = await queue.backend.connection.client;
@@ -66,7 +68,7 @@ async function addOnce(
     keys.outcome(name, id),
     record === undefined ? 0 : 1,
     batch === undefined ? 0 : 1,
-    batchTtlMs,
+    batchKeepMs,
   ]);
   const results = await transaction.exec().catch((error: unknown) => {
     // Redis refused a part of it, and therefore the whole: the part's error says why.

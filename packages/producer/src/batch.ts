@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import {
   type BoundScript,
   type Keys,
@@ -12,6 +13,9 @@ import {
 } from '@sluice/shared';
 import { readPages } from './batch-pages.ts';
 import type { StreamItem } from './stream.ts';
+
+/** How long a batch is kept, ms. Not longer than the stored bodies of its outcomes. */
+export const batchKeepMsSchema = z.int('must be a whole number of ms').min(60_000).max(batchTtlMs);
 
 /** How far a batch is. All ended: `sealed` and `ended >= total`. */
 export type BatchProgress = {
@@ -67,7 +71,7 @@ export function batchSealed(name: string): SluiceError {
 
 /**
  * A named set of jobs. Its outcomes are kept in Redis, in the order of their ends, whoever added or reads them, for 7
- * days after the last one; `remove` frees them sooner. Made by `sluice.batch`.
+ * days after the last one (or less: `batchKeepMs` of `enqueueMany`); `remove` frees them sooner. Made by `sluice.batch`.
  */
 export class Batch {
   readonly name: string;
@@ -109,7 +113,7 @@ export class Batch {
     const goesOn = async () => {
       const state = await this.#look();
       if (state === null && seen) {
-        const message = `batch "${this.name}" was removed, or it is more than 7 days since its last outcome`;
+        const message = `batch "${this.name}" was removed, or its last outcome is so long ago that it is no longer kept`;
         throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
       }
       seen ||= state !== null;

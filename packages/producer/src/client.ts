@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf } from '@sluice/shared';
-import { Batch, type BatchClient, bindSeal } from './batch.ts';
+import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf, validate } from '@sluice/shared';
+import { Batch, type BatchClient, batchKeepMsSchema, bindSeal } from './batch.ts';
 import { type Connections, disconnect } from './connections.ts';
 import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -118,19 +118,26 @@ export class Sluice {
    *
    * With `batch`, the outcomes are added to that batch, and this process need not stay for them. At the end of the
    * input the batch is sealed, unless `seal: false`. Who dies before can be started again: specs with an `id` or
-   * `idempotencyKey` that are in the batch already are not added twice.
+   * `idempotencyKey` that are in the batch already are not added twice. The batch is kept for `batchKeepMs` after its
+   * last outcome (1 min to 7 days, the default).
    * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
    */
   async *enqueueMany(
     specs: Specs,
-    options: EnqueueOptions & { batch?: string; seal?: boolean } = {},
+    options: EnqueueOptions & { batch?: string; batchKeepMs?: number; seal?: boolean } = {},
   ): AsyncGenerator<Handle, void, undefined> {
     const inFlight: Promise<Handle>[] = [];
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
     const sealed = (await batch?.progress())?.sealed ?? false;
+    const keepMs = validate(
+      batchKeepMsSchema.optional(),
+      options.batchKeepMs,
+      'SLUICE_INVALID_SPEC',
+      'batchKeepMs',
+    );
     let index = 0;
     for await (const spec of specs) {
-      const position = batch === undefined ? {} : { batch: { name: batch.name, index, sealed } };
+      const position = batch === undefined ? {} : { batch: { name: batch.name, index, sealed, keepMs } };
       const add = this.#add(spec, { ...this.#kept(options), ...position, what: `job spec [${index++}]` });
       add.catch(() => {}); // thrown below, when its turn comes
       inFlight.push(add);

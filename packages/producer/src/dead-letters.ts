@@ -27,7 +27,7 @@ export type RedriveResult = { redriven: number; skipped: string[] };
 
 const atOnce = 100;
 
-/** The failed jobs of a queue. Workers keep them for 7 days, the last 10,000. */
+/** The failed jobs of a queue. Workers keep them as its policy says (`keepFailed`): 7 days, the last 10,000. */
 export class DeadLetters {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -113,8 +113,9 @@ export class DeadLetters {
                 keys.bull(queue).job(id),
                 keys.outcome(queue, id),
                 keys.cancel(queue, id),
+                keys.sent(queue, id),
               ],
-              [id, until, keys.sent(queue, id, '')],
+              [id, until],
             ),
           ),
       );
@@ -144,8 +145,9 @@ export class DeadLetters {
         keys.outcome(queue, id),
         keys.cancel(queue, id),
         keys.deadlines(queue),
+        keys.sent(queue, id),
       ],
-      [id, score, next.data, next.deadline ?? '', keys.sent(queue, id, '')],
+      [id, score, next.data, next.deadline ?? ''],
     );
     return answer === redriveVerdicts.redriven;
   }

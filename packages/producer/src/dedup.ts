@@ -40,7 +40,7 @@ export type ClaimRequest = {
  */
 export function retention(
   spec: NormalSpec,
-  request: { keepMs?: number | undefined; batch?: unknown; brief?: boolean },
+  request: { keepMs?: number | undefined; batch?: { keepMs?: number | undefined }; brief?: boolean },
   ttlMs: number,
   now: number,
 ): { recordMs: number; keepMs: number | undefined } {
@@ -48,7 +48,8 @@ export function retention(
   const delayMs = spec.runAt === undefined ? (spec.delayMs ?? 0) : Math.max(0, spec.runAt - now);
   // As long as its outcome can be read an id is not free; a key's next job has an id of its own.
   const outcomeMs = spec.id === undefined ? 0 : (keepMs ?? 0);
-  const recordMs = Math.max(ttlMs, outcomeMs, batch === undefined ? 0 : batchTtlMs) + delayMs;
+  const recordMs =
+    Math.max(ttlMs, outcomeMs, batch === undefined ? 0 : (batch.keepMs ?? batchTtlMs)) + delayMs;
   const keeps = spec.idempotencyKey !== undefined || (spec.id !== undefined && !brief);
   return { recordMs, keepMs: keeps && batch === undefined ? Math.max(keepMs ?? 0, ttlMs) : keepMs };
 }
@@ -99,7 +100,13 @@ export class Dedup {
     // A key, and an id in a batch (which has the outcome), stand for one job; an id alone is free after its job.
     const reusable = kind === 'id' && batch === undefined;
     const [index, id, data] = (await this.#claim(
-      [record, bull.job(proposed), this.#keys.outcome(queue, proposed), bull.failed],
+      [
+        record,
+        bull.job(proposed),
+        this.#keys.outcome(queue, proposed),
+        bull.failed,
+        this.#keys.sent(queue, proposed),
+      ],
       [proposed, payload, recordMs, reusable ? 1 : 0],
     )) as [number, string, string];
     const verdict = claimVerdicts[index]!;

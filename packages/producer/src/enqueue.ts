@@ -25,7 +25,7 @@ export type EnqueueRequest = {
   /** How long the outcome can be read by its id, ms; absent: only the reply has it. */
   keepMs?: number | undefined;
   /** The batch that takes the outcome; nobody is told besides. `sealed`: it takes no job that it has not. */
-  batch?: { name: string; index: number; sealed: boolean };
+  batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
   /** The caller reads the outcome from the reply, and never again: none is kept for the id. */
   brief?: boolean;
   /** How the spec is called in a fault: `job spec [3]`. */
@@ -118,7 +118,11 @@ export class Enqueuer {
       if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
       else {
         const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
-        added = await addNoted(add, job, { record: claim?.record, batch: batch?.name });
+        added = await addNoted(add, job, {
+          record: claim?.record,
+          batch: batch?.name,
+          batchKeepMs: batch?.keepMs,
+        });
       }
     } catch (error) {
       // Others in this process may await a job that names itself.

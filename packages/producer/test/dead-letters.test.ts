@@ -93,9 +93,10 @@ test('a deadline that passed is dropped, one to come is kept and still ends the 
 
 test('an at-most-once job that was redriven is sent again: its former marks are gone', async () => {
   await using rig = await withFailed(['a'], { method: 'POST', delivery: 'at-most-once' });
-  expect(await rig.redis.exists(rig.keys.sent(rig.queue, 'a', 0))).toBe(1);
+  // As a worker leaves it that dies before it can take it away.
+  await rig.redis.hset(rig.keys.sent(rig.queue, 'a'), '0', 'token');
   await rig.sluice.dead.redrive(rig.queue, 'a');
-  expect(await rig.redis.exists(rig.keys.sent(rig.queue, 'a', 0))).toBe(0);
+  expect(await rig.redis.exists(rig.keys.sent(rig.queue, 'a'))).toBe(0);
   await rig.startPool();
   await until(async () => (await failedCount(rig)) === 1);
   expect((await rig.sluice.dead.get(rig.queue, 'a'))!.code).toBe('SLUICE_HTTP_ERROR');

@@ -5,6 +5,7 @@ import { defaultPrefix } from './keys.ts';
 import { queueNameSchema } from './policy.ts';
 import { redisUrlSchema } from './redis-url.ts';
 import { transformListSchema } from './transform-list.ts';
+import { replyTtlMs } from './settle-call.ts';
 import { validate } from './validate.ts';
 
 const integer = (min: number, max: number) =>
@@ -57,6 +58,8 @@ export const workerConfigSchema = z
     SLUICE_TRANSFORM_TIMEOUT: duration({ min: 10, max: 3_600_000 }).default(30_000),
     /** Where the large bodies of queues with `store` go: `file:///directory`, or `s3://bucket/prefix`. */
     SLUICE_BODY_STORE: bodyStoreUrlSchema.optional(),
+    /** Replies that their producer does not read (it died, or it is cut off) are kept for so long after the last one. */
+    SLUICE_REPLY_TTL: duration({ min: 60_000, max: 86_400_000 }).default(replyTtlMs),
     /** A worker whose clock differs more than this from Redis' does not start, and is not ready. */
     SLUICE_MAX_CLOCK_SKEW: duration({ min: 100, max: 3_600_000 }).default(2000),
     SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -76,6 +79,7 @@ export const workerConfigSchema = z
       timeoutMs: env.SLUICE_TRANSFORM_TIMEOUT,
     },
     bodyStore: env.SLUICE_BODY_STORE ?? null,
+    replyTtlMs: env.SLUICE_REPLY_TTL,
     maxClockSkewMs: env.SLUICE_MAX_CLOCK_SKEW,
     logLevel: env.SLUICE_LOG_LEVEL,
   }));

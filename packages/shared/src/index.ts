@@ -29,6 +29,8 @@ export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.t
 export { putOffScript } from './lua/put-off.ts';
 export { quarantineScript } from './lua/quarantine.ts';
 export { purgeScript, redriveScript, redriveVerdicts } from './lua/redrive.ts';
+export { markScript, unmarkScript } from './lua/send-mark.ts';
+export { trimFailedScript } from './lua/trim-failed.ts';
 export { refundScript } from './lua/refund.ts';
 export { releaseScript } from './lua/release.ts';
 export { sealScript } from './lua/seal.ts';
@@ -61,6 +63,13 @@ export { askedDelay, backoffDelay } from './retry.ts';
 export { type HttpRequest } from './http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './spec.ts';
-export { type Committed, type EndedJob, batchTtlMs, committedOf, settleCall } from './settle-call.ts';
+export {
+  type Committed,
+  type EndedJob,
+  batchTtlMs,
+  committedOf,
+  replyTtlMs,
+  settleCall,
+} from './settle-call.ts';
 export { readStoredPolicy } from './stored-policy.ts';
 export { faultsText, validate } from './validate.ts';

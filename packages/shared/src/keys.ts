@@ -26,8 +26,8 @@ export function keysOf(prefix: string) {
     cancel: (queue: string, id: string) => `${prefix}/cancel/${queue}/${id}`,
     /** String with TTL: the settled outcome, or a marker that there was one. */
     outcome: (queue: string, id: string) => `${prefix}/outcome/${queue}/${id}`,
-    /** String with TTL: an attempt of an at-most-once job is being sent, or was. */
-    sent: (queue: string, id: string, attempt: number | '') => `${prefix}/sent/${queue}/${id}/${attempt}`,
+    /** Hash with TTL: attempt of an at-most-once job that is being sent, or was -> lock token of its run. */
+    sent: (queue: string, id: string) => `${prefix}/sent/${queue}/${id}`,
     /** Set with TTL: the producers that await a job besides the one that enqueued it. */
     watchers: (queue: string, id: string) => `${prefix}/watchers/${queue}/${id}`,
     /** Stream: the outcomes that one producer process awaits. */

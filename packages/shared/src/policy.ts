@@ -88,6 +88,13 @@ export const policySchema = z.strictObject({
    * (SLUICE_BODY_STORE); null: every body is part of its outcome. The body of a job with a transform is never stored.
    */
   store: store.nullable().default(null),
+  /** Failed jobs that are kept, to look at and to send back: for how long, and how many of the queue at most. */
+  keepFailed: z
+    .strictObject({
+      age: duration({ min: 1000, max: 366 * day }).default(7 * day),
+      count: z.int().min(0).max(10_000_000).default(10_000),
+    })
+    .prefault({}),
   /** The longest hold that is obeyed blindly; after it one probe goes out. */
   maxHold: duration({ min: 0, max: day }).default(15 * minute),
 });

@@ -6,10 +6,10 @@ import { type Outcome, type Settled, encodeSettled } from './outcome.ts';
 /** A marker must outlive every run that could still find the job unfinished. */
 const markerTtlMs = 600_000;
 
-/** Replies nobody reads (their producer died) go after this. Each reply starts it anew. */
-const replyTtlMs = 600_000;
+/** Replies nobody reads (their producer died) go after this, unless the worker is told otherwise. Each reply starts it anew. */
+export const replyTtlMs = 600_000;
 
-/** A batch that nobody adds to goes after this. Each outcome starts it anew. */
+/** A batch that nobody adds to goes after this, or sooner if its producer says so. Each outcome starts it anew. */
 export const batchTtlMs = 7 * 86_400_000;
 
 /** A larger body is not kept with a dead letter, bytes. Thousands of them can lie in Redis for a week. */
@@ -28,12 +28,14 @@ export type EndedJob = { queue: string; id: string; token: string };
 /**
  * The keys and arguments of a call of the settle script.
  * @param addressee null: nobody is known
+ * @param replyMs how long replies that nobody reads are kept
  */
 export function settleCall(
   keys: Keys,
   { queue, id, token }: EndedJob,
   addressee: Addressee | null,
   end: Settled,
+  replyMs: number = replyTtlMs,
 ): [keys: string[], args: (string | number | Buffer)[]] {
   const { keepMs, replyTo = '', batch, meta } = addressee ?? {};
   const outcome = meta === undefined ? end.outcome : { ...end.outcome, meta };
@@ -56,7 +58,7 @@ export function settleCall(
       queue,
       keys.replies(''),
       replyTo,
-      replyTtlMs,
+      replyMs,
       batch?.index ?? '',
       outcome.kind === 'response' ? 0 : 1,
       batchTtlMs,

@@ -24,6 +24,7 @@ import { PermitWatch } from './ops/permit-watch.ts';
 import { Suspects } from './pipeline/suspects.ts';
 import { Quarantine } from './quarantine.ts';
 import { Bodies } from './results/bodies.ts';
+import { FailedJobs } from './results/failed-jobs.ts';
 import { Outcomes } from './results/store.ts';
 import { type Serving, serveQueue } from './serve-queue.ts';
 import { Transforms } from './transform/transforms.ts';
@@ -80,12 +81,19 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
     for (const served of serving.values()) served.setTaking(fault === null);
   });
   const holds = new Holds(redis, keys);
-  const outcomes = new Outcomes(redis, keys);
+  const outcomes = new Outcomes(redis, keys, config.replyTtlMs);
   const quarantine = new Quarantine({ redis, keys, outcomes, log });
   const queues = () => serving.keys();
   // By Redis' clock: with a wrong one it would end jobs that have time left.
   const now = () => clock.now();
   const sweeper = new DeadlineSweeper({ redis, keys, queues, now, outcomes, quarantine, log });
+  const failedJobs = new FailedJobs({
+    redis,
+    keys,
+    queues: () => [...serving.values()].map(({ queue }) => queue),
+    now: () => clock.now(),
+    log,
+  });
   const shared = {
     config,
     log,
@@ -161,7 +169,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   let draining: { drain: Drain; ended: Promise<boolean> } | undefined;
   const end = async (drain: Drain, graceMs: number) => {
     policies.stop();
-    const isEmpty = await drain.run(graceMs, sweeper.stop());
+    const isEmpty = await drain.run(graceMs, Promise.all([sweeper.stop(), failedJobs.stop()]));
     clock.stop();
     watch.stop();
     // A sweep of the body store may take long, and is not waited for.
@@ -188,6 +196,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
       isServing = true;
       if (draining !== undefined) return;
       sweeper.start();
+      failedJobs.start();
       bodies.start();
     },
     drain: (graceMs) => {

@@ -52,7 +52,7 @@ async function postponeNextStart({ redis, keys }: Fleet, ms: number): Promise<vo
 
 const permitsGranted = async ({ redis, keys }: Fleet) => Number(await redis.hget(keys.stats('api'), 'sent'));
 const isMarked = async ({ redis, keys }: Fleet, { id }: Handle) =>
-  (await redis.exists(keys.sent('api', id, 0))) === 1;
+  (await redis.exists(keys.sent('api', id))) === 1;
 
 describe('at least once: the worker is killed while a POST is under way', () => {
   test('and it is made again, with the same key, which is never over the own one of its caller', async () => {

@@ -6,7 +6,15 @@ const none = 'none';
 
 const sizes = new Set(['maxBody', 'store.above', 'store.maxBody']);
 
-const durations = new Set(['timeout', 'maxHold', 'rate.slack', 'rate.permitAge', 'retry.base', 'retry.cap']);
+const durations = new Set([
+  'timeout',
+  'maxHold',
+  'keepFailed.age',
+  'rate.slack',
+  'rate.permitAge',
+  'retry.base',
+  'retry.cap',
+]);
 
 /** A field's value as it can be written in a policy. */
 function valueText(path: string, value: unknown): string {

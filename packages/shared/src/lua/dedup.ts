@@ -17,13 +17,13 @@ export type ClaimVerdict = (typeof claimVerdicts)[number];
  * An id is free again when nothing can be had of its job any more: it ended, and its outcome is gone or only a marker.
  * What is left of it is removed, or BullMQ would take the new job for the old one, and a worker for a settled one.
  *
- * KEYS  record; job, outcome and failed set of the id
+ * KEYS  record; job, outcome, failed set and send marks of the id
  * ARGV  1 id, 2 payload, 3 TTL of the record (ms), 4 the id is free again after its job's end (1) or not (0)
  * Returns { index into claimVerdicts, id of the job, its data ('' unless unrecorded) }
  */
 export const claimScript: Script = {
   name: 'sluiceClaim',
-  keys: 4,
+  keys: 5,
   lua: `
 local function freed()
   if ARGV[4] == '0' or redis.call('STRLEN', KEYS[3]) > ${outcomeMarker.length} then return false end
@@ -31,7 +31,7 @@ local function freed()
 end
 local function remove()
   redis.call('ZREM', KEYS[4], ARGV[1])
-  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('DEL', KEYS[2], KEYS[3], KEYS[5])
 end
 
 local record = redis.call('HMGET', KEYS[1], 'id', 'payload', 'state')
@@ -79,6 +79,8 @@ else
 end
 if ARGV[2] == '1' then
   redis.call('HINCRBY', KEYS[2], 'total', 1)
+  -- For the workers, who add the outcomes.
+  redis.call('HSET', KEYS[2], 'ttl', ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 return 1

@@ -37,6 +37,7 @@ if asked > 0 and now + asked > held then
   held = now + asked
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now))
   redis.call('ZADD', KEYS[2], string.format('%.0f', held), ARGV[1])
+  if redis.call('PTTL', KEYS[2]) < asked + 60000 then redis.call('PEXPIRE', KEYS[2], asked + 60000) end
   if policy[1] == ARGV[1] then
     local ttl = redis.call('PTTL', KEYS[3])
     if asked > ttl then ttl = asked end

@@ -12,14 +12,13 @@ export const redriveVerdicts = { redriven: 1, gone: 0, changed: -1 } as const;
  * What is reset, and who is woken, is as in BullMQ's reprocessJob.
  *
  * KEYS  failed, job, wait, prioritized, priority counter, meta, active, marker, BullMQ's event stream, outcome,
- *       cancel mark, deadlines
- * ARGV  1 id, 2 its score among the failed jobs as it was read, 3 its new data, 4 deadline (epoch ms; '' none),
- *       5 key of its sent marks up to the attempt
+ *       cancel mark, deadlines, send marks
+ * ARGV  1 id, 2 its score among the failed jobs as it was read, 3 its new data, 4 deadline (epoch ms; '' none)
  * Returns one of redriveVerdicts
  */
 export const redriveScript: Script = {
   name: 'sluiceRedrive',
-  keys: 12,
+  keys: 13,
   lua: `
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not score then return ${redriveVerdicts.gone} end
@@ -30,14 +29,12 @@ end
 if score ~= ARGV[2] then return ${redriveVerdicts.changed} end
 redis.call('ZREM', KEYS[1], ARGV[1])
 
-local made = redis.call('HMGET', KEYS[2], 'atm', 'priority')
-for attempt = 0, tonumber(made[1] or '0') do redis.call('UNLINK', ARGV[5] .. attempt) end
 redis.call('HDEL', KEYS[2], 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'ats', 'stc', 'defa', 'pb', 'outcome', 'tries')
 redis.call('HSET', KEYS[2], 'data', ARGV[3])
-redis.call('UNLINK', KEYS[10], KEYS[11])
+redis.call('UNLINK', KEYS[10], KEYS[11], KEYS[13])
 if ARGV[4] ~= '' then redis.call('ZADD', KEYS[12], ARGV[4], ARGV[1]) end
 
-local priority = tonumber(made[2] or '0')
+local priority = tonumber(redis.call('HGET', KEYS[2], 'priority') or '0')
 if priority > 0 then
   local nth = redis.call('INCR', KEYS[5])
   redis.call('ZADD', KEYS[4], string.format('%.0f', priority * 4294967296 + nth % 4294967296), ARGV[1])
@@ -56,19 +53,18 @@ return ${redriveVerdicts.redriven}
 /**
  * Removes a failed job with all that is kept of it. One that was redriven meanwhile is left alone.
  *
- * KEYS  failed, job, outcome, cancel mark
- * ARGV  1 id, 2 highest score (it failed then or before, epoch ms), 3 key of its sent marks up to the attempt
+ * KEYS  failed, job, outcome, cancel mark, send marks
+ * ARGV  1 id, 2 highest score (it failed then or before, epoch ms)
  * Returns 1 removed, 0 it is no failed job, or a younger one
  */
 export const purgeScript: Script = {
   name: 'sluicePurge',
-  keys: 4,
+  keys: 5,
   lua: `
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not score or tonumber(score) > tonumber(ARGV[2]) then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[1])
-for attempt = 0, tonumber(redis.call('HGET', KEYS[2], 'atm') or '0') do redis.call('UNLINK', ARGV[3] .. attempt) end
-redis.call('UNLINK', KEYS[2], KEYS[2] .. ':logs', KEYS[3], KEYS[4])
+redis.call('UNLINK', KEYS[2], KEYS[2] .. ':logs', KEYS[3], KEYS[4], KEYS[5])
 return 1
 `,
 };

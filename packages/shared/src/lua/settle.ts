@@ -18,7 +18,7 @@ export const failureMarker = '!';
  * ARGV  1 lock token, 2 settled bytes, 3 TTL of the outcome (ms), 4 keep the bytes under the id (1) or only a marker (0),
  *       5 job id, 6 queue, 7 key of the reply streams up to the producer's name, 8 producer ('' nobody awaits),
  *       9 TTL of the reply streams (ms), 10 position in the batch ('' no batch), 11 the job failed (1) or not (0),
- *       12 TTL of the batch (ms), 13 what the job's hash keeps of the outcome of a dead letter: '1' the settled bytes,
+ *       12 TTL of a batch that has none of its own (ms), 13 what the job's hash keeps of the outcome of a dead letter: '1' the settled bytes,
  *       '' nothing, else these bytes; 14 tries made, beside it
  * Returns one of settleVerdicts
  */
@@ -56,8 +56,9 @@ if ARGV[10] ~= '' then
   redis.call('XADD', KEYS[5], '*', 'id', ARGV[5], 'index', ARGV[10], 'settled', ARGV[2])
   redis.call('HINCRBY', KEYS[6], 'ended', 1)
   if ARGV[11] == '1' then redis.call('HINCRBY', KEYS[6], 'failed', 1) end
-  redis.call('PEXPIRE', KEYS[5], ARGV[12])
-  redis.call('PEXPIRE', KEYS[6], ARGV[12])
+  local ttl = redis.call('HGET', KEYS[6], 'ttl') or ARGV[12]
+  redis.call('PEXPIRE', KEYS[5], ttl)
+  redis.call('PEXPIRE', KEYS[6], ttl)
 end
 return ${settleVerdicts.committed}
 `,

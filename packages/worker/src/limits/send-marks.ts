@@ -1,28 +1,31 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '@sluice/shared';
+import { type BoundScript, type Keys, bindScript, markScript, unmarkScript } from '@sluice/shared';
 import type { TakenJob } from '../pipeline/admit.ts';
 
 /** A run that comes later than this is not told from a first one. */
 const markTtlMs = 7 * 86_400_000;
 
+type Run = Pick<TakenJob, 'queue' | 'id' | 'token' | 'attemptsMade'>;
+
 /** Marks of at-most-once jobs: "this attempt is being sent". A re-run of the attempt finds it and sends nothing. */
 export class SendMarks {
-  readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #mark: BoundScript;
+  readonly #unmark: BoundScript;
 
   constructor(redis: Redis, keys: Keys) {
-    this.#redis = redis;
     this.#keys = keys;
+    this.#mark = bindScript(redis, markScript);
+    this.#unmark = bindScript(redis, unmarkScript);
   }
 
   /** False when the attempt was marked before. */
-  async mark(job: TakenJob): Promise<boolean> {
-    const key = this.#keys.sent(job.queue, job.id, job.attemptsMade);
-    return (await this.#redis.set(key, job.token, 'PX', markTtlMs, 'NX')) === 'OK';
+  async mark({ queue, id, token, attemptsMade }: Run): Promise<boolean> {
+    return (await this.#mark([this.#keys.sent(queue, id)], [attemptsMade, token, markTtlMs])) === 1;
   }
 
-  /** Nothing was sent after all. */
-  async clear(job: TakenJob): Promise<void> {
-    await this.#redis.unlink(this.#keys.sent(job.queue, job.id, job.attemptsMade));
+  /** Nothing was sent after all, or BullMQ knows how the attempt ended: it will not be run again. */
+  async clear({ queue, id, token, attemptsMade }: Run): Promise<void> {
+    await this.#unmark([this.#keys.sent(queue, id)], [attemptsMade, token]);
   }
 }

@@ -19,8 +19,11 @@ export class Outcomes {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #settle: BoundScript;
+  readonly #replyTtlMs: number;
 
-  constructor(redis: Redis, keys: Keys) {
+  /** @param replyTtlMs how long replies that nobody reads are kept */
+  constructor(redis: Redis, keys: Keys, replyTtlMs: number) {
+    this.#replyTtlMs = replyTtlMs;
     this.#redis = redis;
     this.#keys = keys;
     this.#settle = bindScript(redis, settleScript);
@@ -28,7 +31,7 @@ export class Outcomes {
 
   /** Commits the outcome of a job, once, and tells its addressee. */
   async commit(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed> {
-    return committedOf(await this.#settle(...settleCall(this.#keys, job, addressee, end)));
+    return committedOf(await this.#settle(...settleCall(this.#keys, job, addressee, end, this.#replyTtlMs)));
   }
 
   /**
