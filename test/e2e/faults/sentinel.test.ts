@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Handle, type Sluice, connect } from '../../../packages/producer/src/index.ts';
+import { type SentinelSet, startSentinelSet } from '../../support/faults/sentinel.ts';
+import { type OwnRedis, installedServer } from '../../support/own-redis.ts';
+import { type Program, startProgram } from '../../support/processes.ts';
+import type { Upstream } from '../../support/upstream/server.ts';
+import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { until } from '../fleet.ts';
+
+const perSecond = 50;
+/** From the election of another primary to a second at the full rate. */
+const withinMs = 5000;
+
+type Ground = AsyncDisposable & {
+  set: SentinelSet;
+  upstream: Upstream;
+  client: Sluice;
+  workers: Program[];
+  enqueue(name: string, count: number): Promise<Handle[]>;
+  /** Resolves when the requests of a second have arrived at the full rate; ms since the time given. */
+  fullRate(since: number): Promise<number>;
+};
+
+/** @param options.args those of both servers */
+async function openGround({ args = [] as string[], lock = '60s' } = {}): Promise<Ground> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const set = stack.use(await startSentinelSet({ args }));
+    const upstream = stack.use(await spawnUpstream());
+    const client = stack.use(await connect({ redis: set.url, queue: 'api' }));
+    await client.policies.create('api', { rate: `${perSecond}/s`, egress: { allow: ['127.0.0.0/8'] } });
+    const startWorker = () =>
+      stack.use(
+        startProgram('packages/worker/src/main.ts', [], {
+          env: {
+            SLUICE_REDIS_URL: set.url,
+            SLUICE_HEALTH_PORT: '0',
+            SLUICE_LOCK_DURATION: lock,
+          },
+          patience: 30_000,
+        }),
+      );
+    const workers = [startWorker(), startWorker()];
+    await Promise.all(workers.map((worker) => worker.line('"started"')));
+    return {
+      set,
+      upstream,
+      client,
+      workers,
+      enqueue: (name, count) =>
+        Promise.all(Array.from({ length: count }, (_, n) => client.enqueue(`${upstream.url}/?${name}=${n}`))),
+      fullRate: async (since) => {
+        await until(async () => {
+          const { t } = await upstream.arrivalColumns();
+          // One that begins after the election, so that what was before it does not count.
+          const lately = t.filter((at) => at > Math.max(since, performance.now() - 1000));
+          return lately.length >= 0.8 * perSecond;
+        });
+
+        return performance.now() - since;
+      },
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+const kinds = async (handles: Handle[]) => {
+  const ends = await Promise.all(handles.map((handle) => handle.outcome()));
+  return [...new Set(ends.map(({ outcome }) => outcome.kind))];
+};
+
+/** The messages of a worker's log that somebody should read. */
+const warnings = (log: string) =>
+  log
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: string; msg: string })
+    .filter(({ level }) => level !== 'info')
+    .map(({ msg }) => msg);
+
+/** Clients of a server that are not a Sentinel's, a replica's or this one. */
+async function connections({ host, port }: OwnRedis): Promise<string[]> {
+  const redis = new Redis({ host, port });
+  const id = String(await redis.client('ID'));
+  const lines = String(await redis.client('LIST', 'TYPE', 'NORMAL'))
+    .trim()
+    .split('\n');
+  redis.disconnect();
+  return lines.filter((line) => !line.startsWith(`id=${id} `) && !line.includes(' name=sentinel-'));
+}
+
+describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  beforeAll(() => void process.on('unhandledRejection', note));
+  afterAll(() => {
+    process.off('unhandledRejection', note);
+    expect(unhandled.splice(0)).toEqual([]);
+  });
+
+  test.concurrent.each<[how: string, signal: NodeJS.Signals]>([
+    ['killed', 'SIGKILL'],
+    ['frozen', 'SIGSTOP'],
+  ])(
+    'a primary that is %s is replaced within 5 s of the election, and no job that the replica has is lost',
+    async (_how, signal) => {
+      await using ground = await openGround();
+      const { set, workers } = ground;
+      const before = await ground.enqueue('before', 400);
+      await ground.fullRate(performance.now());
+      await set.replicated();
+      const old = await set.primary();
+      await old.kill(signal);
+      // These wait for a primary, and are accepted by the new one.
+      const during = ground.enqueue('during', 50);
+      await set.elected(old);
+      const electedAt = performance.now();
+      expect(await ground.fullRate(electedAt)).toBeLessThan(withinMs);
+      expect(await kinds([...before, ...(await during)])).toEqual(['response']);
+
+      // The old one comes back, as a replica; nobody goes on with it.
+      if (signal === 'SIGKILL') await old.restart();
+      else await old.kill('SIGCONT');
+      await set.replicated();
+      expect(await kinds(await ground.enqueue('after', 50))).toEqual(['response']);
+      expect((await set.replica()).port).toBe(old.port);
+      for (const worker of workers) {
+        worker.signal('SIGTERM');
+        const { code, stderr } = await worker.exit();
+        expect(code, stderr).toBe(0);
+        expect(warnings(stderr)).toEqual(['the connection to Redis is lost; reconnecting']);
+      }
+    },
+    120_000,
+  );
+
+  test.concurrent('an ordered failover is followed at once, though the old primary lives on', async () => {
+    // What ended on the old primary alone is still active on the new one, until its lock runs out.
+    await using ground = await openGround({ lock: '5s' });
+    const { set } = ground;
+    const before = await ground.enqueue('before', 400);
+    await ground.fullRate(performance.now());
+    const old = await set.primary();
+    await set.order();
+    await set.elected(old);
+    const electedAt = performance.now();
+    expect(await ground.fullRate(electedAt)).toBeLessThan(withinMs);
+    expect(await connections(old)).toEqual([]);
+    // These are the new primary's. (What the old one took after the new one had begun is lost.)
+    expect(await kinds(await ground.enqueue('after', 50))).toEqual(['response']);
+    expect(await kinds(before)).toEqual(['response']);
+  }, 120_000);
+
+  test.concurrent('an ordered failover loses nothing when a primary must have a replica: writes wait for one', async () => {
+    await using ground = await openGround({ args: ['--min-replicas-to-write', '1'] });
+    const { set } = ground;
+    const handles = await ground.enqueue('before', 300);
+    let isOver = false;
+    const load = (async () => {
+      for (let n = 0; !isOver; n++) {
+        handles.push(...(await ground.enqueue(`load${n}`, 1)));
+        await sleep(20);
+      }
+    })();
+    try {
+      await ground.fullRate(performance.now());
+      const old = await set.primary();
+      await set.order();
+      await set.elected(old);
+      // With two servers the new primary has no replica before the old one follows it.
+      await set.replicated();
+      const backAt = performance.now();
+      expect(await ground.fullRate(backAt)).toBeLessThan(withinMs);
+    } finally {
+      isOver = true;
+      await load;
+    }
+    expect(await kinds(handles)).toEqual(['response']);
+  }, 180_000);
+});
