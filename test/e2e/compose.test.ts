@@ -110,5 +110,11 @@ test('docker-compose up with two workers, and a run through them: all done, insi
   const began = performance.now();
   await compose('stop', '--timeout', '30', 'worker');
   expect(performance.now() - began).toBeLessThan(15_000);
+  const ofWorker = ['com.docker.compose.service=worker', `com.docker.compose.project=${name}`];
+  const labels = ofWorker.flatMap((label) => ['--filter', `label=${label}`]);
+  const ids = (await runCommand('docker', ['ps', '--all', '--quiet', ...labels])).stdout.trim().split('\n');
+  const codes = await runCommand('docker', ['inspect', '--format', '{{.State.ExitCode}}', ...ids]);
+  // 137: it had to be killed.
+  expect(codes.stdout.trim().split('\n')).toEqual(['0', '0']);
   expect((await compose('logs', '--no-color', 'worker')).stdout).not.toMatch(/"level":"(error|fatal)"/);
 }, 600_000);

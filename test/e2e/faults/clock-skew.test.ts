@@ -97,7 +97,7 @@ describe('a worker whose clock is wrong', () => {
         fleet.client.enqueue({ url, deadline: Date.now() + 60_000 }, { queue }),
       ),
     );
-    // Another worker takes them; this one must not have, nor ended them.
+    // Longer than it sweeps deadlines or takes jobs, were it wrong.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(await upstream.arrivals()).toEqual([]);
     for (const handle of handles) expect(['waiting', 'active']).toContain(await handle.status());

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, inject, test } from 'vitest';
 import { startHeldUpstream } from '../../support/faults/held-upstream.ts';
 import { type TcpProxy, startTcpProxy } from '../../support/faults/tcp-proxy.ts';
-import { type Program, startProgram } from '../../support/processes.ts';
+import { type Program, startCommand, startProgram } from '../../support/processes.ts';
 import { spawnUpstream } from '../../support/upstream/spawn.ts';
 import { openFleet, until } from '../fleet.ts';
 
@@ -23,6 +25,19 @@ async function shakyRedis() {
   const { hostname, port } = new URL(inject('redisUrl'));
   const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
   return { proxy, through: { SLUICE_REDIS_URL: `redis://${proxy.host}:${proxy.port}` } };
+}
+
+/** Whether processes can be given process numbers of their own here. */
+const namespaces = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
+
+function startAsProcess1(variables: Record<string, string>): Program {
+  const worker = [process.execPath, '--conditions=sluice-source', 'packages/worker/src/main.ts'];
+  return startCommand('unshare', ['--pid', '--fork', '--kill-child', ...worker], { env: variables });
+}
+
+/** The number of what it started, as it is here. */
+function childOf({ pid }: Program): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
 
 describe('a worker that is told to end', () => {
@@ -130,6 +145,37 @@ describe('a worker that is told to end', () => {
     expect(code).toBe(0);
     expect(ms).toBeLessThan(1000);
   }, 30_000);
+
+  test.skipIf(!namespaces)(
+    'as process 1, as in a container, heeds the signal all the same: while it starts, and when it serves',
+    async () => {
+      await using upstream = await startHeldUpstream();
+      const { proxy, through } = await shakyRedis();
+      await using _ = proxy;
+      await using fleet = await openFleet(0);
+      await fleet.client.policies.set(queue, policy);
+      const variables = { ...env, ...through, SLUICE_PREFIX: fleet.prefix, SLUICE_HEALTH_PORT: '0' };
+
+      proxy.stall();
+      await using starting = startAsProcess1(variables);
+      await until(() => proxy.connections > 0);
+      const stopped = performance.now();
+      process.kill(childOf(starting), 'SIGTERM');
+      expect((await starting.exit()).code).toBe(0);
+      expect(performance.now() - stopped).toBeLessThan(1000);
+
+      proxy.heal();
+      await using serving = startAsProcess1(variables);
+      const handle = await fleet.client.enqueue({ url: upstream.url }, { queue });
+      await until(() => upstream.requests.length === 1);
+      process.kill(childOf(serving), 'SIGTERM');
+      await serving.line('draining');
+      upstream.requests[0]!.answer();
+      expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
+      expect((await serving.exit()).code).toBe(0);
+    },
+    30_000,
+  );
 
   test.each([
     ['refuses connections', (proxy: TcpProxy) => (proxy.refuse(), proxy.cut())],

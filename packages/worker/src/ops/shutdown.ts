@@ -58,6 +58,3 @@ export class Shutdown {
     process.exit(code);
   }
 }
-
-/** Of this process. It listens before the rest is loaded, if it is imported first. */
-export const shutdown = new Shutdown();

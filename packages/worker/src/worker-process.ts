@@ -1,0 +1,33 @@
+import { SluiceError, createLogger, readWorkerConfig, redactRedisUrl } from '@sluice/shared';
+import { startHealthServer } from './ops/health.ts';
+import type { Shutdown } from './ops/shutdown.ts';
+import { startTelemetry } from './ops/telemetry.ts';
+import { openPool } from './pool.ts';
+
+/** The environment -> config -> logger -> pool -> health -> jobs. Exits with code 1 and a sentence when that cannot be. */
+export async function runWorker(env: Record<string, string | undefined>, shutdown: Shutdown): Promise<void> {
+  try {
+    const config = readWorkerConfig(env);
+    const log = createLogger('sluice-worker', config.logLevel);
+    // Warnings of Node and of libraries are log lines like any other, not loose text between them.
+    process.removeAllListeners('warning');
+    process.on('warning', (warning) => log.debug(`${warning.name}: ${warning.message}`));
+    const serveMetrics = startTelemetry();
+    const pool = await openPool(config, log);
+    const { health } = config;
+    const server =
+      health.port === 0 ? null : await startHealthServer(health, () => pool.notReady(), serveMetrics);
+    shutdown.drains(pool, config.graceMs, log, () => server?.close());
+    await pool.serve();
+    log.info(
+      { redis: redactRedisUrl(config.redisUrl), queues: config.queues, health: server?.port ?? 'off' },
+      'started',
+    );
+    for (const reason of pool.notReady()) log.warn(`not ready: ${reason}`);
+    if (process.connected) process.send?.({ type: 'started' });
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    process.stderr.write(`sluice-worker: ${error.message} (${error.code})\n`);
+    process.exit(1);
+  }
+}
