@@ -53,7 +53,7 @@ export function check(records: RunRecords): Report {
   let wronglyFailed = 0;
   let ambiguous = 0;
   for (const story of stories.values()) {
-    const { job, accepted, settled, hasLostItsProducer } = story;
+    const { job, accepted, isAwaited, settled, hasLostItsProducer } = story;
     if (settled.length > 1) report('a handle settled more than once', job);
     if (story.broken !== null) report('a handle settled without an outcome', `${job}: ${story.broken}`);
     const isTerminal =
@@ -63,8 +63,8 @@ export function check(records: RunRecords): Report {
       lost += 1;
       report('an accepted job is lost', `${job} (id ${accepted}), ${story.requests.length} requests`);
     }
-    if (accepted !== null && settled.length === 0 && !hasLostItsProducer) {
-      report('a handle never settled', `${job} (id ${accepted})`);
+    if (isAwaited && settled.length === 0 && !hasLostItsProducer) {
+      report('a handle never settled', accepted === null ? job : `${job} (id ${accepted})`);
     }
     if (settled[0]?.kind === 'ambiguous') ambiguous += 1;
     const wrong = wrongEnd(story, records.faults);

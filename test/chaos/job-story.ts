@@ -13,6 +13,8 @@ export interface JobStory {
   key: string | null;
   /** Its id, if the add resolved. */
   accepted: string | null;
+  /** Somebody waits for its end: the add resolved, or it was fetched. */
+  isAwaited: boolean;
   settled: Settled[];
   /** The code that waiting threw, if it did. */
   broken: string | null;
@@ -29,12 +31,20 @@ export function storiesOf({ producers, requests }: RunRecords): Map<string, JobS
     for (const record of log) {
       if (record.e === 'job') {
         const { job, kind, script, deadline, key } = record;
-        const told = { accepted: null, settled: [], broken: null, hasLostItsProducer: killed, requests: [] };
+        const told = {
+          accepted: null,
+          isAwaited: false,
+          settled: [],
+          broken: null,
+          hasLostItsProducer: killed,
+          requests: [],
+        };
         stories.set(job, { job, kind, script, deadline, key, ...told });
         continue;
       }
       const story = stories.get(record.job)!;
       if (record.e === 'accepted') story.accepted = record.id;
+      if (record.e === 'accepted' || record.e === 'fetched') story.isAwaited = true;
       if (record.e === 'settled') story.settled.push(record);
       if (record.e === 'broken') story.broken = record.code;
     }

@@ -1,8 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installedServer } from '../support/own-redis.ts';
 import { type Report, check } from './check.ts';
 import { type ChaosOptions, readOptions, usage } from './options.ts';
+import type { RunRecords } from './records.ts';
 import { reportText } from './report-text.ts';
 import { type Standing, run } from './run.ts';
 import { timelineSvg, timelineText } from './timeline.ts';
@@ -29,6 +31,11 @@ async function oneSeed(seed: number, { minutes, out }: ChaosOptions, signal: Abo
   console.log(
     `${timelineText(records, Math.min(process.stdout.columns ?? 120, 160))}\n\n${reportText(report)}\n`,
   );
+  if (report.violations.length > 0) {
+    const file = join(mkdtempSync(join(tmpdir(), 'sluice-chaos-')), `seed-${seed}.json`);
+    writeFileSync(file, recordsJson(records));
+    console.log(`everything that was written down: ${file}\n`);
+  }
   if (out !== null) {
     mkdirSync(out, { recursive: true });
     const file = join(out, `seed-${seed}.svg`);
@@ -37,6 +44,11 @@ async function oneSeed(seed: number, { minutes, out }: ChaosOptions, signal: Abo
     console.log(`timeline: ${file}\n`);
   }
   return report;
+}
+
+function recordsJson(records: RunRecords): string {
+  const { ends, outcomes, ...rest } = records;
+  return JSON.stringify({ ...rest, ends: Object.fromEntries(ends), outcomes: [...outcomes] });
 }
 
 /** The sums over several seeds. */

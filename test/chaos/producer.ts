@@ -4,6 +4,7 @@ import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Handle,
+  JobError,
   type Settled,
   type Sluice,
   SluiceError,
@@ -32,7 +33,7 @@ const options = JSON.parse(process.argv[2]!) as ProducerOptions;
 const random = seeded(options.seed);
 const file = openSync(options.log, 'a');
 let stopping = false;
-let made = 0;
+let count = 0;
 process.on('message', () => {
   stopping = true;
 });
@@ -48,12 +49,12 @@ function codeOf(error: unknown): string {
 }
 
 function makeJob(): ChaosJob {
-  made += 1;
-  const made_ = nextJob(`${options.name}-${made}`, options.origins, random, Date.now());
-  const { job, kind, script, spec } = made_;
+  count += 1;
+  const made = nextJob(`${options.name}-${count}`, options.origins, random, Date.now());
+  const { job, kind, script, spec } = made;
   const key = spec.headers?.['idempotency-key'] ?? null;
   note({ e: 'job', t: Date.now(), job, kind, script, deadline: spec.deadline ?? null, key });
-  return made_;
+  return made;
 }
 
 function settled(job: string, { outcome }: Settled): void {
@@ -82,7 +83,9 @@ async function accepted<T>(job: string, add: () => Promise<T>): Promise<T> {
 }
 
 async function one(sluice: Sluice): Promise<void> {
-  const { job, kind, spec, cancelAfterMs } = makeJob();
+  const made = makeJob();
+  const { job, kind, spec, cancelAfterMs } = made;
+  if (kind !== 'cancelled' && random.chance(0.4)) return await fetched(sluice, made);
   // Whoever names its job may ask again; who does not would make a second one.
   let handle: Handle;
   if (spec.id === undefined) {
@@ -98,6 +101,28 @@ async function one(sluice: Sluice): Promise<void> {
     await accepted(job, () => handle.cancel());
   }
   await settles(job, handle);
+}
+
+/** As most callers do it: one call, and nobody keeps an outcome beyond the reply. */
+async function fetched(sluice: Sluice, { job, spec }: ChaosJob): Promise<void> {
+  const { url, ...init } = spec;
+  note({ e: 'fetched', t: Date.now(), job });
+  try {
+    const { status, attempts } = await sluice.fetch(url, init);
+    note({ e: 'settled', t: Date.now(), job, kind: 'response', status, attempts });
+  } catch (error) {
+    if (error instanceof JobError) {
+      const { kind, attempts } = error.outcome;
+      note({
+        e: 'settled',
+        t: Date.now(),
+        job,
+        kind,
+        status: error.outcome.response?.status ?? null,
+        attempts,
+      });
+    } else note({ e: 'broken', t: Date.now(), job, code: codeOf(error) });
+  }
 }
 
 /** A batch that another process could read as well. */

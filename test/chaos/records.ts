@@ -31,6 +31,8 @@ export type ProducerRecord =
       deadline: number | null;
       key: string | null;
     }
+  /** Enqueued and awaited in one call: it must settle. */
+  | { e: 'fetched'; t: number; job: string }
   /** The add resolved: Sluice answers for the job from now on. */
   | { e: 'accepted'; t: number; job: string; id: string }
   /** The add threw, so the job may or may not be there. */

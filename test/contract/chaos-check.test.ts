@@ -121,7 +121,7 @@ test('more duplicates than a fault can have caused are told', () => {
 
 test('one request too many in a window is told', () => {
   const log = [made(), accepted(), settled()];
-  const others = ['b', 'c'].flatMap((job) => log.map((record) => ({ ...record, job }) as ProducerRecord));
+  const others = ['b', 'c'].flatMap((job) => log.map((record) => ({ ...record, job })));
   const requests = [requestAt(0), requestAt(400, { job: 'b' }), requestAt(900, { job: 'c' })];
   expect(violated({ requests, producers: producer(...log, ...others) })).toEqual(['the rate was exceeded']);
 });
