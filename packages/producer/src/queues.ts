@@ -134,7 +134,10 @@ export class Queues {
     return lifted;
   }
 
-  /** Removes a queue with its policy and every job in it. Outcomes that are kept stay until their TTL. */
+  /**
+   * Removes a queue with its policy, every job in it, and the records of ids and idempotency keys. Outcomes that are
+   * kept stay until their TTL.
+   */
   async remove(name: string): Promise<void> {
     const keys = this.#keys;
     await this.#redis.hdel(keys.queues, name);
@@ -142,7 +145,20 @@ export class Queues {
     const own = [keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff];
     // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
     await this.#redis.unlink(...own.map((key) => key(name)), keys.bull(name).limiter);
+    await this.#forget(name);
     await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
+  }
+
+  /** What says that its jobs were enqueued, begun or cancelled: there would be no new ones of their names. */
+  async #forget(name: string): Promise<void> {
+    const { record, sent, cancel } = this.#keys;
+    const begins = [record(name, 'id', ''), record(name, 'key', ''), sent(name, ''), cancel(name, '')];
+    for (const begin of begins) {
+      const found = this.#redis.scanStream({ match: `${begin}*`, count: 1000 });
+      for await (const names of found as AsyncIterable<string[]>) {
+        if (names.length > 0) await this.#redis.unlink(...names);
+      }
+    }
   }
 
   /** Its policy need not be readable: whoever has to stop a queue must be able to. */
