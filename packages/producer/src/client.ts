@@ -200,8 +200,10 @@ export class Sluice {
 
   async #overdue(queue: string, id: string): Promise<void> {
     try {
-      // A job that is gone without an outcome (its queue was removed) has no other end than to be looked for.
-      if ((await this.#jobs.expire(queue, id)) === 'unknown') await this.#replies.watch(queue, id);
+      // A job that is gone without an outcome (its queue was removed), or whose outcome went to nobody (it could not be
+      // read, nor who awaits it), has no other end than to be looked for.
+      const found = await this.#jobs.expire(queue, id);
+      if (found === 'unknown' || found === 'ended') await this.#replies.watch(queue, id);
     } catch {
       // Who awaits the outcome is told.
     }

@@ -26,6 +26,7 @@ export type DeadListOptions = {
 export type RedriveResult = { redriven: number; skipped: string[] };
 
 const atOnce = 100;
+const readAtOnce = 20;
 
 /** The failed jobs of a queue. Workers keep them as its policy says (`keepFailed`): 7 days, the last 10,000. */
 export class DeadLetters {
@@ -48,8 +49,7 @@ export class DeadLetters {
   ): Promise<{ letters: DeadLetter[]; cursor: string | null }> {
     const letters: DeadLetter[] = [];
     for await (const page of failedPages(this.#redis, this.#keys.bull(queue).failed, cursor)) {
-      const read = await Promise.all(page.map((entry) => this.#read(queue, entry, false)));
-      for (const letter of read) {
+      for await (const letter of this.#readAll(queue, page)) {
         if (letter === null || (code !== undefined && letter.code !== code)) continue;
         const last = letters.at(-1);
         if (letters.length === limit && last !== undefined) {
@@ -76,8 +76,8 @@ export class DeadLetters {
   async redrive(queue: string, which: DeadSelection, signal?: AbortSignal): Promise<RedriveResult> {
     const entries = await this.#select(queue, which);
     const result: RedriveResult = { redriven: 0, skipped: [] };
-    for (let start = 0; start < entries.length && signal?.aborted !== true; start += atOnce) {
-      const some = entries.slice(start, start + atOnce);
+    for (let start = 0; start < entries.length && signal?.aborted !== true; start += readAtOnce) {
+      const some = entries.slice(start, start + readAtOnce);
       const moved = await Promise.all(some.map((entry) => this.#redriveOne(queue, entry)));
       for (const [index, { id }] of some.entries()) {
         if (moved[index]) result.redriven += 1;
@@ -158,9 +158,12 @@ export class DeadLetters {
     if (typeof which === 'object' && 'all' in which) {
       for await (const page of failedPages(this.#redis, this.#keys.bull(queue).failed)) {
         const { code } = which;
-        const read =
-          code === undefined ? [] : await Promise.all(page.map((entry) => this.#read(queue, entry, false)));
-        entries.push(...page.filter((_, index) => code === undefined || read[index]?.code === code));
+        if (code === undefined) entries.push(...page);
+        else {
+          for await (const letter of this.#readAll(queue, page)) {
+            if (letter?.code === code) entries.push({ id: letter.id, score: String(letter.failedAt) });
+          }
+        }
       }
       return entries.toReversed();
     }
@@ -168,6 +171,14 @@ export class DeadLetters {
     if (ids.length === 0) return [];
     const scores = await this.#redis.zmscore(this.#keys.bull(queue).failed, ...ids);
     return ids.map((id, index) => ({ id, score: scores[index] ?? '' }));
+  }
+
+  /** A few at a time: each may have a body of many MB. */
+  async *#readAll(queue: string, entries: FailedEntry[]): AsyncGenerator<DeadLetterDetail | null> {
+    for (let start = 0; start < entries.length; start += readAtOnce) {
+      const some = entries.slice(start, start + readAtOnce);
+      yield* await Promise.all(some.map((entry) => this.#read(queue, entry, false)));
+    }
   }
 
   async #read(

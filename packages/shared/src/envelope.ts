@@ -67,6 +67,18 @@ export type EnvelopeRead =
   /** `fault`: why no worker can read it, as the end of a sentence. */
   | { type: 'unreadable'; fault: string; addressee: Addressee };
 
+/** So long the outcome of a job that does not say who awaits it can be had by its id, ms. */
+const unaddressedKeepMs = 3_600_000;
+
+function unreadable(fault: string, addressee: Addressee): EnvelopeRead {
+  const known = addressee.replyTo !== undefined || addressee.keepMs !== undefined;
+  return {
+    type: 'unreadable',
+    fault,
+    addressee: known ? addressee : { ...addressee, keepMs: unaddressedKeepMs },
+  };
+}
+
 /** A job's data as what it is. Pure. */
 export function readEnvelope(data: unknown): EnvelopeRead {
   const parsed = envelopeSchema.safeParse(data);
@@ -76,7 +88,7 @@ export function readEnvelope(data: unknown): EnvelopeRead {
   if (Number.isSafeInteger(version) && (version as number) > envelopeVersion) {
     return { type: 'newer', addressee };
   }
-  return { type: 'unreadable', fault: faultsText(faultsOf(parsed.error)), addressee };
+  return unreadable(faultsText(faultsOf(parsed.error)), addressee);
 }
 
 /** The same for the text that lies in Redis; null: the job has none. Pure. */
@@ -84,6 +96,6 @@ export function readEnvelopeText(text: string | null): EnvelopeRead {
   try {
     return readEnvelope(JSON.parse(text ?? ''));
   } catch {
-    return { type: 'unreadable', fault: text === null ? 'it has no data' : 'it is no JSON', addressee: {} };
+    return unreadable(text === null ? 'it has no data' : 'it is no JSON', {});
   }
 }

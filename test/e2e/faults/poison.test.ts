@@ -197,6 +197,21 @@ test('who awaits a job that cannot be read is told, as far as it says who that i
   await rewrite(fleet, 'awaited', (data) => ({ ...data, proxy: 'http://elsewhere' }));
   await fleet.client.queues.resume('api');
   expect(await reply).toMatchObject({ code: 'SLUICE_POISON', outcome: { kind: 'poison', attempts: 0 } });
+
+  // Where it says nothing at all, at the latest when its deadline has passed; and by its id.
+  await fleet.client.queues.pause('api');
+  const deadline = Date.now() + 1000;
+  const late = fleet.client
+    .fetch(`${upstream.url}/json`, { queue: 'api', id: 'scrambled', deadline })
+    .catch((error: unknown) => error);
+  const job = fleet.keys.bull('api').job('scrambled');
+  await until(async () => (await fleet.redis.hexists(job, 'data')) === 1);
+  await fleet.redis.hset(job, 'data', 'scrambled');
+  await fleet.client.queues.resume('api');
+  expect(await late).toMatchObject({ code: 'SLUICE_POISON' });
+  expect(Date.now() - deadline).toBeLessThan(5000);
+  const { outcome } = await fleet.client.job('scrambled', { queue: 'api' }).outcome();
+  expect(outcome.kind).toBe('poison');
 });
 
 test('another type of key in the place of a job is moved out of the way and kept', async () => {
