@@ -60,7 +60,7 @@ export const workerConfigSchema = z
     SLUICE_BODY_STORE: bodyStoreUrlSchema.optional(),
     /** Replies that their producer does not read (it died, or it is cut off) are kept for so long after the last one. */
     SLUICE_REPLY_TTL: duration({ min: 60_000, max: 86_400_000 }).default(replyTtlMs),
-    /** A worker whose clock differs more than this from Redis' does not start, and is not ready. */
+    /** A worker whose clock differs more than this from Redis' does not start; set later, it takes no jobs meanwhile. */
     SLUICE_MAX_CLOCK_SKEW: duration({ min: 100, max: 3_600_000 }).default(2000),
     SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   })

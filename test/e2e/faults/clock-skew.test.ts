@@ -65,7 +65,6 @@ describe('a worker whose clock is wrong', () => {
         const [first, second] = arrivals.filter(({ path }) => path.endsWith(`n=${n}`));
         return second!.t - first!.t;
       });
-      console.log(skews, status, waits.map(Math.round));
       expect(Math.min(...waits)).toBeGreaterThan(2000 - 250);
       // A clock that is slow by less than the limit comes late by no more.
       expect(Math.max(...waits)).toBeLessThan(2000 + 2 * 1900 + 3000);
