@@ -106,5 +106,12 @@ describe('a worker whose clock is wrong', () => {
     for (const handle of handles) {
       expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
     }
+
+    clock.set(-3_600_000);
+    await until(async () => (await health.ask('/readyz')).status === 503);
+    const begun = performance.now();
+    worker.signal('SIGTERM');
+    expect((await worker.exit()).code).toBe(0);
+    expect(performance.now() - begun).toBeLessThan(1000);
   }, 30_000);
 });
