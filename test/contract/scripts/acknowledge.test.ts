@@ -26,6 +26,16 @@ test('the marker of a job that is gone from its queue is dropped with it', async
   expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'b'))).toBe(1);
 });
 
+test('the marker of a job that failed for good is dropped, and the job stays', async () => {
+  const { lab: opened, entryIds } = await withReplies(['a']);
+  await using lab = opened;
+  await lab.redis.hset(lab.bull.job('a'), { data: '{}', finishedOn: 1, failedReason: 'x' });
+  await lab.acknowledge('p', ['a'], entryIds[0]!);
+  // Kept for its TTL it would be one key more for ten minutes per failure.
+  expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'a'))).toBe(0);
+  expect(await lab.redis.hget(lab.bull.job('a'), 'failedReason')).toBe('x');
+});
+
 test('acknowledging everything leaves an empty stream, and doing it twice does no harm', async () => {
   const { lab: opened, entryIds } = await withReplies(['a', 'b']);
   await using lab = opened;
