@@ -3,7 +3,6 @@ import { Redis } from 'ioredis';
 import {
   type PolicyInput,
   defaultPrefix,
-  giveUpSilence,
   openClient,
   prefixSchema,
   queueNameSchema,
@@ -19,7 +18,10 @@ const defaultFetchDeadlineMs = 900_000;
 const defaultDedupTtlMs = 86_400_000;
 
 export type ConnectOptions = {
-  /** Redis URL. Default `redis://127.0.0.1:6379`. */
+  /**
+   * Redis URL: `redis://user:password@host:port/db`, `rediss://…` for TLS, `redis+unix:///run/redis.sock`, or
+   * `redis+sentinel://host1:26379,host2:26379/primary-name`. Default `redis://127.0.0.1:6379`.
+   */
   redis?: string;
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string;
@@ -74,7 +76,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const connections = await openConnections(url, options.whenDown ?? 'wait');
   let reader: Redis;
   try {
-    reader = await openClient(url, (target, base) => giveUpSilence(new Redis(target, base)));
+    reader = await openClient(url, (target, base) => new Redis(target, base));
   } catch (error) {
     connections.commands.disconnect();
     throw error;

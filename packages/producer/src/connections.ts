@@ -4,7 +4,6 @@ import {
   again,
   corkPerTurn,
   failBy,
-  giveUpSilence,
   isRefusalForNow,
   keepAwake,
   openClient,
@@ -57,7 +56,7 @@ export async function openConnections(url: string, whenDown: WhenDown): Promise<
   const connected = async (options: object) => {
     const create = (target: string, base: object) => {
       const client = new Redis(target, { ...base, ...options });
-      return failBy(giveUpSilence(client), (error) =>
+      return failBy(client, (error) =>
         whenDown === 'wait' && isRefusalForNow(error)
           ? again
           : commandFault(error, url, client.status === 'end'),

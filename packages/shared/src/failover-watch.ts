@@ -52,7 +52,9 @@ function startWatch(url: string, create: (target: string, options: object) => Fo
     // One that is gone comes back, or the others tell.
     sentinel.on('error', () => {});
     sentinel.on('message', heard);
-    sentinel.subscribe(channel).catch(() => {});
+    // Not before: whoever creates clients may want commands to fail while they are not connected.
+    sentinel.on('ready', () => void sentinel.subscribe(channel).catch(() => {}));
+    sentinel.connect().catch(() => {});
     return sentinel;
   });
   return {

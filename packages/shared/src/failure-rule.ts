@@ -13,7 +13,8 @@ type CommandClient = { status: string; sendCommand(...args: never[]): unknown };
 const againMs = 500;
 
 /** What Redis answers when it can do nothing for now. It has not begun the command. */
-const forNow = /^(BUSY|LOADING|MISCONF|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MASTERDOWN)\b|max number of clients/;
+const forNow =
+  /^(BUSY|LOADING|MISCONF|NOREPLICAS|READONLY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN)\b|max number of clients/;
 
 /** A handshake is begun anew with its connection; its commands are not sent again by themselves. */
 const handshake = new Set(['hello', 'auth', 'client', 'select', 'info']);
@@ -24,7 +25,7 @@ export const again = Symbol('again');
 /** What becomes of a command that failed: the error that its caller gets, or `again`. */
 export type FailureRule = (error: unknown) => unknown;
 
-/** True when Redis refuses all writes, or everything, for now: it loads its data, its disk is full, a script keeps it busy. */
+/** True when Redis refuses all writes, or everything, for now: it loads its data, it is a replica now, its disk is full, a script keeps it busy. */
 export function isRefusalForNow(error: unknown): boolean {
   return error instanceof Error && forNow.test(error.message);
 }

@@ -55,7 +55,7 @@ export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pa
 export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
 export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
 export { again, failBy, type FailureRule, isRefusalForNow } from './failure-rule.ts';
-export { giveUpSilence, keepAwake } from './silence.ts';
+export { keepAwake } from './silence.ts';
 export { type ClientOptions, assertServerVersion, openClient, redisFault } from './redis-server.ts';
 export { redactRedisUrl, redisUrlSchema } from './redis-url.ts';
 export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';

@@ -3,6 +3,7 @@ import { SluiceError } from './errors.ts';
 import { type FollowingClient, followFailovers } from './failover-watch.ts';
 import { redactRedisUrl } from './redis-url.ts';
 import { isSentinelUrl } from './sentinel-url.ts';
+import { giveUpSilence } from './silence.ts';
 
 export type { ClientOptions } from './client-options.ts';
 
@@ -68,36 +69,14 @@ export function redisFault(error: unknown, url: string): SluiceError {
   return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
 }
 
-type Stream = {
-  readonly bytesRead: number;
-  setMaxListeners(count: number): unknown;
-  once(event: 'close', listener: () => void): unknown;
-  destroy(error: Error): unknown;
-};
-
 /** What is needed of a Redis client (ioredis) to open it. */
 type Client = FollowingClient & {
-  readonly stream?: Stream;
+  readonly stream?: Parameters<typeof giveUpSilence>[0] & { setMaxListeners(count: number): unknown };
   info(section: string): Promise<string>;
   duplicate(...args: never[]): unknown;
   on(event: 'connect', listener: () => void): unknown;
   on(event: 'sentinelError', listener: (error: unknown) => void): unknown;
 };
-
-/** A server that accepts a connection answers its first command within so long, ms, even while it loads its data. */
-const firstAnswerMs = 5000;
-
-/** Ends a connection that was accepted and is not answered: the server is frozen, or the wire is cut behind a proxy. */
-function expectAnswer(stream: Stream): void {
-  const read = stream.bytesRead;
-  const timer = setTimeout(() => {
-    if (stream.bytesRead > read) return;
-    const error = new Error(`connected, and no answer within ${firstAnswerMs / 1000} s`);
-    stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
-  }, firstAnswerMs);
-  stream.once('close', () => clearTimeout(timer));
-  timer.unref();
-}
 
 /** Calls back with a client, and with every duplicate that BullMQ makes of it. */
 function withDuplicates<T extends Client>(client: T, each: (client: T) => void): void {
@@ -134,7 +113,7 @@ export async function openClient<T extends Client>(
       if (one.stream === undefined) return;
       // ioredis adds one for every command that is refused by a server that it leaves.
       one.stream.setMaxListeners(0);
-      expectAnswer(one.stream);
+      giveUpSilence(one.stream);
     });
     if (isSentinelUrl(url)) followFailovers(one, url, create as (target: string, options: object) => T);
     each(one);
@@ -148,6 +127,8 @@ export async function openClient<T extends Client>(
   client.on('error', note);
   try {
     await client.connect();
+    // Another Sentinel knew better.
+    failure = undefined;
     assertServerVersion(await client.info('server'), url);
     assertKeepsKeys(await client.info('memory'), url);
     assertPrimary(await client.info('replication'), url);

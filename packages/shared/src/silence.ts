@@ -1,11 +1,7 @@
-import type { Duplex } from 'node:stream';
-
-/** What is needed of a Redis client (ioredis). */
-type Client = {
-  status: string;
-  stream?: (Duplex & { bytesRead?: number }) | null;
-  duplicate(...args: never[]): unknown;
-  on(event: 'connect', listener: () => void): unknown;
+type Stream = {
+  readonly bytesRead: number;
+  once(event: 'close', listener: () => void): unknown;
+  destroy(error: Error): unknown;
 };
 
 type Listener = {
@@ -21,20 +17,20 @@ const silenceMs = 2500;
 const heartbeatMs = 5000;
 
 /**
- * Gives up a connection that was accepted and then never answered (the server is frozen, or the wire behind a proxy is
- * cut): ioredis would wait for as long as for a blocking read. Duplicates of the client do the same.
+ * Gives up a connection that was accepted just now and is never answered (the server is frozen, or the wire behind a
+ * proxy is cut): ioredis would wait for as long as for a blocking read. A server that loads its data answers.
  */
-export function giveUpSilence<T extends Client>(client: T): T {
-  client.on('connect', () => {
-    const { stream } = client;
-    const giveUp = () => {
-      if (client.stream !== stream || stream?.bytesRead !== 0) return;
-      stream.destroy(new Error(`no answer within ${silenceMs} ms of connecting`));
-    };
-    setTimeout(giveUp, silenceMs).unref();
-  });
-  const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => Client;
-  return Object.assign(client, { duplicate: (...args: unknown[]) => giveUpSilence(duplicate(...args)) });
+export function giveUpSilence(stream: Stream): void {
+  // A TLS handshake has read something already.
+  const before = stream.bytesRead;
+  const giveUp = () => {
+    if (stream.bytesRead > before) return;
+    const error = new Error(`no answer within ${silenceMs} ms of connecting`);
+    stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+  };
+  const timer = setTimeout(giveUp, silenceMs);
+  timer.unref();
+  stream.once('close', () => clearTimeout(timer));
 }
 
 /**

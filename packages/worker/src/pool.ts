@@ -6,6 +6,7 @@ import {
   type WorkerConfig,
   corkPerTurn,
   decodeMessage,
+  keepAwake,
   keysOf,
   openClient,
 } from '@sluice/shared';
@@ -65,7 +66,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const open = (create: (target: string, base: ClientOptions) => Redis) =>
     openClient(config.redisUrl, create, (client) => outages.watch(client));
   const redis = await open((target, base) => corkPerTurn(new Redis(target, base)));
-  const subscriber = await open((target, base) => new Redis(target, base));
+  const subscriber = keepAwake(await open((target, base) => new Redis(target, base)));
 
   const disconnect = () => {
     subscriber.disconnect();

