@@ -6,6 +6,7 @@ import {
   type WorkerConfig,
   corkPerTurn,
   decodeMessage,
+  failBy,
   keepAwake,
   keysOf,
   openClient,
@@ -22,6 +23,7 @@ import { Drain } from './ops/drain.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { OutageLog } from './ops/outage-log.ts';
 import { PermitWatch } from './ops/permit-watch.ts';
+import { waitOutRefusals } from './ops/refusals.ts';
 import { Suspects } from './pipeline/suspects.ts';
 import { Quarantine } from './quarantine.ts';
 import { Bodies } from './results/bodies.ts';
@@ -65,7 +67,9 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const outages = new OutageLog(log);
   const open = (create: (target: string, base: ClientOptions) => Redis) =>
     openClient(config.redisUrl, create, (client) => outages.watch(client));
-  const redis = await open((target, base) => corkPerTurn(new Redis(target, base)));
+  const redis = await open((target, base) =>
+    corkPerTurn(failBy(new Redis(target, base), waitOutRefusals(log))),
+  );
   const subscriber = keepAwake(await open((target, base) => new Redis(target, base)));
 
   const disconnect = () => {

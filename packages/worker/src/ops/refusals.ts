@@ -1,0 +1,19 @@
+import { type FailureRule, type Logger, again, isRefusalForNow } from '@sluice/shared';
+
+const tellEveryMs = 10_000;
+
+/**
+ * While Redis refuses everything, or all writes, commands wait: a worker has nothing better to do, and an outcome that
+ * it cannot report would cost the request once more. What it holds meanwhile is bounded by its concurrency.
+ */
+export function waitOutRefusals(log: Logger): FailureRule {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (!isRefusalForNow(error)) return error;
+    if (performance.now() - toldAt > tellEveryMs) {
+      toldAt = performance.now();
+      log.warn({ err: error }, 'Redis refuses commands for now; they wait');
+    }
+    return again;
+  };
+}

@@ -1,0 +1,47 @@
+import { expect } from 'vitest';
+import type { Handle, Sluice } from '../../../packages/producer/src/index.ts';
+import { drained } from '../fleet.ts';
+
+/** "Within a second", on a machine that has other things to do. */
+const withinMs = 2000;
+
+/** Every kind of call that needs Redis. @param handle of a job that has not ended */
+export function callsOf(client: Sluice, handle: Handle, url: string): Record<string, () => Promise<unknown>> {
+  return {
+    enqueue: () => client.enqueue(url),
+    'enqueue with an id': () => client.enqueue({ url, id: 'mine' }),
+    'enqueue to a queue never used before': () => client.enqueue(url, { queue: 'other' }),
+    fetch: () => client.fetch(url),
+    result: () => handle.result(),
+    'result of a job by its id': () => client.job(handle.id).result(),
+    status: () => handle.status(),
+    cancel: () => handle.cancel(),
+    'enqueueMany into a batch': () => drained(client.enqueueMany([url], { batch: 'b' })),
+    'progress of a batch': () => client.batch('b').progress(),
+    'results of a batch': () => drained(client.batch('b').results()),
+    'policies.read': () => client.policies.read('api'),
+    'policies.set': () => client.policies.set('other', {}),
+    'queues.list': () => client.queues.list(),
+    'queues.show': () => client.queues.show('api'),
+    'queues.pause': () => client.queues.pause('api'),
+    'queues.release': () => client.queues.release('api'),
+    'dead.list': () => client.dead.list('api'),
+    'dead.redrive': () => client.dead.redrive('api', { all: true }),
+    stats: () => client.stats('api'),
+    semaphore: () => client.semaphore('s', 1).acquire(),
+  };
+}
+
+/** Every call is refused in time, by the error that says so. @returns the slowest, ms */
+export async function expectFailsFast(client: Sluice, handle: Handle, url: string): Promise<number> {
+  const begun = performance.now();
+  const tookMs = await Promise.all(
+    Object.entries(callsOf(client, handle, url)).map(async ([name, call]) => {
+      await expect(call(), name).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
+      return performance.now() - begun;
+    }),
+  );
+  const slowest = Math.max(...tookMs);
+  expect(slowest).toBeLessThan(withinMs);
+  return slowest;
+}

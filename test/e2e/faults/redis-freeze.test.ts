@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { installedServer } from '../../support/own-redis.ts';
+import { expectFailsFast } from './fails-fast.ts';
+import { lockMs, openShakyFleet } from './shaky-fleet.ts';
+import { expectQuiet, expectRecovered, prepare, reportOf } from './steady-load.ts';
+
+describe.skipIf(!installedServer())('a Redis that freezes', () => {
+  test(
+    'longer than a lock lasts costs nothing but time: no request is made again, no outcome lost',
+    { timeout: 90_000 },
+    async () => {
+      await using fleet = await openShakyFleet();
+      await prepare(fleet);
+      const report = await reportOf(fleet, async () => {
+        await fleet.redis.kill('SIGSTOP');
+        await sleep(lockMs + 2000);
+        await fleet.redis.kill('SIGCONT');
+      });
+      console.log(report);
+      expectRecovered(report);
+      expect(report.repeated).toEqual([]);
+      expectQuiet(fleet);
+    },
+  );
+
+  test('is told within a second to a client that would rather fail', { timeout: 60_000 }, async () => {
+    await using fleet = await openShakyFleet({ workers: 1 });
+    await prepare(fleet);
+    const client = await fleet.connect({ whenDown: 'fail' });
+    const handle = await client.enqueue(`${fleet.upstream.url}/hang`);
+    const pending = handle.result();
+    await fleet.redis.kill('SIGSTOP');
+    const begun = performance.now();
+    await expect(pending).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
+    console.log('pending', performance.now() - begun);
+    expect(performance.now() - begun).toBeLessThan(2000);
+    console.log('slowest', await expectFailsFast(client, handle, fleet.upstream.url));
+    await fleet.redis.kill('SIGCONT');
+    const { ok } = await client.fetch(`${fleet.upstream.url}/item/1`);
+    expect(ok).toBe(true);
+    expectQuiet(fleet);
+  });
+});

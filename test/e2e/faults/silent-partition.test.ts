@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { installedServer } from '../../support/own-redis.ts';
+import { expectFailsFast } from './fails-fast.ts';
+import { openShakyFleet } from './shaky-fleet.ts';
+import { expectQuiet, expectRecovered, prepare, reportOf } from './steady-load.ts';
+
+/** A pending command without an answer for so long tells a client that its connection is dead. */
+const socketTimeoutMs = 15_000;
+
+describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
+  test(
+    'is noticed; everything is back within 5 s of its mending, and no finished request was made again',
+    { timeout: 120_000 },
+    async () => {
+      await using fleet = await openShakyFleet();
+      await prepare(fleet);
+      const report = await reportOf(fleet, async () => {
+        fleet.proxy.partition();
+        await sleep(socketTimeoutMs + 3000);
+        fleet.proxy.heal();
+      });
+      console.log(report);
+      expectRecovered(report);
+      expect(report.repeated).toEqual([]);
+      expectQuiet(fleet);
+    },
+  );
+
+  test('is told within a second to a client that would rather fail', { timeout: 60_000 }, async () => {
+    await using fleet = await openShakyFleet({ workers: 1 });
+    await prepare(fleet);
+    const client = await fleet.connect({ whenDown: 'fail' });
+    const handle = await client.enqueue(`${fleet.upstream.url}/hang`);
+    const pending = handle.result();
+    fleet.proxy.partition();
+    const begun = performance.now();
+    await expect(pending).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
+    expect(performance.now() - begun).toBeLessThan(2000);
+    console.log('slowest', await expectFailsFast(client, handle, fleet.upstream.url));
+    fleet.proxy.heal();
+    await using later = await fleet.connect({ whenDown: 'fail' });
+    expect(await later.queues.list()).toContain('api');
+    expectQuiet(fleet);
+  });
+});
