@@ -12,7 +12,7 @@ type Reply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null;
 
 export type PagesOptions = {
   /** Opens a connection of its own: the reads block. It is closed at the end. */
-  open: () => Promise<Redis>;
+  open: (signal: AbortSignal) => Promise<Redis>;
   /** How long a read waits for entries, ms. */
   blockMs: number;
   stream: string;
@@ -27,7 +27,13 @@ export type PagesOptions = {
 export async function* readPages(options: PagesOptions): AsyncGenerator<Entry, void, undefined> {
   const { open, blockMs, stream, signal, goesOn } = options;
   if (isAborted(signal)) return;
-  const redis = await open();
+  let redis: Redis;
+  try {
+    redis = await open(signal);
+  } catch (error) {
+    if (isAborted(signal)) return;
+    throw error;
+  }
   // A read that blocks is ended with its connection.
   const stop = () => redis.disconnect();
   signal.addEventListener('abort', stop, { once: true });

@@ -48,7 +48,7 @@ export type BatchClient = {
   redis: Redis;
   keys: Keys;
   /** Opens a connection that may block. */
-  open: () => Promise<Redis>;
+  open: (signal: AbortSignal) => Promise<Redis>;
   /** How long such a connection may block, ms. */
   blockMs: number;
   /** Aborts when the client is closed. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import {
   SluiceError,
@@ -10,6 +11,15 @@ import {
   redisFault,
 } from '@sluice/shared';
 
+type Command = { promise: Promise<unknown>; reject(error: Error): void };
+
+/** What ioredis does not declare of a client. */
+type Internals = {
+  /** Commands that had no answer when the connection was lost; they are sent again with the next one. */
+  prevCommandQueue?: { shift(): { command: Command } | undefined } | null;
+  flushQueue(error: Error): void;
+};
+
 /** What calls do while Redis does not answer. */
 export type WhenDown = 'wait' | 'fail';
 
@@ -18,8 +28,8 @@ export type Connections = {
   whenDown: WhenDown;
   /** For commands: all but those that block. */
   commands: Redis;
-  /** Opens a connection that may block for up to `blockMs`, or listen. */
-  open: () => Promise<Redis>;
+  /** Opens a connection that may block for up to `blockMs`, or listen. @param signal ends the waiting for Redis */
+  open: (signal?: AbortSignal) => Promise<Redis>;
   /** How long a read may block, ms. */
   blockMs: number;
 };
@@ -30,6 +40,7 @@ export const failAfterMs = 1000;
 /** Shorter than `socketTimeout`, which takes a longer silence for a dead connection. */
 const blockMs = 5000;
 const failingBlockMs = 500;
+const openAgainMs = 250;
 
 const impatient = (ms: number) => ({ enableOfflineQueue: false, commandTimeout: ms });
 
@@ -70,20 +81,34 @@ export async function openConnections(url: string, whenDown: WhenDown): Promise<
     whenDown,
     commands,
     blockMs: isFailing ? failingBlockMs : blockMs,
-    open: async () => keepAwake(await connected(isFailing ? impatient(failingBlockMs + failAfterMs) : {})),
+    open: async (signal) => {
+      for (;;) {
+        try {
+          return keepAwake(await connected(isFailing ? impatient(failingBlockMs + failAfterMs) : {}));
+        } catch (error) {
+          const isAway = error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE';
+          if (isFailing || !isAway || commands.status === 'end' || signal?.aborted === true) throw error;
+        }
+        await sleep(openAgainMs);
+      }
+    },
   };
 }
 
 /**
- * Closes a connection at once. ioredis forgets the commands that were under way when the connection was lost, and
- * whoever awaits one would wait for ever.
+ * Closes a connection at once, and ends every call on it. ioredis forgets the commands that were under way when the
+ * connection was lost, and, closed while it waits to connect again, those that wait, too.
  */
 export function disconnect(client: Redis): void {
-  const { prevCommandQueue: lost } = client as unknown as {
-    prevCommandQueue?: { shift(): { command: { reject(error: Error): void } } | undefined } | null;
+  const closed = new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+  const internals = client as unknown as Internals;
+  const { prevCommandQueue: lost } = internals;
+  const refuse = (command: Command) => {
+    command.reject(closed);
+    return command.promise;
   };
+  Object.assign(client, { sendCommand: refuse });
   client.disconnect();
-  for (let item = lost?.shift(); item !== undefined; item = lost?.shift()) {
-    item.command.reject(new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again'));
-  }
+  internals.flushQueue(closed);
+  for (let item = lost?.shift(); item !== undefined; item = lost?.shift()) item.command.reject(closed);
 }

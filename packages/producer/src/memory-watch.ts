@@ -5,12 +5,17 @@ import { SluiceError, redactRedisUrl } from '@sluice/shared';
 const watermark = 0.9;
 const everyMs = 1000;
 
-/** Refuses new jobs before Redis is full. Looks at its memory at most once a second, and only when jobs are added. */
+/** Above this share it is looked at more often: a process can add tens of megabytes a second. */
+const nearShare = 0.6;
+const nearMs = 100;
+
+/** Refuses new jobs before Redis is full. Looks at its memory now and then, and only when jobs are added. */
 export class MemoryWatch {
   readonly #redis: Redis;
   readonly #url: string;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
+  #everyMs = everyMs;
   #full: { used: number; max: number } | null = null;
 
   constructor(redis: Redis, url: string) {
@@ -20,11 +25,12 @@ export class MemoryWatch {
 
   /** @throws SluiceError SLUICE_REDIS_FULL */
   async assertRoom(): Promise<void> {
-    if (performance.now() - this.#lookedAt > everyMs) {
+    if (performance.now() - this.#lookedAt > this.#everyMs) {
+      const isFirst = this.#looking === undefined;
       this.#lookedAt = performance.now();
-      // Only adds that meet a full server wait for the answer.
+      // Only the first add, and those that meet a full server, wait for the answer.
       this.#looking = this.#look().catch(() => {});
-      if (this.#full !== null) await this.#looking;
+      if (isFirst || this.#full !== null) await this.#looking;
     }
     if (this.#full === null) return;
     const { used, max } = this.#full;
@@ -39,6 +45,7 @@ export class MemoryWatch {
     const info = await this.#redis.info('memory');
     const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
     const [used, max] = [field('used_memory'), field('maxmemory')];
+    this.#everyMs = max > 0 && used > nearShare * max ? nearMs : everyMs;
     this.#full = max > 0 && used > watermark * max ? { used, max } : null;
   }
 }

@@ -25,6 +25,7 @@ export { type ClaimVerdict, addedScript, claimScript, claimVerdicts } from './lu
 export { expireCall } from './expire-call.ts';
 export { expireScript } from './lua/expire.ts';
 export { holdScript } from './lua/hold.ts';
+export { keepLockScript } from './lua/keep-lock.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
 export { putOffScript } from './lua/put-off.ts';
 export { quarantineScript } from './lua/quarantine.ts';

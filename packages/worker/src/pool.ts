@@ -14,6 +14,7 @@ import {
 import { queueCaps } from './limits/concurrency.ts';
 import { DeadlineSweeper } from './limits/deadlines.ts';
 import { Holds } from './limits/holds.ts';
+import { Locks } from './limits/locks.ts';
 import { Permits } from './limits/permit.ts';
 import { PolicyReader } from './limits/policy.ts';
 import { SendMarks } from './limits/send-marks.ts';
@@ -103,6 +104,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
     config,
     log,
     redis,
+    locks: new Locks(redis, keys, config.lockMs),
     clock,
     slots: new Semaphore(config.concurrency),
     permits: new Permits(redis, keys, holds),

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger, Policy, WorkerConfig } from '@sluice/shared';
 import { type GuardedAgent, createAgent } from './http/agent.ts';
 import type { Holds } from './limits/holds.ts';
+import type { Locks } from './limits/locks.ts';
 import type { Permits } from './limits/permit.ts';
 import type { ServedQueue } from './limits/policy.ts';
 import type { SendMarks } from './limits/send-marks.ts';
@@ -28,6 +29,7 @@ export type Process = {
   config: WorkerConfig;
   log: Logger;
   redis: Redis;
+  locks: Locks;
   clock: ClockWatch;
   slots: Semaphore;
   permits: Permits;
@@ -77,7 +79,7 @@ function isAtMostOnce(data: unknown, policy: Policy): boolean {
 
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
-  const { config, log, redis, slots, permits, holds, outcomes, sendMarks } = shared;
+  const { config, log, redis, locks, slots, permits, holds, outcomes, sendMarks } = shared;
   const openAgent = () =>
     createAgent(queue, config.concurrency, (ageMs) => shared.observeAge(queue.name, ageMs));
   let egress = JSON.stringify(queue.policy.egress);
@@ -91,7 +93,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     bull.opts.attempts = Number.MAX_SAFE_INTEGER;
     bull.opts.backoff = { type: 'sluice' };
     bull.opts.removeOnFail = keptFailed(queue.policy);
-    using inFlight = runs.begin(bull.id!);
+    using inFlight = runs.begin(bull.id!, token!);
     // BullMQ may be about to take a job when it is told to take no more: that one is given back.
     if (!taking) runs.abort(bull.id!, abortReasons.shutdown);
     const job = {
@@ -154,10 +156,20 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       .look(queue.name, id)
       .catch((error: unknown) => log.warn({ err: error, id }, 'quarantine failed'));
   });
-  worker.on('lockRenewalFailed', (ids) => {
-    const jobs = ids.filter((id) => runs.abort(id, abortReasons.lockLost)).length;
-    if (jobs > 0) log.warn({ queue: queue.name, jobs }, 'the locks of jobs ran out; they run again');
-  });
+  const keepLocks = async () => {
+    try {
+      const lost = await locks.keep(queue.name, runs.tokens());
+      const jobs = lost.filter((id) => runs.abort(id, abortReasons.lockLost)).length;
+      if (jobs > 0) log.warn({ queue: queue.name, jobs }, 'the locks of jobs ran out; they run again');
+    } catch (error) {
+      log.debug({ err: error, queue: queue.name }, 'cannot look after the locks');
+    }
+  };
+  worker.on('lockRenewalFailed', () => void keepLocks());
+  const forget = locks.onReturn(() => void keepLocks());
+  const { backend } = worker;
+  const moveStalled = backend.moveStalledJobsToWait.bind(backend);
+  backend.moveStalledJobsToWait = async () => (locks.areTelling ? await moveStalled() : []);
 
   return {
     queue,
@@ -189,6 +201,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
     close: async () => {
       isClosing = true;
       taking = false;
+      forget();
       // With Redis away, the first may end before the second.
       await worker.close();
       await runs.ended();

@@ -20,7 +20,6 @@ describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
         await sleep(socketTimeoutMs + 3000);
         fleet.proxy.heal();
       });
-      console.log(report);
       expectRecovered(report);
       expect(report.repeated).toEqual([]);
       expectQuiet(fleet);
@@ -37,7 +36,7 @@ describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
     const begun = performance.now();
     await expect(pending).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
     expect(performance.now() - begun).toBeLessThan(2000);
-    console.log('slowest', await expectFailsFast(client, handle, fleet.upstream.url));
+    await expectFailsFast(client, handle, fleet.upstream.url);
     fleet.proxy.heal();
     await using later = await fleet.connect({ whenDown: 'fail' });
     expect(await later.queues.list()).toContain('api');

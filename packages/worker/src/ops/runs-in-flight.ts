@@ -4,7 +4,7 @@ type Reason = (typeof abortReasons)[keyof typeof abortReasons];
 
 /** The runs of a queue that are in flight, and the way to abort them. BullMQ's own forgets them when it closes. */
 export class RunsInFlight {
-  readonly #runs = new Map<string, AbortController>();
+  readonly #runs = new Map<string, { token: string; controller: AbortController }>();
   /** A job that this process lost and took again is here twice, for a moment. */
   #count = 0;
   readonly #waiting: (() => void)[] = [];
@@ -13,17 +13,22 @@ export class RunsInFlight {
     return this.#count;
   }
 
+  /** The ids of the jobs, and the tokens of their locks. */
+  tokens(): [id: string, token: string][] {
+    return Array.from(this.#runs, ([id, { token }]) => [id, token]);
+  }
+
   /** One more, until it is disposed of. */
-  begin(id: string): Disposable & { signal: AbortSignal } {
+  begin(id: string, token: string): Disposable & { signal: AbortSignal } {
     // An older run of the job has lost its lock, or there would be no second one.
     this.abort(id, abortReasons.lockLost);
     const controller = new AbortController();
-    this.#runs.set(id, controller);
+    this.#runs.set(id, { token, controller });
     this.#count += 1;
     return {
       signal: controller.signal,
       [Symbol.dispose]: () => {
-        if (this.#runs.get(id) === controller) this.#runs.delete(id);
+        if (this.#runs.get(id)?.controller === controller) this.#runs.delete(id);
         this.#count -= 1;
         if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
       },
@@ -37,13 +42,13 @@ export class RunsInFlight {
 
   /** @returns whether there was a run to abort */
   abort(id: string, reason: Reason): boolean {
-    const run = this.#runs.get(id);
-    if (run === undefined || run.signal.aborted) return false;
-    run.abort(reason);
+    const controller = this.#runs.get(id)?.controller;
+    if (controller === undefined || controller.signal.aborted) return false;
+    controller.abort(reason);
     return true;
   }
 
   abortAll(reason: Reason): void {
-    for (const run of this.#runs.values()) run.abort(reason);
+    for (const { controller } of this.#runs.values()) controller.abort(reason);
   }
 }
