@@ -2,10 +2,10 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { queueNameSchema, validate } from '@sluice/shared';
 
-/** The entries that BullMQ keeps of its event stream, which nothing here reads. */
-const eventsKept = 100;
+/** Queues that are kept open: each takes some 7 KB, and three listeners. To open one costs no command. */
+const mostOpen = 100;
 
-/** The BullMQ queues of one client, opened when first used, on one connection. */
+/** The BullMQ queues of one client, those that were used last, on one connection. */
 export class OpenQueues {
   readonly #redis: Redis;
   readonly #prefix: string;
@@ -27,13 +27,25 @@ export class OpenQueues {
         skipVersionCheck: true,
         // The connection may be down: the command that follows waits or fails, as the client was told.
         skipWaitingForReady: true,
-        streams: { events: { maxLen: eventsKept } },
+        // It would leave a key for every name that was ever asked for. The policy's script writes what is of use.
+        skipMetasUpdate: true,
       });
       // Without a listener a lost connection would be an uncaught exception; the client reconnects by itself.
       queue.on('error', () => {});
-      this.#open.set(name, queue);
     }
+    // The one that was used last is the last.
+    this.#open.delete(name);
+    this.#open.set(name, queue);
+    if (this.#open.size > mostOpen) this.#forgetOldest();
     return queue;
+  }
+
+  /** The connection is shared: what is under way on the queue goes on. */
+  #forgetOldest(): void {
+    const [[name, queue] = []] = this.#open;
+    if (name === undefined) return;
+    this.#open.delete(name);
+    queue?.close().catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,9 @@
 import { closedGate } from '../pace.ts';
 import type { Script } from './script.ts';
 
+/** The entries that BullMQ keeps of a queue's event stream, which nothing here reads. Its own default is 10,000. */
+const eventsKept = 100;
+
 export const applyVerdicts = ['created', 'changed', 'same', 'conflict'] as const;
 export type ApplyVerdict = (typeof applyVerdicts)[number];
 
@@ -30,7 +33,7 @@ if replaces and replaces ~= version then return {3, version, old[1] or ''} end
 version = version + 1
 redis.call('HSET', KEYS[2], 'json', ARGV[2], 'version', version, 'paceUs', ARGV[5], 'window', ARGV[4], 'origin', ARGV[7], 'unitUs', ARGV[11])
 redis.call('HSET', KEYS[1], ARGV[1], version)
-redis.call('HSET', KEYS[3], 'max', ARGV[3], 'duration', ARGV[4])
+redis.call('HSET', KEYS[3], 'max', ARGV[3], 'duration', ARGV[4], 'opts.maxLenEvents', ${eventsKept})
 if ARGV[6] == '' then redis.call('HDEL', KEYS[3], 'concurrency') else redis.call('HSET', KEYS[3], 'concurrency', ARGV[6]) end
 
 redis.call('DEL', KEYS[4], KEYS[7])
