@@ -32,7 +32,10 @@ class FakeController implements Dispatcher.DispatchController {
 }
 
 /** A receiver whose request has started, and its end. */
-function started(room: BodyRoom, permit: UsedPermit = { startAt: performance.now(), oldestMs: 1000 }) {
+function started(
+  room: BodyRoom,
+  permit: UsedPermit = { startAt: performance.now(), oldestMs: 1000, slot: ['', ''] as const },
+) {
   const { promise, resolve, reject } = Promise.withResolvers<Exchanged>();
   promise.catch(() => {});
   const ages: number[] = [];
@@ -194,7 +197,7 @@ describe('a body', () => {
 
 describe('an exchange', () => {
   test('does not begin on a permit that grew too old, and counts none', async () => {
-    const permit = { startAt: performance.now() - 50, oldestMs: 20 };
+    const permit = { startAt: performance.now() - 50, oldestMs: 20, slot: ['', ''] as const };
     const { receiver, controller, ages } = started(roomy, permit);
     expect(() => receiver.onRequestStart(controller)).toThrow(StalePermit);
     expect(ages).toEqual([]);
@@ -252,7 +255,7 @@ describe('through undici', () => {
     agent.compose(decompress).dispatch(
       { origin: `http://127.0.0.1:${port}`, path: '/', method: 'GET' },
       new Exchange({
-        permit: { startAt: performance.now(), oldestMs: Number.POSITIVE_INFINITY },
+        permit: { startAt: performance.now(), oldestMs: Number.POSITIVE_INFINITY, slot: ['', ''] as const },
         observeAge: () => {},
         roomFor: () => room,
         resolve,

@@ -121,6 +121,23 @@ describe('a job that is given back before it was sent', () => {
     await rig.startPool();
     expect((await waiting.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
   });
+
+  test('while it waits for its start gives the start back: the next worker has it, not in an hour', async () => {
+    await using rig = await Rig.open({ idle: true, policy: { rate: '1/1h' } });
+    const pace = rig.keys.pace(rig.queue);
+    const pool = await rig.startPool();
+    const [seconds, micros] = await rig.redis.time();
+    const start = Number(seconds) * 1_000_000 + Number(micros) + 900_000;
+    await rig.redis.set(pace, start, 'PX', 60_000);
+    const waiting = await rig.sluice.enqueue(rig.url('/waiting'));
+    // Its start is reserved: the next one is an hour away.
+    await until(async () => Number(await rig.redis.get(pace)) > start + 1_000_000_000);
+    await pool.drain(0);
+    expect(await rig.seen()).toEqual([]);
+    expect(Number(await rig.redis.get(pace))).toBe(start);
+    await rig.startPool();
+    expect((await waiting.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
+  });
 });
 
 describe('a worker that lost the lock of a job', () => {

@@ -20,6 +20,7 @@ import {
   putOffScript,
   refundScript,
   settleScript,
+  unusedScript,
   watchScript,
 } from '../../../packages/shared/src/index.ts';
 
@@ -52,8 +53,11 @@ export function openLab() {
     refund: bindScript(redis, refundScript),
     settle: bindScript(redis, settleScript),
     watch: bindScript(redis, watchScript),
+    unused: bindScript(redis, unusedScript),
     putOff: bindScript(redis, putOffScript),
   };
+
+  let granted: readonly [start: string, next: string] = ['', ''];
 
   return {
     redis,
@@ -103,9 +107,19 @@ export function openLab() {
           keys.putOff(queue),
         ],
         [options.origin ?? origin, options.longestMs ?? 1000, options.ageMs ?? -1, id],
-      )) as [number, number, number];
-      const verdict: PermitVerdict = permitVerdicts[answer[0]]!;
-      return { verdict, wait: answer[1], version: answer[2] };
+      )) as [number, number, number, string?, string?];
+      const [index, wait, version, start = '', next = ''] = answer;
+      const verdict: PermitVerdict = permitVerdicts[index]!;
+      granted = [start, next];
+      return { verdict, wait, version };
+    },
+
+    /** The start of the last permit, and the one after it, µs. */
+    granted: (): readonly [start: string, next: string] => granted,
+
+    /** @returns whether the start is free again */
+    async unused(slot: readonly [start: string, next: string], ageMs = -1): Promise<boolean> {
+      return (await scripts.unused([own.policy, own.pace, own.limiter, own.stats], [...slot, ageMs])) === 1;
     },
 
     /** @returns ms that the origin is now held for */

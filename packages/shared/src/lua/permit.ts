@@ -14,7 +14,8 @@ export type PermitVerdict = (typeof permitVerdicts)[number];
  *
  * KEYS  policy, pace, holds, limiter, cancel mark, outcome, stats, flow, meta, put-off jobs
  * ARGV  1 origin, 2 longest wait that is reserved (ms), 3 ms since the job was taken (-1: it holds no gate token), 4 job id
- * Returns { index into permitVerdicts, wait (µs for go; ms for held, closed and early), policy version }
+ * Returns { index into permitVerdicts, wait (µs for go; ms for held, closed and early), policy version, for go with a
+ * rate: its start and the next one (µs), with which it can be taken back (see unused.ts) }
  *
  * Who sends nothing pays nothing: every answer but `go` gives the gate's token back, if its window still runs.
  * A start further away than ARGV 2 is not reserved; the gate is closed until then instead, so that the job that is
@@ -55,6 +56,7 @@ end
 
 local pace = tonumber(policy[1])
 local wait = 0
+local reserved, next = '', ''
 if pace > 0 then
   pace = effectivePace(KEYS[8], KEYS[9], KEYS[1], pace, tonumber(policy[5]), now)
   local longest = tonumber(ARGV[2]) * 1000
@@ -67,13 +69,14 @@ if pace > 0 then
     closeGate(math.ceil(wait / 1000))
     return {4, math.ceil(wait / 1000), version}
   end
-  redis.call('SET', KEYS[2], string.format('%.0f', start + pace), 'PX', string.format('%.0f', math.ceil((wait + pace) / 1000) + 1000))
+  reserved, next = string.format('%.0f', start), string.format('%.0f', start + pace)
+  redis.call('SET', KEYS[2], next, 'PX', string.format('%.0f', math.ceil((wait + pace) / 1000) + 1000))
   -- The gate stays shut until the permits granted so far last only a little longer.
   local shut = math.floor((wait + pace) / 1000) - ${gateAheadMs}
   local ttl = redis.call('PTTL', KEYS[4])
   if ttl >= 0 and shut > ttl then redis.call('PEXPIRE', KEYS[4], shut) end
 end
 redis.call('HINCRBY', KEYS[7], 'sent', 1)
-return {0, wait, version}
+return {0, wait, version, reserved, next}
 `,
 };

@@ -3,6 +3,8 @@ export type UsedPermit = {
   startAt: number;
   /** An older permit is not used. */
   oldestMs: number;
+  /** Its start and the one after it, µs of Redis' clock: what it takes to give it back. Empty: there is no rate. */
+  slot: readonly [start: string, next: string];
 };
 
 /**
@@ -11,6 +13,11 @@ export type UsedPermit = {
  */
 export class StalePermit extends Error {
   override readonly name = 'StalePermit';
+  readonly permit: UsedPermit;
+  constructor(permit: UsedPermit, message: string) {
+    super(message);
+    this.permit = permit;
+  }
 }
 
 /**
@@ -19,6 +26,6 @@ export class StalePermit extends Error {
  */
 export function ageOf(permit: UsedPermit): number {
   const ageMs = performance.now() - permit.startAt;
-  if (ageMs > permit.oldestMs) throw new StalePermit(`the permit was ${Math.round(ageMs)} ms old`);
+  if (ageMs > permit.oldestMs) throw new StalePermit(permit, `the permit was ${Math.round(ageMs)} ms old`);
   return ageMs;
 }

@@ -7,6 +7,7 @@ import {
   permitScript,
   permitVerdicts,
   refundScript,
+  unusedScript,
 } from '@sluice/shared';
 import type { UsedPermit } from '../http/permit-age.ts';
 import type { Holds } from './holds.ts';
@@ -53,18 +54,18 @@ function tokenAge(takenAt: number): number {
 
 /** Asks Redis for the right to send one request, and sleeps until it may leave. */
 export class Permits {
-  readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #holds: Holds;
   readonly #ask: BoundScript;
   readonly #refund: BoundScript;
+  readonly #unused: BoundScript;
 
   constructor(redis: Redis, keys: Keys, holds: Holds) {
-    this.#redis = redis;
     this.#keys = keys;
     this.#holds = holds;
     this.#ask = bindScript(redis, permitScript);
     this.#refund = bindScript(redis, refundScript);
+    this.#unused = bindScript(redis, unusedScript);
   }
 
   async obtain(request: PermitRequest): Promise<PermitAnswer> {
@@ -72,16 +73,27 @@ export class Permits {
     if (answer.type !== 'reserved') return answer;
     await this.#sleep(request, answer.startAt);
     const obstacle = await this.#obstacle(request, answer.startAt - answer.grantedAt);
-    if (obstacle === null) {
-      return { type: 'go', permit: { startAt: answer.dueAt, oldestMs: oldestPermitMs(request.policy) } };
-    }
-    await this.unused(request.queue);
+    const permit = {
+      startAt: answer.dueAt,
+      oldestMs: oldestPermitMs(request.policy),
+      slot: answer.slot,
+    };
+    if (obstacle === null) return { type: 'go', permit };
+    await this.unused(request.queue, permit, request.takenAt);
     return obstacle;
   }
 
-  /** A permit was not used after all: it was counted as a request sent. */
-  async unused(queue: string): Promise<void> {
-    await this.#redis.hincrby(this.#keys.stats(queue), 'sent', -1);
+  /**
+   * A permit was not used after all: it was counted as a request sent, and took a start.
+   * @param takenAt performance.now() when the job was taken that ends so; undefined: it asks again, or was a redirect hop
+   */
+  async unused(queue: string, { slot }: UsedPermit, takenAt?: number): Promise<void> {
+    const keys = this.#keys;
+    const age = takenAt === undefined ? -1 : tokenAge(takenAt);
+    await this.#unused(
+      [keys.policy(queue), keys.pace(queue), keys.bull(queue).limiter, keys.stats(queue)],
+      [...slot, age],
+    );
   }
 
   /**
@@ -110,14 +122,14 @@ export class Permits {
   async #reserve(
     request: PermitRequest,
   ): Promise<
-    | { type: 'reserved'; grantedAt: number; startAt: number; dueAt: number }
+    | { type: 'reserved'; grantedAt: number; startAt: number; dueAt: number; slot: UsedPermit['slot'] }
     | Exclude<PermitAnswer, { type: 'go' }>
   > {
     const { queue, id, origin, takenAt } = request;
     const keys = this.#keys;
     const age = takenAt === undefined ? -1 : tokenAge(takenAt);
     const askedAt = performance.now();
-    const [index, wait] = (await this.#ask(
+    const [index, wait, , start = '', next = ''] = (await this.#ask(
       [
         keys.policy(queue),
         keys.pace(queue),
@@ -131,7 +143,7 @@ export class Permits {
         keys.putOff(queue),
       ],
       [origin, longestWaitMs, age, id],
-    )) as [number, number, number];
+    )) as [verdict: number, wait: number, version: number, start?: string, next?: string];
     const verdict = permitVerdicts[index]!;
     switch (verdict) {
       case 'go': {
@@ -143,6 +155,7 @@ export class Permits {
           grantedAt,
           startAt: grantedAt + wait / 1000,
           dueAt: askedAt + wait / 1000,
+          slot: [start, next],
         };
       }
       case 'cancelled':

@@ -110,9 +110,10 @@ async function perform(job: TakenJob, envelope: Envelope, context: RunContext): 
       return await attempt(job, envelope, context, timer);
     } catch (error) {
       if (!(error instanceof StalePermit)) throw error;
-      await context.permits.unused(job.queue);
+      await context.permits.unused(job.queue, error.permit);
     }
   }
+  await context.permits.refund(job.queue, job.takenAt);
   return { type: 'give-back', putOffMs: 0 };
 }
 
@@ -144,13 +145,13 @@ async function attempt(
     timer.run();
     if (answer.type !== 'go') return refused(answer, origin, job, context);
     if (isPast(envelope.deadline, context.now())) {
-      await permits.unused(queue);
+      await permits.unused(queue, answer.permit, job.takenAt);
       return expired(job.attemptsMade, context.now());
     }
     permit = answer.permit;
     const atMostOnce = (envelope.delivery ?? policy.delivery) === 'at-most-once';
     if (atMostOnce && !(await context.sendMarks.mark(job))) {
-      await permits.unused(queue);
+      await permits.unused(queue, permit, job.takenAt);
       return ended(
         'ambiguous',
         // The attempt that was begun counts: it may have been performed.
@@ -167,7 +168,7 @@ async function attempt(
       permit,
       claim,
       ask,
-      unused: () => permits.unused(queue),
+      unused: (stale) => permits.unused(queue, stale),
       onRedirect: () => {
         wasRedirected = true;
       },
@@ -188,7 +189,7 @@ async function attempt(
     // A redirect is an answer: the first request has been performed.
     if (wasRedirected) failure.unsent = false;
     if (permit === null) await permits.refund(queue, job.takenAt);
-    else if (failure.unsent) await permits.unused(queue);
+    else if (failure.unsent) await permits.unused(queue, permit, job.takenAt);
     result = {
       type: 'failure',
       failure,

@@ -23,7 +23,7 @@ export type SendContext = {
   /** Asks for the permit of a redirect hop. */
   ask: (origin: string) => Promise<PermitAnswer>;
   /** A permit was not used after all. */
-  unused: () => Promise<void>;
+  unused: (permit: UsedPermit) => Promise<void>;
   /** Called when the first request was answered with a redirect: what fails now fails after something was done. */
   onRedirect: () => void;
 };
@@ -110,7 +110,7 @@ async function hop(request: HttpRequest, url: URL, context: SendContext): Promis
       return await exchange(request, url, permit, context);
     } catch (error) {
       if (!(error instanceof StalePermit)) throw error;
-      await context.unused();
+      await context.unused(error.permit);
     }
   }
 }
