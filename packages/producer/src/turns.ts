@@ -49,7 +49,13 @@ export class Turns {
     subscriber.on('message', (_channel: string, text: string) => {
       for (const token of text.split(' ').slice(1)) this.#waiters.get(token)?.();
     });
-    await subscriber.subscribe(this.#channel);
+    try {
+      await subscriber.subscribe(this.#channel);
+    } catch (error) {
+      // The next one who waits opens another.
+      subscriber.disconnect();
+      throw error;
+    }
     return subscriber;
   }
 
