@@ -85,7 +85,7 @@ export class Enqueuer {
         faults: [{ path: 'deadline', message }],
       });
     }
-    await this.#memory.assertRoom();
+    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
     try {
       return await this.#put(spec, request, now, what);
     } catch (error) {

@@ -5,17 +5,23 @@ import { SluiceError, redactRedisUrl } from '@sluice/shared';
 const watermark = 0.9;
 const everyMs = 1000;
 
-/** Above this share it is looked at more often: a process can add tens of megabytes a second. */
-const nearShare = 0.6;
-const nearMs = 100;
+/** So much of the room that was left is added before the next look: other processes add, too. */
+const sharePerLook = 0.1;
 
-/** Refuses new jobs before Redis is full. Looks at its memory now and then, and only when jobs are added. */
+/** What Redis keeps of a job besides the body of its request, bytes: its hash, its place in the queue, a record. */
+const jobBytes = 1500;
+
+/**
+ * Refuses new jobs before Redis is full. Looks at its memory only when jobs are added: once a second, and more often the
+ * less room there is.
+ */
 export class MemoryWatch {
   readonly #redis: Redis;
   readonly #url: string;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
-  #everyMs = everyMs;
+  /** Bytes that may be added before the next look must have been answered. */
+  #allowance = 0;
   #full: { used: number; max: number } | null = null;
 
   constructor(redis: Redis, url: string) {
@@ -23,14 +29,17 @@ export class MemoryWatch {
     this.#url = url;
   }
 
-  /** @throws SluiceError SLUICE_REDIS_FULL */
-  async assertRoom(): Promise<void> {
-    if (performance.now() - this.#lookedAt > this.#everyMs) {
-      const isFirst = this.#looking === undefined;
-      this.#lookedAt = performance.now();
-      // Only the first add, and those that meet a full server, wait for the answer.
-      this.#looking = this.#look().catch(() => {});
-      if (isFirst || this.#full !== null) await this.#looking;
+  /**
+   * @param bodyBytes of the request that is about to be added
+   * @throws SluiceError SLUICE_REDIS_FULL
+   */
+  async assertRoom(bodyBytes: number): Promise<void> {
+    this.#allowance -= jobBytes + bodyBytes;
+    if (performance.now() - this.#lookedAt > everyMs) this.#look();
+    // While there is plenty of room nobody waits for the answer.
+    if (this.#allowance < 0) {
+      this.#look();
+      await this.#looking;
     }
     if (this.#full === null) return;
     const { used, max } = this.#full;
@@ -41,11 +50,21 @@ export class MemoryWatch {
     );
   }
 
-  async #look(): Promise<void> {
+  /** One look at a time. */
+  #look(): void {
+    this.#looking ??= this.#read()
+      .catch(() => {})
+      .finally(() => {
+        this.#looking = undefined;
+      });
+  }
+
+  async #read(): Promise<void> {
+    this.#lookedAt = performance.now();
     const info = await this.#redis.info('memory');
     const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
     const [used, max] = [field('used_memory'), field('maxmemory')];
-    this.#everyMs = max > 0 && used > nearShare * max ? nearMs : everyMs;
     this.#full = max > 0 && used > watermark * max ? { used, max } : null;
+    this.#allowance = max > 0 ? sharePerLook * (watermark * max - used) : Number.POSITIVE_INFINITY;
   }
 }
