@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { MeterAsk, Usage } from './meter.ts';
+import type { Memory, MeterAsk, Usage } from './meter.ts';
 
 const meter = new URL('meter.ts', import.meta.url).href;
 
 /** A message of a child's channel, as far as it is looked at. */
-type Message = { type: string; usage?: Usage };
+type Message = { type: string; usage?: Usage; memory?: Memory; jobs?: number };
 
 /** A process whose use of CPU and memory is known. It ends with this one. */
 export class MeasuredProcess implements AsyncDisposable {
@@ -47,12 +47,18 @@ export class MeasuredProcess implements AsyncDisposable {
   /** Asks, and waits for the answer of type `answer`. */
   async ask(question: MeterAsk | { type: string; jobs: number }, answer: string): Promise<Message> {
     const answered = this.message(answer);
-    this.#child.send(question);
+    // Where the channel is closed the process has ended, and `message` says so.
+    this.#child.send(question, () => {});
     return await answered;
   }
 
   async usage(): Promise<Usage> {
     return (await this.ask({ type: 'usage' }, 'usage')).usage!;
+  }
+
+  /** @param collect collects garbage before */
+  async memory(collect: boolean): Promise<Memory> {
+    return (await this.ask({ type: 'memory', collect }, 'memory')).memory!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

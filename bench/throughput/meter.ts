@@ -4,7 +4,11 @@ import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 
 /** What a parent may ask. */
-export type MeterAsk = { type: 'usage' } | { type: 'profile-start' } | { type: 'profile-stop'; file: string };
+export type MeterAsk =
+  | { type: 'usage' }
+  | { type: 'memory'; collect: boolean }
+  | { type: 'profile-start' }
+  | { type: 'profile-stop'; file: string };
 
 export type Usage = {
   /** User and system time since the process started, ms. */
@@ -13,7 +17,18 @@ export type Usage = {
   peakRssBytes: number;
 };
 
+/** What the process has now, bytes. With `collect`, `heap` is what is alive: garbage was collected before. */
+export type Memory = { rss: number; heap: number; external: number };
+
 let session: Session | undefined;
+
+/** What a collection lets go of, another may find unused. */
+async function collectGarbage(): Promise<void> {
+  const collector = new Session();
+  collector.connect();
+  for (let n = 0; n < 2; n++) await collector.post('HeapProfiler.collectGarbage');
+  collector.disconnect();
+}
 
 async function answer(ask: MeterAsk): Promise<void> {
   switch (ask.type) {
@@ -24,6 +39,13 @@ async function answer(ask: MeterAsk): Promise<void> {
         peakRssBytes: process.resourceUsage().maxRSS * 1024,
       };
       process.send?.({ type: 'usage', usage });
+      return;
+    }
+    case 'memory': {
+      if (ask.collect) await collectGarbage();
+      const { rss, heapUsed: heap, external } = process.memoryUsage();
+      const memory: Memory = { rss, heap, external };
+      process.send?.({ type: 'memory', memory });
       return;
     }
     case 'profile-start':

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 
-const field = (info: string, name: string) => {
+/** A number of what INFO tells. @throws Error when it is not told */
+export const field = (info: string, name: string) => {
   const value = new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1];
   if (value === undefined) throw new Error(`this Redis does not tell its ${name}`);
   return Number(value);
