@@ -96,9 +96,11 @@ describe('a worker that is killed', () => {
     expect(outcome).toMatchObject({ kind: 'poison', attempts: 0, error: { code: 'SLUICE_POISON' } });
     expect(kills).toBe(11);
     const bull = fleet.keys.bull(queue);
+    // Its caller is told before BullMQ is.
+    await until(async () => (await fleet.redis.zcard(bull.failed)) > 0);
     expect(await fleet.redis.zrange(bull.failed, '0', '-1')).toEqual(['poison']);
     expect(await fleet.redis.hget(bull.job('poison'), 'data')).toContain(`${upstream.url}/poison`);
     const ends = await Promise.all([...neighbours, ...others].map((handle) => handle.outcome()));
     for (const end of ends) expect(end.outcome).toMatchObject({ kind: 'response', attempts: 1 });
-  }, 60_000);
+  }, 150_000);
 });
