@@ -48,9 +48,10 @@ function codeOf(error: unknown): string {
   return error instanceof SluiceError ? error.code : String(error);
 }
 
-function makeJob(): ChaosJob {
+function makeJob(mayExpire = true): ChaosJob {
   count += 1;
   const made = nextJob(`${options.name}-${count}`, options.origins, random, Date.now());
+  if (!mayExpire) delete made.spec.deadline;
   const { job, kind, script, spec } = made;
   const key = spec.headers?.['idempotency-key'] ?? null;
   note({ e: 'job', t: Date.now(), job, kind, script, deadline: spec.deadline ?? null, key });
@@ -127,7 +128,8 @@ async function fetched(sluice: Sluice, { job, spec }: ChaosJob): Promise<void> {
 
 /** A batch that another process could read as well. */
 async function batch(sluice: Sluice): Promise<void> {
-  const jobs = Array.from({ length: batchSize }, makeJob);
+  // Without deadlines: a job whose deadline has passed is refused when the call is made again.
+  const jobs = Array.from({ length: batchSize }, () => makeJob(false));
   const name = `batch-${jobs[0]!.job}`;
   // Their ids make the whole call repeatable.
   const specs = jobs.map(({ job, spec }) => ({ ...spec, id: job }));

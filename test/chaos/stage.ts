@@ -28,7 +28,9 @@ export interface Stage {
 
 /** Starts it all; what was started ends with `stack`. */
 export async function setStage(stack: AsyncDisposableStack, seed: number): Promise<Stage> {
-  const redis = stack.use(await startOwnRedis(['--appendonly', 'yes', '--appendfsync', 'everysec']));
+  // With everysec, a server that is killed while it syncs loses what it has acknowledged in the meantime; that is its
+  // own, and would hide what is ours.
+  const redis = stack.use(await startOwnRedis(['--appendonly', 'yes', '--appendfsync', 'always']));
   const upstream = stack.use(await startUpstreamProcess());
   const { origins } = upstream;
   const { limit, perMs } = settings.rate;
