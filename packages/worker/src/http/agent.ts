@@ -4,7 +4,7 @@ import type { ServedQueue } from '../limits/policy.ts';
 import { createConnector } from './connector.ts';
 
 const connectTimeoutMs = 10_000;
-const keepAliveMs = 10_000;
+const defaultKeepAliveMs = 10_000;
 
 /** The connections of one queue: guarded, and never shared with another queue's egress policy. */
 export type GuardedAgent = {
@@ -66,11 +66,13 @@ function decompressed(policy: () => Policy): Dispatcher.DispatcherComposeInterce
  * @param slots requests in flight at most: as many connections per origin, else undici would queue requests whose
  *   permit is already running out
  * @param observeAge called with the age of each permit used, ms
+ * @param keepAliveMs how long a connection that is not used stays open. Default 10 s
  */
 export function createAgent(
   queue: ServedQueue,
   slots: number,
   observeAge: (ageMs: number) => void,
+  keepAliveMs = defaultKeepAliveMs,
 ): GuardedAgent {
   const connector = createConnector({
     egress: () => queue.policy.egress,
@@ -85,6 +87,8 @@ export function createAgent(
     // The connector offers HTTP/1.1 only; a probe for HTTP/2 would hold up the first requests of an origin.
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
+    // Whatever longer time the server offers: of each origin a connection takes 27 KB, and a queue may have any number.
+    keepAliveMaxTimeout: keepAliveMs,
     // The attempt's own timer rules.
     headersTimeout: 0,
     bodyTimeout: 0,
