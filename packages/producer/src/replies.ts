@@ -51,8 +51,8 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 
 /**
  * The outcomes that this process awaits. Workers append them to its reply stream; one blocking read delivers them.
- * After a reconnect the read goes on from the last entry delivered, so nothing is missed in between; should the
- * stream itself be gone (its TTL ran out), the outcomes are read from their keys.
+ * After a reconnect the stream is read again from its start: what was delivered is awaited no more, and passed over.
+ * Then everything still awaited is asked for: the stream, or a job, may be gone.
  */
 export class Replies {
   /** This process' name on jobs: workers reply to it. */
@@ -86,6 +86,8 @@ export class Replies {
     this.#outages =
       whenDown === 'wait' ? null : new OutageWatch(commands, failAfterMs, (error) => this.#giveUp(error));
     reader.on('ready', () => {
+      // A new primary whose clock is behind may give ids that are smaller than the last one that was read.
+      this.#last = '0-0';
       this.#recover = true;
     });
   }
