@@ -19,8 +19,8 @@ const defaultDedupTtlMs = 86_400_000;
 
 export type ConnectOptions = {
   /**
-   * Redis URL: `redis://user:password@host:port/db`, `rediss://…` for TLS, `redis+unix:///run/redis.sock`, or
-   * `redis+sentinel://host1:26379,host2:26379/primary-name`. Default `redis://127.0.0.1:6379`.
+   * Redis URL: `redis://user:password@host:port/db`, `rediss://…` for TLS, `redis+unix:///run/redis.sock`,
+   * `redis+sentinel://host1:26379,host2:26379/primary-name`, or `redis+cluster://host1:6379,host2:6379`. Default `redis://127.0.0.1:6379`.
    */
   redis?: string;
   /** Key prefix shared with the workers. Default `{sluice}`. */
@@ -73,10 +73,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     'dedupTtlMs',
   );
   const bodies = new StoredBodies(options.bodyStore);
-  const connections = await openConnections(url, options.whenDown ?? 'wait');
+  const connections = await openConnections({ url, prefix }, options.whenDown ?? 'wait');
   let reader: Redis;
   try {
-    reader = await openClient(url, (target, base) => new Redis(target, base));
+    reader = await openClient({ url, prefix }, (target, base) => new Redis(target, base));
   } catch (error) {
     connections.commands.disconnect();
     throw error;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import {
+  type RedisPlace,
   SluiceError,
   again,
   corkPerTurn,
@@ -63,17 +64,17 @@ export function commandFault(error: unknown, url: string, isClosed: boolean): un
 }
 
 /** @throws SluiceError as `connect` does */
-export async function openConnections(url: string, whenDown: WhenDown): Promise<Connections> {
+export async function openConnections(place: RedisPlace, whenDown: WhenDown): Promise<Connections> {
   const connected = async (options: object) => {
     const create = (target: string, base: object) => {
       const client = new Redis(target, { ...base, ...options });
       return failBy(client, (error) =>
         whenDown === 'wait' && isRefusalForNow(error)
           ? again
-          : commandFault(error, url, client.status === 'end'),
+          : commandFault(error, place.url, client.status === 'end'),
       );
     };
-    return await openClient(url, create);
+    return await openClient(place, create);
   };
   const isFailing = whenDown === 'fail';
   const commands = corkPerTurn(await connected(isFailing ? impatient(failAfterMs) : {}));

@@ -1,4 +1,14 @@
-import { isSentinelUrl, parseSentinelUrl } from './sentinel-url.ts';
+import { clusterConnector } from './cluster-connector.ts';
+import type { ClusterAddress } from './cluster-url.ts';
+import type { SentinelAddress } from './sentinel-url.ts';
+import { formatHost } from './several-hosts.ts';
+import type { SlotOwner } from './slot-owner.ts';
+
+/** Where Redis is, as its URL says. */
+export type Place =
+  | { kind: 'server'; url: string }
+  | { kind: 'sentinel'; address: SentinelAddress }
+  | { kind: 'cluster'; address: ClusterAddress; owner: SlotOwner };
 
 /** After a server refused a write it is not asked again for so long, ms: it would refuse it again. */
 const refusedMs = 500;
@@ -9,13 +19,43 @@ const refusedMs = 500;
  */
 const refusesWrites = /^(READONLY|MASTERDOWN|NOREPLICAS)\b/;
 
+/** What the node of a Cluster answers that does not have the slot: it went to another node, or nobody has it for now. */
+const hasNotTheSlot = /^(MOVED|CLUSTERDOWN)\b/;
+
+/** The same of one that is giving its slot away, key by key: soon another node has all of it. */
+const givesSlotAway = /^(ASK|TRYAGAIN)\b/;
+
+/** Commands that wait in Redis. They are never part of a transaction. */
+const blocks = new Set(['bzpopmin', 'xread']);
+
+/** An error that Redis answered to a command. */
+type Refusal = Error & { command?: { name: string } };
+
+/** Whether to leave a server that answered so (1), and to send the command again to the next one (2). */
+type Judgement = 1 | 2 | false;
+
 /** The options that every connection of Sluice has, and BullMQ's duplicates of it. ioredis' words. */
-export type ClientOptions = ReturnType<typeof common> & Partial<ReturnType<typeof throughSentinel>>;
+export type ClientOptions = ReturnType<typeof common> &
+  Partial<ReturnType<typeof throughSentinel>> &
+  Partial<ReturnType<typeof throughCluster>>;
 
 /** Lengthening delays, so that a server that comes back is not met by every client at once, ms. */
 const backoff = (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6));
 
-function common(isOpen: () => boolean) {
+// The parts of a transaction are not refused: there the answer is part of EXEC's, as long as its scripts have no flags of
+// their own.
+const judge = ({ message }: Refusal): Judgement => (refusesWrites.test(message) ? 2 : false);
+
+/** The parts of a transaction are refused one by one here: sent again alone, one would be done without the others. */
+function judgeNode(error: Refusal): Judgement {
+  const isAlone = blocks.has(error.command?.name.toLowerCase() ?? '');
+  if (hasNotTheSlot.test(error.message)) return isAlone ? 2 : 1;
+  // `failBy` sends the others again.
+  if (givesSlotAway.test(error.message)) return isAlone ? 2 : false;
+  return judge(error);
+}
+
+function common(isOpen: () => boolean, judged: (error: Refusal) => Judgement = judge) {
   let refused = false;
   return {
     // Commands wait through a reconnect instead of failing after twenty tries.
@@ -32,19 +72,17 @@ function common(isOpen: () => boolean) {
       refused = false;
       return Math.max(least, backoff(times));
     },
-    // Reconnect, perhaps to another primary, and send the command again (2). Not for the commands of a transaction: there
-    // the answer is part of EXEC's, as long as its scripts have no flags of their own.
-    reconnectOnError: ({ message }: Error): 2 | false => {
-      if (!refusesWrites.test(message)) return false;
-      refused = true;
-      return 2;
+    // Reconnect, perhaps to another primary.
+    reconnectOnError: (error: Refusal): Judgement => {
+      const judgement = judged(error);
+      // Another node has taken the slot: that one can be asked at once.
+      if (judgement !== false && !error.message.startsWith('MOVED')) refused = true;
+      return judgement;
     },
   };
 }
 
-function throughSentinel(url: string, isOpen: () => boolean) {
-  const address = parseSentinelUrl(url);
-  if (Array.isArray(address)) throw new Error(address.join('; '));
+function throughSentinel(address: SentinelAddress, isOpen: () => boolean) {
   const { sentinels, name, db, tls, username, password, sentinelUsername, sentinelPassword } = address;
   return {
     sentinels,
@@ -62,21 +100,33 @@ function throughSentinel(url: string, isOpen: () => boolean) {
   };
 }
 
+function throughCluster({ tls, username, password }: ClusterAddress, owner: SlotOwner) {
+  return {
+    Connector: clusterConnector((signal) => owner.find(signal), tls),
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+    ...(tls && { tls: {} }),
+  };
+}
+
 /**
- * What a client of a URL is made of: a URL or socket path that ioredis understands, and options on top of it.
+ * What a client is made of: a URL or socket path that ioredis understands, and options on top of it.
  * @param isOpen whether the first connection came about; only then is it tried again
  */
 export function clientOptions(
-  url: string,
+  place: Place,
   isOpen: () => boolean,
 ): { target: string; options: ClientOptions } {
-  if (isSentinelUrl(url)) {
-    const options = { ...common(isOpen), ...throughSentinel(url, isOpen) };
-    const { host, port } = options.sentinels[0]!;
-    // The options go before it; it only names the server in traces.
-    return { target: `redis://${host.includes(':') ? `[${host}]` : host}:${port}`, options };
+  // The options go before the target; it only names the server in traces.
+  if (place.kind === 'sentinel') {
+    const options = { ...common(isOpen), ...throughSentinel(place.address, isOpen) };
+    return { target: `redis://${formatHost(options.sentinels[0]!)}`, options };
   }
-  const { protocol, pathname } = new URL(url);
-  const target = protocol === 'redis+unix:' ? decodeURIComponent(pathname) : url;
+  if (place.kind === 'cluster') {
+    const options = { ...common(isOpen, judgeNode), ...throughCluster(place.address, place.owner) };
+    return { target: `redis://${formatHost(place.address.nodes[0]!)}`, options };
+  }
+  const { protocol, pathname } = new URL(place.url);
+  const target = protocol === 'redis+unix:' ? decodeURIComponent(pathname) : place.url;
   return { target, options: common(isOpen) };
 }

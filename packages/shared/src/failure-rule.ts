@@ -14,7 +14,7 @@ const againMs = 500;
 
 /** What Redis answers when it can do nothing for now. It has not begun the command. */
 const forNow =
-  /^(BUSY|LOADING|MISCONF|NOREPLICAS|READONLY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN)\b|max number of clients/;
+  /^(BUSY|LOADING|MISCONF|NOREPLICAS|READONLY|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN)\b|max number of clients/;
 
 /** A handshake is begun anew with its connection; its commands are not sent again by themselves. */
 const handshake = new Set(['hello', 'auth', 'client', 'select', 'info']);
@@ -25,7 +25,7 @@ export const again = Symbol('again');
 /** What becomes of a command that failed: the error that its caller gets, or `again`. */
 export type FailureRule = (error: unknown) => unknown;
 
-/** True when Redis refuses all writes, or everything, for now: it loads its data, it is a replica now, its disk is full, a script keeps it busy. */
+/** True when Redis refuses all writes, or everything, for now: it loads its data, it is a replica now, its disk is full, a script keeps it busy, or its keys are going to another node. */
 export function isRefusalForNow(error: unknown): boolean {
   return error instanceof Error && forNow.test(error.message);
 }

@@ -58,7 +58,13 @@ export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './
 export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
 export { again, failBy, type FailureRule, isRefusalForNow } from './failure-rule.ts';
 export { keepAwake } from './silence.ts';
-export { type ClientOptions, assertServerVersion, openClient, redisFault } from './redis-server.ts';
+export {
+  type ClientOptions,
+  type RedisPlace,
+  assertServerVersion,
+  openClient,
+  redisFault,
+} from './redis-server.ts';
 export { redactRedisUrl, redisUrlSchema } from './redis-url.ts';
 export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';
 export { askedDelay, backoffDelay } from './retry.ts';

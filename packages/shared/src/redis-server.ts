@@ -1,9 +1,13 @@
-import { type ClientOptions, clientOptions } from './client-options.ts';
+import { type ClientOptions, type Place, clientOptions } from './client-options.ts';
+import { clusterNews } from './cluster-news.ts';
+import { isClusterUrl, parseClusterUrl } from './cluster-url.ts';
 import { SluiceError } from './errors.ts';
-import { type FollowingClient, followFailovers } from './failover-watch.ts';
+import { type FollowingClient, type News, followFailovers } from './failover-watch.ts';
 import { redactRedisUrl } from './redis-url.ts';
-import { isSentinelUrl } from './sentinel-url.ts';
+import { type ListeningClient, sentinelNews } from './sentinel-news.ts';
+import { isSentinelUrl, parseSentinelUrl } from './sentinel-url.ts';
 import { giveUpSilence } from './silence.ts';
+import { type AskingClient, SlotOwner } from './slot-owner.ts';
 
 export type { ClientOptions } from './client-options.ts';
 
@@ -39,6 +43,15 @@ export function assertPrimary(info: string, url: string): void {
   );
 }
 
+/** Judges the answer of `INFO server`: of a Cluster one node has the prefix. Throws SLUICE_REDIS_UNREACHABLE. */
+export function assertMode(info: string, url: string): void {
+  if (isClusterUrl(url) || !/^(redis|server)_mode:cluster\r?$/m.test(info)) return;
+  throw new SluiceError(
+    'SLUICE_REDIS_UNREACHABLE',
+    `${redactRedisUrl(url)} is a node of a Cluster, and others may have the prefix; write redis+cluster://host1:6379,host2:6379`,
+  );
+}
+
 /** Turns what a Redis client throws while connecting into a SluiceError that names the server and the fix. */
 export function redisFault(error: unknown, url: string): SluiceError {
   if (error instanceof SluiceError) return error;
@@ -48,7 +61,7 @@ export function redisFault(error: unknown, url: string): SluiceError {
   if (/NOAUTH|WRONGPASS|invalid username-password|without any password|NOPERM/i.test(text)) {
     const form = through
       ? 'redis+sentinel://user:password@host/name for Redis, ?sentinel_username=…&sentinel_password=… for the Sentinels'
-      : 'redis://user:password@host:port';
+      : `${isClusterUrl(url) ? 'redis+cluster' : 'redis'}://user:password@host:port`;
     const message = `${where} refuses the user or password (${text}); write them into the URL: ${form}`;
     return new SluiceError('SLUICE_REDIS_AUTH', message, { cause: error });
   }
@@ -64,19 +77,29 @@ export function redisFault(error: unknown, url: string): SluiceError {
     const message = `${where} names a primary that its Sentinels do not know; take the name from SENTINEL MASTERS`;
     return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
   }
+  if (/cluster support disabled/.test(text)) {
+    const message = `${where} is no Cluster; write redis://host:port`;
+    return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
+  }
+  if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(text)) {
+    const message = `no node of ${where} serves the prefix for now (${text}); a replica takes over, or its slot is being moved`;
+    return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
+  }
   const asked = text.startsWith('failed to connect to sentinel') ? 'are the Sentinels' : 'is Redis';
   const message = `${where} does not answer (${text || 'connection refused'}); ${asked} running there?`;
   return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
 }
 
 /** What is needed of a Redis client (ioredis) to open it. */
-type Client = FollowingClient & {
-  readonly stream?: Parameters<typeof giveUpSilence>[0] & { setMaxListeners(count: number): unknown };
-  info(section: string): Promise<string>;
-  duplicate(...args: never[]): unknown;
-  on(event: 'connect', listener: () => void): unknown;
-  on(event: 'sentinelError', listener: (error: unknown) => void): unknown;
-};
+type Client = Omit<FollowingClient, 'stream'> &
+  ListeningClient &
+  AskingClient & {
+    readonly stream?: Parameters<typeof giveUpSilence>[0] & { setMaxListeners(count: number): unknown };
+    info(section: string): Promise<string>;
+    duplicate(...args: never[]): unknown;
+    on(event: 'connect', listener: () => void): unknown;
+    on(event: 'sentinelError', listener: (error: unknown) => void): unknown;
+  };
 
 /** Calls back with a client, and with every duplicate that BullMQ makes of it. */
 function withDuplicates<T extends Client>(client: T, each: (client: T) => void): void {
@@ -91,22 +114,53 @@ function withDuplicates<T extends Client>(client: T, each: (client: T) => void):
   });
 }
 
+/** Where a URL leads, and what tells of another primary there. */
+function placeOf(
+  { url, prefix }: RedisPlace,
+  create: (target: string, options: object) => Client,
+): { place: Place; news?: News } {
+  if (isSentinelUrl(url)) {
+    const address = valid(parseSentinelUrl(url));
+    return { place: { kind: 'sentinel', address }, news: sentinelNews(address, create) };
+  }
+  if (isClusterUrl(url)) {
+    const address = valid(parseClusterUrl(url));
+    const owner = new SlotOwner(address, prefix, create);
+    return { place: { kind: 'cluster', address, owner }, news: clusterNews(owner) };
+  }
+  return { place: { kind: 'server', url } };
+}
+
+function valid<T extends object>(address: T | string[]): T {
+  if (Array.isArray(address)) throw new Error(address.join('; '));
+  return address;
+}
+
+/** Where the keys of Sluice are. */
+export type RedisPlace = {
+  /** Of one server, of Sentinels or of nodes of a Cluster: see `redisUrlSchema`. */
+  url: string;
+  /** Of all keys; in a Cluster it says which node has them. */
+  prefix: string;
+};
+
 /**
  * Connects, and refuses at once what could not work: no server, a wrong password, a version that is too old, a replica.
  * Afterwards the client reconnects by itself, to whoever is the primary then, and commands wait for it.
- * @param url of one server, or of Sentinels: see `redisUrlSchema`
  * @param create makes the client of a URL or socket path
  * @param each called with the client before it connects, and with every duplicate of it
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_REDIS_EVICTS
  */
 export async function openClient<T extends Client>(
-  url: string,
+  where: RedisPlace,
   create: (target: string, options: ClientOptions) => T,
   each: (client: T) => void = () => {},
 ): Promise<T> {
+  const { url, prefix } = where;
   let failure: unknown;
   let open = false;
-  const { target, options } = clientOptions(url, () => open);
+  const { place, news } = placeOf(where, create as (target: string, options: object) => Client);
+  const { target, options } = clientOptions(place, () => open);
   const client = create(target, options);
   withDuplicates(client, (one) => {
     one.on('connect', () => {
@@ -115,7 +169,7 @@ export async function openClient<T extends Client>(
       one.stream.setMaxListeners(0);
       giveUpSilence(one.stream);
     });
-    if (isSentinelUrl(url)) followFailovers(one, url, create as (target: string, options: object) => T);
+    if (news !== undefined) followFailovers(one, `${url} ${prefix}`, news);
     each(one);
   });
   const note = (error: unknown) => {
@@ -129,7 +183,9 @@ export async function openClient<T extends Client>(
     await client.connect();
     // Another Sentinel knew better.
     failure = undefined;
-    assertServerVersion(await client.info('server'), url);
+    const server = await client.info('server');
+    assertServerVersion(server, url);
+    assertMode(server, url);
     assertKeepsKeys(await client.info('memory'), url);
     assertPrimary(await client.info('replication'), url);
     open = true;

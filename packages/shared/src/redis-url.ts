@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isClusterUrl, parseClusterUrl } from './cluster-url.ts';
 import { SluiceError } from './errors.ts';
 import { isSentinelUrl, parseSentinelUrl } from './sentinel-url.ts';
 
@@ -8,7 +9,7 @@ const schemes = ['redis:', 'rediss:', 'redis+unix:'];
 function faultOfServer(text: string): string | null {
   const url = URL.parse(text);
   if (!schemes.includes(url?.protocol ?? '')) {
-    return 'must be a URL such as redis://localhost:6379, or redis+sentinel://host1:26379,host2:26379/primary-name';
+    return 'must be a URL such as redis://localhost:6379, redis+sentinel://host1:26379,host2:26379/primary-name or redis+cluster://host1:6379,host2:6379';
   }
   const { protocol, host, pathname, username, password } = url!;
   if (protocol === 'redis+unix:') {
@@ -29,18 +30,23 @@ function faultOfServer(text: string): string | null {
   return null;
 }
 
+/** What is wrong with a URL, if anything. */
+function faultsOf(text: string): string[] {
+  if (isSentinelUrl(text) || isClusterUrl(text)) {
+    const address = isSentinelUrl(text) ? parseSentinelUrl(text) : parseClusterUrl(text);
+    return Array.isArray(address) ? address : [];
+  }
+  const fault = faultOfServer(text);
+  return fault === null ? [] : [fault];
+}
+
 /**
- * Where Redis is: `redis://user:password@host:port/db`, `rediss://` for TLS, `redis+unix:///run/redis.sock`, or
- * `redis+sentinel://user:password@host1:26379,host2:26379/primary-name/db` (`rediss+sentinel://` for TLS).
+ * Where Redis is: `redis://user:password@host:port/db`, `rediss://` for TLS, `redis+unix:///run/redis.sock`,
+ * `redis+sentinel://user:password@host1:26379,host2:26379/primary-name/db` (`rediss+sentinel://` for TLS), or
+ * `redis+cluster://user:password@host1:6379,host2:6379` (`rediss+cluster://` for TLS).
  */
 export const redisUrlSchema = z.string().superRefine((text, ctx) => {
-  if (!isSentinelUrl(text)) {
-    const fault = faultOfServer(text);
-    if (fault !== null) ctx.addIssue(fault);
-    return;
-  }
-  const address = parseSentinelUrl(text);
-  if (Array.isArray(address)) for (const fault of address) ctx.addIssue(fault);
+  for (const fault of faultsOf(text)) ctx.addIssue(fault);
 });
 
 /** A Redis URL without its passwords, for messages. */

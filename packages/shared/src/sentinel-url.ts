@@ -1,6 +1,8 @@
+import { type HostAndPort, decoded, readAuthority } from './several-hosts.ts';
+
 /** A Redis that is found through Sentinel: the Sentinels say which server is the primary now. */
 export type SentinelAddress = {
-  sentinels: { host: string; port: number }[];
+  sentinels: HostAndPort[];
   /** The name that the Sentinels know the primary by. */
   name: string;
   db: number;
@@ -14,30 +16,9 @@ export type SentinelAddress = {
 };
 
 const form = 'redis+sentinel://user:password@host1:26379,host2:26379/primary-name/0';
-const defaultPort = 26_379;
+const hosts = { kind: 'Sentinel', form, defaultPort: 26_379 };
 
 export const isSentinelUrl = (text: string) => /^rediss?\+sentinel:/i.test(text);
-
-/** The text with its %XX decoded; a fault is told by `what`. */
-function decoded(text: string, what: string, faults: string[]): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    faults.push(`its ${what} has a bad percent sign; write a literal % as %25`);
-    return '';
-  }
-}
-
-function hostAndPort(text: string, faults: string[]): { host: string; port: number } {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^[\]:\s]+))(?::(\d+))?$/.exec(text) ?? [];
-  const host = bracketed ?? plain ?? '';
-  if (host === '') {
-    faults.push(`"${text}" is not a Sentinel; write host:port, or [address]:port for IPv6`);
-  }
-  const port = digits === undefined ? defaultPort : Number(digits);
-  if (port < 1 || port > 65_535) faults.push(`"${text}" has a port that there cannot be; use 1 to 65535`);
-  return { host, port };
-}
 
 /** `/primary-name`, or `/primary-name/0`. */
 function nameAndDb(path: string, faults: string[]): { name: string; db: number } {
@@ -51,19 +32,6 @@ function nameAndDb(path: string, faults: string[]): { name: string; db: number }
     faults.push(`"/${[db, ...more].join('/')}" is not a database; end it with a number, such as /0`);
   }
   return { name, db: Number(db) };
-}
-
-function credentials(text: string, faults: string[]): { username: string; password: string } {
-  const colon = text.indexOf(':');
-  const username = colon === -1 ? text : text.slice(0, colon);
-  const password = colon === -1 ? '' : text.slice(colon + 1);
-  if (username !== '' && password === '') {
-    faults.push('has a user without a password; write user:password@, or :password@ for a password alone');
-  }
-  return {
-    username: decoded(username, 'user', faults),
-    password: decoded(password, 'password', faults),
-  };
 }
 
 function options(query: string, faults: string[]): { sentinelUsername: string; sentinelPassword: string } {
@@ -84,7 +52,7 @@ function options(query: string, faults: string[]): { sentinelUsername: string; s
 /**
  * Reads `redis+sentinel://[user:password@]host[:port][,host[:port]…]/primary-name[/db]`, or `rediss+sentinel://` for
  * TLS. The user and password are those of Redis; those of the Sentinels are the options `sentinel_username` and
- * `sentinel_password`. By hand: a URL as the WHATWG has it cannot have several hosts.
+ * `sentinel_password`.
  * @returns the address, or every fault
  */
 export function parseSentinelUrl(text: string): SentinelAddress | string[] {
@@ -92,14 +60,13 @@ export function parseSentinelUrl(text: string): SentinelAddress | string[] {
   const parts = /^redis(s?)\+sentinel:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i.exec(text);
   if (parts === null) return [`must be of the form ${form}`];
   const [, tls, authority = '', path = '', query = ''] = parts;
-  const at = authority.lastIndexOf('@');
-  const list = authority.slice(at + 1);
-  if (list === '') faults.push(`names no Sentinel; write ${form}`);
+  const { hosts: sentinels, username, password } = readAuthority(authority, hosts, faults);
   const address = {
-    sentinels: list === '' ? [] : list.split(',').map((host) => hostAndPort(host, faults)),
+    sentinels,
     ...nameAndDb(path, faults),
     tls: tls !== '',
-    ...credentials(at === -1 ? '' : authority.slice(0, at), faults),
+    username,
+    password,
     ...options(query, faults),
   };
   return faults.length > 0 ? faults : address;

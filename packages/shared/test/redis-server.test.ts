@@ -63,6 +63,17 @@ describe('what Redis or its client throws becomes', () => {
     expect(fault.message).not.toContain('secret@');
   });
 
+  test.each([
+    ['MOVED 1 a:1', 'no node of redis+cluster://:***@a:1 serves the prefix for now (MOVED 1 a:1)'],
+    ['CLUSTERDOWN The cluster is down', 'serves the prefix for now'],
+    ['ERR This instance has cluster support disabled', 'is no Cluster; write redis://host:port'],
+    ['NOAUTH Authentication required.', 'redis+cluster://user:password@host:port'],
+  ])('"%s" in a Cluster: %s', (text, advice) => {
+    const fault = redisFault(new Error(text), 'redis+cluster://:secret@a:1');
+    expect(fault.message).toContain(advice);
+    expect(fault.message).not.toContain('secret@');
+  });
+
   test('itself, when it is an error of ours', () => {
     const own = new SluiceError('SLUICE_CLOSED', 'x');
     expect(redisFault(own, url)).toBe(own);
@@ -74,7 +85,7 @@ describe('opening a connection', () => {
 
   function client(
     told: Told,
-    behave: { connect?: () => Promise<void>; error?: Error; version?: string; role?: string },
+    behave: { connect?: () => Promise<void>; error?: Error; version?: string; role?: string; mode?: string },
   ) {
     return (target: string, options: ClientOptions) => {
       told.target = target;
@@ -82,11 +93,12 @@ describe('opening a connection', () => {
       return {
         status: 'ready',
         subscribe: () => Promise.resolve(1),
+        call: () => Promise.resolve(null),
         duplicate: () => undefined,
         connect: behave.connect ?? (() => Promise.resolve()),
         info: () =>
           Promise.resolve(
-            `redis_version:${behave.version ?? '7.0.15'}\r\nmaxmemory_policy:noeviction\r\nrole:${behave.role ?? 'master'}\r\n`,
+            `redis_version:${behave.version ?? '7.0.15'}\r\nredis_mode:${behave.mode ?? 'standalone'}\r\nmaxmemory_policy:noeviction\r\nrole:${behave.role ?? 'master'}\r\n`,
           ),
         disconnect: () => {
           told.disconnected = true;
@@ -105,7 +117,7 @@ describe('opening a connection', () => {
     const connect = async () => {
       before = told.options.retryStrategy(1);
     };
-    await openClient(url, client(told, { connect }));
+    await openClient({ url, prefix: '{p}' }, client(told, { connect }));
     expect(before).toBeNull();
     expect(told.options.retryStrategy(1)).toBe(100);
     expect(told.options.retryStrategy(50)).toBe(2000);
@@ -115,28 +127,31 @@ describe('opening a connection', () => {
   test('that fails tells the first reason, not that the connection is closed, and lets go of it', async () => {
     const told = nothing();
     const connect = () => Promise.reject(new Error('Connection is closed.'));
-    const opening = openClient(url, client(told, { connect, error: new Error('WRONGPASS no') }));
+    const opening = openClient(
+      { url, prefix: '{p}' },
+      client(told, { connect, error: new Error('WRONGPASS no') }),
+    );
     await expect(opening).rejects.toMatchObject({ code: 'SLUICE_REDIS_AUTH' });
     expect(told.disconnected).toBe(true);
   });
 
   test('to a server that is too old is closed again', async () => {
     const told = nothing();
-    const opening = openClient(url, client(told, { version: '6.0.0' }));
+    const opening = openClient({ url, prefix: '{p}' }, client(told, { version: '6.0.0' }));
     await expect(opening).rejects.toMatchObject({ code: 'SLUICE_REDIS_VERSION' });
     expect(told.disconnected).toBe(true);
   });
 
   test('to a replica is closed again', async () => {
     const told = nothing();
-    const opening = openClient(url, client(told, { role: 'slave' }));
+    const opening = openClient({ url, prefix: '{p}' }, client(told, { role: 'slave' }));
     await expect(opening).rejects.toThrow('@db.test:6379 is a replica and takes no writes; name the primary');
     expect(told.disconnected).toBe(true);
   });
 
   test('gives way to a server that refuses writes, and sends the command again', async () => {
     const told = nothing();
-    await openClient(url, client(told, {}));
+    await openClient({ url, prefix: '{p}' }, client(told, {}));
     const { reconnectOnError, retryStrategy } = told.options;
     expect(reconnectOnError(new Error('ERR unknown command'))).toBe(false);
     expect(retryStrategy(1)).toBe(100);
@@ -149,7 +164,10 @@ describe('opening a connection', () => {
   test('through Sentinels asks them, one after another, with their own password', async () => {
     const told = nothing();
     await openClient(
-      'rediss+sentinel://us%40er:se%3Acret@one:1,[::2]/main-1/3?sentinel_password=p%26w',
+      {
+        url: 'rediss+sentinel://us%40er:se%3Acret@one:1,[::2]/main-1/3?sentinel_password=p%26w',
+        prefix: '{p}',
+      },
       client(told, {}),
     );
     expect(told.target).toBe('redis://one:1');
@@ -171,9 +189,41 @@ describe('opening a connection', () => {
     expect(told.options.sentinelRetryStrategy!(1)).toBe(100);
   });
 
+  test('to a node of a Cluster is closed again, unless the URL is one of a Cluster', async () => {
+    const told = nothing();
+    const opening = openClient({ url, prefix: '{p}' }, client(told, { mode: 'cluster' }));
+    await expect(opening).rejects.toThrow(
+      'is a node of a Cluster, and others may have the prefix; write redis+',
+    );
+    expect(told.disconnected).toBe(true);
+    await openClient({ url: 'redis+cluster://a', prefix: '{p}' }, client(nothing(), { mode: 'cluster' }));
+  });
+
+  test('in a Cluster leaves a node that has not the slot; the parts of a transaction are not sent again alone', async () => {
+    const told = nothing();
+    await openClient({ url: 'rediss+cluster://:pw@a,b:1', prefix: '{p}' }, client(told, {}));
+    expect(told.target).toBe('redis://a:6379');
+    expect(told.options).toMatchObject({
+      password: 'pw',
+      tls: {},
+      Connector: expect.any(Function) as unknown,
+    });
+    const { reconnectOnError, retryStrategy } = told.options;
+    const refused = (message: string, name: string) =>
+      reconnectOnError(Object.assign(new Error(message), { command: { name } }));
+    expect(refused('MOVED 1 a:1', 'evalsha')).toBe(1);
+    expect(retryStrategy(1), 'at once: another node has it').toBe(100);
+    expect(refused('CLUSTERDOWN The cluster is down', 'evalsha')).toBe(1);
+    expect(retryStrategy(1)).toBe(500);
+    expect(refused('TRYAGAIN Multiple keys', 'evalsha')).toBe(false);
+    for (const message of ['MOVED 1 a:1', 'ASK 1 a:1', 'UNBLOCKED by nobody', 'READONLY You']) {
+      expect(refused(message, 'BZPOPMIN'), message).toBe(message.startsWith('UNB') ? false : 2);
+    }
+  });
+
   test('takes a socket path from its URL', async () => {
     const told = nothing();
-    await openClient('redis+unix:///run/my%20redis.sock', client(told, {}));
+    await openClient({ url: 'redis+unix:///run/my%20redis.sock', prefix: '{p}' }, client(told, {}));
     expect(told.target).toBe('/run/my redis.sock');
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { redactRedisUrl, redisUrlSchema } from '../src/index.ts';
+import { parseClusterUrl } from '../src/cluster-url.ts';
 import { parseSentinelUrl } from '../src/sentinel-url.ts';
 
 const faultsOf = (url: string) =>
@@ -15,6 +16,8 @@ describe('a Redis URL', () => {
     'redis+unix:///run/my%20redis.sock',
     'redis+sentinel://a/main',
     'rediss+sentinel://user:pw@a:1,b:2,[fd00::1]:3/main/2?sentinel_username=u&sentinel_password=p',
+    'redis+cluster://a',
+    'rediss+cluster://user:pw@a:1,b:2,[fd00::1]:3/0',
   ])('may be %s', (url) => {
     expect(faultsOf(url)).toEqual([]);
   });
@@ -40,6 +43,13 @@ describe('a Redis URL', () => {
     ['redis+sentinel://user@a:1/main', 'has a user without a password'],
     ['redis+sentinel://:p%w@a:1/main', 'its password has a bad percent sign'],
     ['redis+sentinel://a:1/main?password=p', 'has an unknown option "password"; there are sentinel_username'],
+    ['redis+cluster:a', 'must be of the form redis+cluster://'],
+    ['redis+cluster://', 'names no node; write redis+cluster://'],
+    ['redis+cluster://a,,b', '"" is not a node; write host:port'],
+    ['redis+cluster://a:0', '"a:0" has a port that there cannot be'],
+    ['redis+cluster://a:1/1', '"/1" cannot be: a Cluster has database 0 alone'],
+    ['redis+cluster://a:1?password=secret', 'has options ("password=…"); there are none'],
+    ['redis+cluster://user@a:1', 'has a user without a password'],
   ])('%s is refused with the fix', (url, fault) => {
     expect(faultsOf(url)).toEqual([expect.stringContaining(fault)]);
   });
@@ -65,6 +75,18 @@ test('the URL of Sentinels is read with its defaults', () => {
   });
 });
 
+test('the URL of a Cluster is read with its defaults', () => {
+  expect(parseClusterUrl('redis+cluster://us%40er:p@w@a,[fd00::1]:1')).toEqual({
+    nodes: [
+      { host: 'a', port: 6379 },
+      { host: 'fd00::1', port: 1 },
+    ],
+    tls: false,
+    username: 'us@er',
+    password: 'p@w',
+  });
+});
+
 test.each([
   ['redis://user:secret@h:1/0', 'redis://user:***@h:1/0'],
   ['rediss://:secret@h', 'rediss://:***@h'],
@@ -75,6 +97,7 @@ test.each([
     'redis+sentinel://u:s@cret@a:1,b:2/main/1?sentinel_username=v&sentinel_password=secret',
     'redis+sentinel://u:***@a:1,b:2/main/1?sentinel_username=v&sentinel_password=***',
   ],
+  ['rediss+cluster://u:s@cret@a:1,b:2', 'rediss+cluster://u:***@a:1,b:2'],
 ])('%s is shown as %s', (url, shown) => {
   expect(redactRedisUrl(url)).toBe(shown);
 });

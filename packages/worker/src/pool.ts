@@ -67,7 +67,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const transforms = await Transforms.open(config.transforms, log);
   const outages = new OutageLog(log);
   const open = (create: (target: string, base: ClientOptions) => Redis) =>
-    openClient(config.redisUrl, create, (client) => outages.watch(client));
+    openClient({ url: config.redisUrl, prefix: config.prefix }, create, (client) => outages.watch(client));
   const redis = await open((target, base) =>
     corkPerTurn(failBy(new Redis(target, base), waitOutRefusals(log))),
   );

@@ -1,87 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Handle, type Sluice, connect } from '../../../packages/producer/src/index.ts';
-import { type SentinelSet, startSentinelSet } from '../../support/faults/sentinel.ts';
+import { connect } from '../../../packages/producer/src/index.ts';
+import { startSentinelSet } from '../../support/faults/sentinel.ts';
 import { type OwnRedis, installedServer } from '../../support/own-redis.ts';
-import { type Program, runProgram, startProgram } from '../../support/processes.ts';
-import type { Upstream } from '../../support/upstream/server.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
-import { until } from '../fleet.ts';
-
-const perSecond = 50;
-/** From the election of another primary to a second at the full rate. */
-const withinMs = 5000;
-
-type Ground = AsyncDisposable & {
-  set: SentinelSet;
-  upstream: Upstream;
-  client: Sluice;
-  workers: Program[];
-  enqueue(name: string, count: number): Promise<Handle[]>;
-  /** Resolves when the requests of a second have arrived at the full rate; ms since the time given. */
-  fullRate(since: number): Promise<number>;
-};
-
-/** @param options.args those of both servers */
-async function openGround({ args = [] as string[], lock = '60s' } = {}): Promise<Ground> {
-  const stack = new AsyncDisposableStack();
-  try {
-    const set = stack.use(await startSentinelSet({ args }));
-    const upstream = stack.use(await spawnUpstream());
-    const client = stack.use(await connect({ redis: set.url, queue: 'api' }));
-    await client.policies.create('api', { rate: `${perSecond}/s`, egress: { allow: ['127.0.0.0/8'] } });
-    const startWorker = () =>
-      stack.use(
-        startProgram('packages/worker/src/main.ts', [], {
-          env: {
-            SLUICE_REDIS_URL: set.url,
-            SLUICE_HEALTH_PORT: '0',
-            SLUICE_LOCK_DURATION: lock,
-          },
-          patience: 30_000,
-        }),
-      );
-    const workers = [startWorker(), startWorker()];
-    await Promise.all(workers.map((worker) => worker.line('"started"')));
-    return {
-      set,
-      upstream,
-      client,
-      workers,
-      enqueue: (name, count) =>
-        Promise.all(Array.from({ length: count }, (_, n) => client.enqueue(`${upstream.url}/?${name}=${n}`))),
-      fullRate: async (since) => {
-        await until(async () => {
-          const { t } = await upstream.arrivalColumns();
-          // One that begins after the election, so that what was before it does not count.
-          const lately = t.filter((at) => at > Math.max(since, performance.now() - 1000));
-          return lately.length >= 0.8 * perSecond;
-        });
-
-        return performance.now() - since;
-      },
-      [Symbol.asyncDispose]: () => stack.disposeAsync(),
-    };
-  } catch (error) {
-    await stack.disposeAsync();
-    throw error;
-  }
-}
-
-const kinds = async (handles: Handle[]) => {
-  const ends = await Promise.all(handles.map((handle) => handle.outcome()));
-  return [...new Set(ends.map(({ outcome }) => outcome.kind))];
-};
-
-/** The messages of a worker's log that somebody should read. */
-const warnings = (log: string) =>
-  log
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { level: string; msg: string })
-    .filter(({ level }) => level !== 'info')
-    .map(({ msg }) => msg);
+import { runProgram } from '../../support/processes.ts';
+import { kinds, openGround, warnings, withinMs } from './ground.ts';
 
 /** Clients of a server that are not a Sentinel's, a replica's or this one. */
 async function connections({ host, port }: OwnRedis): Promise<string[]> {
@@ -109,7 +33,7 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
   ])(
     'a primary that is %s is replaced within 5 s of the election, and no job that the replica has is lost',
     async (_how, signal) => {
-      await using ground = await openGround();
+      await using ground = await openGround(startSentinelSet);
       const { set, workers } = ground;
       const before = await ground.enqueue('before', 400);
       await ground.fullRate(performance.now());
@@ -143,7 +67,7 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
 
   test.concurrent('an ordered failover is followed at once, though the old primary lives on', async () => {
     // What ended on the old primary alone is still active on the new one, until its lock runs out.
-    await using ground = await openGround({ lock: '5s' });
+    await using ground = await openGround(startSentinelSet, '5s');
     const { set } = ground;
     // Hears of failovers by itself: it has another URL.
     await using impatient = await connect({ redis: `${set.url}/0`, queue: 'api', whenDown: 'fail' });
@@ -162,7 +86,7 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
   }, 120_000);
 
   test.concurrent('an ordered failover loses at most what was in flight when a primary must have a replica: writes wait for one', async () => {
-    await using ground = await openGround({ args: ['--min-replicas-to-write', '1'] });
+    await using ground = await openGround(() => startSentinelSet({ args: ['--min-replicas-to-write', '1'] }));
     const { set } = ground;
     const handles = await ground.enqueue('before', 300);
     let isOver = false;

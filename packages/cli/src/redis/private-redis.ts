@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { SluiceError, openClient } from '@sluice/shared';
+import { SluiceError, defaultPrefix, openClient } from '@sluice/shared';
 import { dockerServer } from './docker.ts';
 import { Guard } from './guard.ts';
 import { findServer } from './server-binary.ts';
@@ -157,7 +157,10 @@ async function untilItAnswers(url: string): Promise<void> {
   const end = performance.now() + patienceMs;
   for (;;) {
     try {
-      const client = await openClient(url, (target, options) => new Redis(target, options));
+      const client = await openClient(
+        { url, prefix: defaultPrefix },
+        (target, options) => new Redis(target, options),
+      );
       client.disconnect();
       return;
     } catch (error) {

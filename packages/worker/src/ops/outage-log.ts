@@ -7,7 +7,7 @@ const steadyMs = 1000;
 /** What a connection that breaks, or cannot be made, leaves in errors: system codes, and sentences of ioredis and Redis. */
 const codes = /^(E(CONN\w+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)|ENOTFOUND)$/;
 const sentences =
-  /^(connection is closed|socket timeout|connect ETIMEDOUT|all sentinels are unreachable|READONLY|NOREPLICAS|MASTERDOWN|LOADING)/i;
+  /^(connection is closed|socket timeout|connect ETIMEDOUT|all sentinels are unreachable|READONLY|NOREPLICAS|MASTERDOWN|LOADING|MOVED|ASK|TRYAGAIN|CLUSTERDOWN)/i;
 
 /** BullMQ says it of each job, each time it tries; that locks ran out is told once. */
 const lostLocks = /^(could not renew lock for job|Missing lock for job) /;
