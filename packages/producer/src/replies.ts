@@ -39,6 +39,8 @@ type Waiter = {
 
 type StreamReply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][];
 
+const nothing = { waiters: [], last: '' };
+
 const expired = (id: string) =>
   new SluiceError('SLUICE_RESULT_EXPIRED', `there is no job "${id}", or its outcome is no longer kept`);
 
@@ -66,6 +68,8 @@ export class Replies {
   readonly #outages: OutageWatch | null;
   readonly #waiters = new Map<string, Waiter>();
   #delivered: Waiter[] = [];
+  /** What was delivered before that, up to this entry: it is acknowledged next. */
+  #resting: { waiters: readonly Waiter[]; last: string } = nothing;
   #last = '0-0';
   #closed = false;
   #running: Promise<void> | undefined;
@@ -229,17 +233,23 @@ export class Replies {
     }
   }
 
-  /** Late and in bulk: by then the worker has removed the finished job, so that its marker can go as well. */
+  /**
+   * Late and in bulk: by then the worker has removed the finished job, so that its marker can go as well. What came just
+   * now rests until the next time, or the marker would stay for its TTL.
+   */
   async #acknowledge(): Promise<void> {
-    this.#timer = undefined;
-    const delivered = this.#delivered;
+    const { waiters, last } = this.#resting;
+    const isAll = last === this.#last;
+    this.#resting = isAll ? nothing : { waiters: this.#delivered, last: this.#last };
     this.#delivered = [];
-    const keys = delivered.flatMap(({ queue, id }) => [
+    this.#timer = isAll ? undefined : setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
+    if (last === '') return;
+    const keys = waiters.flatMap(({ queue, id }) => [
       this.#keys.outcome(queue, id),
       this.#keys.bull(queue).job(id),
     ]);
     await this.#commands
-      .eval(acknowledgeLua, 1 + keys.length, this.#stream, ...keys, this.#last)
+      .eval(acknowledgeLua, 1 + keys.length, this.#stream, ...keys, last)
       // The stream has a TTL, so what could not be acknowledged goes by itself.
       .catch(() => {});
   }
@@ -262,7 +272,9 @@ export class Replies {
   }
 
   async #clear(): Promise<void> {
-    if (this.#delivered.length > 0) await this.#acknowledge();
+    // Both that which rests and that which came last.
+    for (let n = 0; n < 2; n++) await this.#acknowledge();
+    clearTimeout(this.#timer);
     await this.#commands.unlink(this.#stream).catch(() => {});
   }
 }

@@ -212,7 +212,7 @@ describe.skipIf(installedServer() === undefined)('a Redis that was away', () => 
     'and comes back with what it had accepted: its handles go on, and settle',
     { timeout: 60_000 },
     async () => {
-      await using redis = await startOwnRedis(['--appendonly', 'yes']);
+      await using redis = await startOwnRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
       const keys = keysOf('{sluice}');
       await using client = await connect({ redis: redis.url, policy: { egress: loopback } });
       const observer = new Redis(redis.url, { maxRetriesPerRequest: null });

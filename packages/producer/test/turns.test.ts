@@ -9,7 +9,7 @@ test('a user who may not listen is told so each time, and no connection is left 
   stack.defer(() => redis.disconnect());
   const user = `deaf-${process.pid}`;
   await redis.call('ACL', 'SETUSER', user, 'on', 'nopass', '~*', '+@all', 'resetchannels');
-  stack.defer(() => redis.call('ACL', 'DELUSER', user));
+  stack.defer(async () => void (await redis.call('ACL', 'DELUSER', user)));
   const connections = async () => String(await redis.client('LIST')).split(`user=${user} `).length - 1;
 
   const url = new URL(inject('redisUrl'));

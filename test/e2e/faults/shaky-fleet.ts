@@ -20,7 +20,7 @@ export type ShakyFleet = AsyncDisposable & {
 };
 
 /** Keeps its data over a restart. */
-export const durable = ['--appendonly', 'yes'];
+export const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 /** The shortest that is allowed: an outage in a test outlasts it. */
 export const lockMs = 5000;

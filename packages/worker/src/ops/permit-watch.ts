@@ -22,13 +22,15 @@ export class PermitWatch {
 
   observe(queue: string, ageMs: number): void {
     let ages = this.#ages.get(queue);
-    if (ages === undefined) this.#ages.set(queue, (ages = createHistogram()));
+    if (ages === undefined) this.#ages.set(queue, (ages = createHistogram({ figures: 2 })));
     // Whole µs from 1: what the histogram can hold.
     ages.record(Math.max(1, Math.round(ageMs * 1000)));
   }
 
   #look(): void {
     for (const [queue, ages] of this.#ages) {
+      // A histogram takes 26 KB: not for queues that are idle, or gone.
+      if (ages.count === 0) this.#ages.delete(queue);
       const slackMs = this.#slackOf(queue);
       const p99 = ages.percentile(99) / 1000;
       if (slackMs !== null && ages.count >= enough && p99 > slackMs) {
