@@ -9,6 +9,7 @@ import {
   failedReason,
   readEnvelopeText,
 } from '@sluice/shared';
+import { Repeating } from '../ops/repeating.ts';
 import { expired } from '../pipeline/endings.ts';
 import type { Quarantine } from '../quarantine.ts';
 import type { Outcomes } from '../results/store.ts';
@@ -27,11 +28,8 @@ export class DeadlineSweeper {
   readonly #now: () => number;
   readonly #outcomes: Outcomes;
   readonly #quarantine: Quarantine;
-  readonly #log: Logger;
   readonly #expire: BoundScript;
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #sweeping: Repeating;
 
   constructor(options: {
     redis: Redis;
@@ -49,24 +47,20 @@ export class DeadlineSweeper {
     this.#now = options.now;
     this.#outcomes = options.outcomes;
     this.#quarantine = options.quarantine;
-    this.#log = options.log;
     this.#expire = bindScript(options.redis, expireScript);
+    this.#sweeping = new Repeating(
+      sweepMs,
+      () => this.#sweep(),
+      (error) => options.log.warn({ err: error }, 'the deadline sweep failed; trying again'),
+    );
   }
 
   start(): void {
-    this.#timer = setTimeout(() => {
-      this.#sweeping = this.#sweep()
-        .catch((error: unknown) => this.#log.warn({ err: error }, 'the deadline sweep failed; trying again'))
-        .finally(() => {
-          if (!this.#stopped) this.start();
-        });
-    }, sweepMs);
+    this.#sweeping.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#sweeping;
+    await this.#sweeping.stop();
   }
 
   async #sweep(): Promise<void> {

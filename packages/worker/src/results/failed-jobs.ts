@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BoundScript, type Keys, type Logger, bindScript, trimFailedScript } from '@sluice/shared';
 import type { ServedQueue } from '../limits/policy.ts';
+import { Repeating } from '../ops/repeating.ts';
 
 const trimEveryMs = 5000;
 const atOnce = 500;
@@ -13,11 +14,8 @@ export class FailedJobs {
   readonly #keys: Keys;
   readonly #queues: () => Iterable<ServedQueue>;
   readonly #now: () => number;
-  readonly #log: Logger;
   readonly #trim: BoundScript;
-  #timer: NodeJS.Timeout | undefined;
-  #trimming: Promise<void> = Promise.resolve();
-  #stopped = false;
+  readonly #trimming: Repeating;
 
   /** @param parts `now`: epoch ms */
   constructor(parts: {
@@ -30,24 +28,20 @@ export class FailedJobs {
     this.#keys = parts.keys;
     this.#queues = parts.queues;
     this.#now = parts.now;
-    this.#log = parts.log;
     this.#trim = bindScript(parts.redis, trimFailedScript);
+    this.#trimming = new Repeating(
+      trimEveryMs,
+      () => this.#trimAll(),
+      (error) => parts.log.warn({ err: error }, 'removing old failed jobs failed'),
+    );
   }
 
   start(): void {
-    this.#timer = setTimeout(() => {
-      this.#trimming = this.#trimAll()
-        .catch((error: unknown) => this.#log.warn({ err: error }, 'removing old failed jobs failed'))
-        .finally(() => {
-          if (!this.#stopped) this.start();
-        });
-    }, trimEveryMs);
+    this.#trimming.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#trimming;
+    await this.#trimming.stop();
   }
 
   async #trimAll(): Promise<void> {
@@ -57,7 +51,7 @@ export class FailedJobs {
       let removed;
       do {
         removed = Number(await this.#trim([bull.failed], [bull.job(''), this.#now() - age, count, atOnce]));
-      } while (removed === atOnce && !this.#stopped);
+      } while (removed === atOnce && !this.#trimming.stopped);
     }
   }
 }

@@ -1,0 +1,37 @@
+/** Work that is done again and again, one at a time, a pause after each end. A failure is told, and is not the last try. */
+export class Repeating {
+  readonly #pauseMs: number;
+  readonly #work: () => Promise<void>;
+  readonly #failed: (error: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(pauseMs: number, work: () => Promise<void>, failed: (error: unknown) => void) {
+    this.#pauseMs = pauseMs;
+    this.#work = work;
+    this.#failed = failed;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** The first time is after a pause, too. */
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#running = this.#work()
+        .catch(this.#failed)
+        .finally(() => {
+          if (!this.#stopped) this.start();
+        });
+    }, this.#pauseMs);
+  }
+
+  /** Resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+}
