@@ -38,6 +38,7 @@ export { sealScript } from './lua/seal.ts';
 export { acquireScript, acquireVerdicts, giveBackScript, renewScript } from './lua/semaphore.ts';
 export { type BoundScript, type Script, bindScript } from './lua/script.ts';
 export { failureMarker, outcomeMarker, settleScript, settleVerdicts } from './lua/settle.ts';
+export { stalledLookScript } from './lua/stalled-look.ts';
 export { unusedScript } from './lua/unused.ts';
 export { watchScript, watchVerdicts } from './lua/watch.ts';
 export { type Message, decodeMessage, encodeMessage } from './messages.ts';

@@ -20,6 +20,8 @@ export function keysOf(prefix: string) {
     holds: (queue: string) => `${prefix}/holds/${queue}`,
     /** Sorted set: jobs that the upstream asked to wait -> until, ms of Redis' clock. Lifting the hold wakes them. */
     putOff: (queue: string) => `${prefix}/put-off/${queue}`,
+    /** Hash with TTL: when the fleet last looked for stalled jobs, and before when none is one, ms of Redis' clock. */
+    stalledLook: (queue: string) => `${prefix}/stalled-look/${queue}`,
     /** Hash: `sent` and `refused` requests of the queue since it was created. */
     stats: (queue: string) => `${prefix}/stats/${queue}`,
     /** String with TTL: the job was cancelled. */

@@ -169,7 +169,8 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   const forget = locks.onReturn(() => void keepLocks());
   const { backend } = worker;
   const moveStalled = backend.moveStalledJobsToWait.bind(backend);
-  backend.moveStalledJobsToWait = async () => (locks.areTelling ? await moveStalled() : []);
+  backend.moveStalledJobsToWait = async () =>
+    (await locks.areTelling(queue.name)) ? await moveStalled() : [];
 
   return {
     queue,

@@ -20,8 +20,9 @@ if #ids == 0 then
   if excess > 0 then ids = redis.call('ZRANGE', KEYS[1], 0, math.min(excess, most) - 1) end
 end
 for _, id in ipairs(ids) do
-  redis.call('ZREM', KEYS[1], id)
+  -- First: in a Cluster it is refused when the job has gone to another node already, and the job would be forgotten there.
   redis.call('UNLINK', ARGV[1] .. id, ARGV[1] .. id .. ':logs')
+  redis.call('ZREM', KEYS[1], id)
 end
 return #ids
 `,

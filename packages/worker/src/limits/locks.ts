@@ -1,29 +1,30 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, type Keys, bindScript, keepLockScript } from '@sluice/shared';
+import { type BoundScript, type Keys, bindScript, keepLockScript, stalledLookScript } from '@sluice/shared';
 
 /** Longer than any worker takes to be back after the end of an outage, ms. */
-const othersBackMs = 5000;
+const allBackMs = 4000;
 
 /** Keeps the locks of runs over an outage of Redis that lasts longer than they do. */
 export class Locks {
-  readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #lockMs: number;
+  readonly #pauseMs: number;
   readonly #keep: BoundScript;
+  readonly #look: BoundScript;
   readonly #holders = new Set<() => void>();
-  #lostConnection = false;
-  #readyAt = Number.NEGATIVE_INFINITY;
 
-  constructor(redis: Redis, keys: Keys, lockMs: number) {
-    this.#redis = redis;
+  constructor(
+    redis: Redis,
+    keys: Keys,
+    { lockMs, stalledIntervalMs }: { lockMs: number; stalledIntervalMs: number },
+  ) {
     this.#keys = keys;
     this.#lockMs = lockMs;
+    // Locks are renewed at half their duration, so that an outage which is shorter costs none.
+    this.#pauseMs = Math.max(lockMs / 2, 1.5 * stalledIntervalMs);
     this.#keep = bindScript(redis, keepLockScript);
-    redis.on('close', () => {
-      this.#lostConnection = true;
-    });
+    this.#look = bindScript(redis, stalledLookScript);
     redis.on('ready', () => {
-      this.#readyAt = performance.now();
       for (const look of this.#holders) look();
     });
   }
@@ -35,12 +36,11 @@ export class Locks {
   }
 
   /**
-   * May jobs without a lock be taken for stalled? Not while other workers may still be on their way back, with the
-   * outcomes of those jobs.
+   * May jobs without a lock be taken for stalled? Not while workers may still be on their way back after an outage,
+   * with the outcomes of those jobs.
    */
-  get areTelling(): boolean {
-    if (!this.#lostConnection) return true;
-    return this.#redis.status === 'ready' && performance.now() - this.#readyAt > othersBackMs;
+  async areTelling(queue: string): Promise<boolean> {
+    return (await this.#look([this.#keys.stalledLook(queue)], [this.#pauseMs, allBackMs])) === 1;
   }
 
   /** @returns the ids of the runs that another worker has now, or will have */

@@ -1,0 +1,30 @@
+import type { Script } from './script.ts';
+
+/** With no worker for so long nobody needs to know when the last one looked, ms. */
+const keptMs = 86_400_000;
+
+/**
+ * May jobs without a lock be taken for stalled now? While Redis is away or frozen no lock can be renewed, and all run
+ * out together; when it is back, the workers take theirs back (keep-lock.ts), and must be given the time. That it was
+ * away shows on its own clock: nobody in the fleet has looked for longer than workers ever pause.
+ *
+ * KEYS  the fleet's last look at this queue
+ * ARGV  1 longest pause between two looks while Redis is there (ms), 2 time that workers need to be back (ms)
+ * Returns 1 they may, 0 not yet
+ */
+export const stalledLookScript: Script = {
+  name: 'sluiceStalledLook',
+  keys: 1,
+  lua: `
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local seen = redis.call('HMGET', KEYS[1], 'last', 'notBefore')
+local last = tonumber(seen[1] or '0')
+local notBefore = tonumber(seen[2] or '0')
+if now - last > tonumber(ARGV[1]) then notBefore = now + tonumber(ARGV[2]) end
+-- As text: a number of its size would be written with an exponent.
+redis.call('HSET', KEYS[1], 'last', string.format('%.0f', now), 'notBefore', string.format('%.0f', notBefore))
+redis.call('PEXPIRE', KEYS[1], ${keptMs})
+return now >= notBefore and 1 or 0
+`,
+};

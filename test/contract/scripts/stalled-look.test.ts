@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { bindScript, stalledLookScript } from '../../../packages/shared/src/index.ts';
+import { openLab } from './lab.ts';
+
+/** A fleet that looks at least every `pauseMs` while Redis is there, and is back within `backMs`. */
+function fleetOf(lab: ReturnType<typeof openLab>, pauseMs: number, backMs: number) {
+  const look = bindScript(lab.redis, stalledLookScript);
+  const key = lab.keys.stalledLook(lab.queue);
+  return {
+    key,
+    look: async () => (await look([key], [pauseMs, backMs])) === 1,
+    /** As if nobody had looked for so long. */
+    age: async (ms: number) => {
+      const last = Number(await lab.redis.hget(key, 'last'));
+      await lab.redis.hset(key, 'last', last - ms);
+    },
+  };
+}
+
+test('a fleet that looks without a long pause may tell stalled jobs', async () => {
+  await using lab = openLab();
+  const fleet = fleetOf(lab, 1000, 50);
+  await fleet.look();
+  await sleep(60);
+  expect(await fleet.look()).toBe(true);
+  await fleet.age(900);
+  expect(await fleet.look()).toBe(true);
+});
+
+test('after a pause that only an outage makes nobody may, whoever looks first, until all can be back', async () => {
+  await using lab = openLab();
+  const fleet = fleetOf(lab, 1000, 200);
+  await fleet.look();
+  await sleep(210);
+  expect(await fleet.look()).toBe(true);
+  await fleet.age(5000);
+  const returned = performance.now();
+  expect(await fleet.look()).toBe(false);
+  expect(await fleet.look()).toBe(false);
+  await sleep(210 - (performance.now() - returned));
+  expect(await fleet.look()).toBe(true);
+});
+
+test('the first look of all may not, and what is noted goes by itself', async () => {
+  await using lab = openLab();
+  const fleet = fleetOf(lab, 1000, 10_000);
+  expect(await fleet.look()).toBe(false);
+  expect(await lab.redis.pttl(fleet.key)).toBeGreaterThan(3_600_000);
+  expect(Number(await lab.redis.hget(fleet.key, 'last'))).toBeGreaterThan(1_600_000_000_000);
+});
