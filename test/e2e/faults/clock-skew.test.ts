@@ -44,7 +44,8 @@ describe('a worker whose clock is wrong', () => {
   ])(
     'by less than the limit sends nothing before its Retry-After less 250 ms: %s, %j, %i',
     async (_what, skews, status) => {
-      await using upstream = await spawnUpstream();
+      // All are sent before the first 429 comes back: who is not would be refused later, and hold the others again.
+      await using upstream = await spawnUpstream({ latencyMs: 300 });
       await using fleet = await openFleet(0);
       await fleet.client.policies.set(queue, { ...policy, retry: { jitter: 0 } });
       await Promise.all(skews.map((ms) => fleet.startWorker(skewedClock(ms).env)));
