@@ -56,12 +56,21 @@ function startWatch(news: News): Watch {
  * @param source what clients of the same news have in common
  */
 export function followFailovers(client: FollowingClient, source: string, news: News): void {
+  const left = () => {
+    if (watches.get(source)?.end(client) === true) watches.delete(source);
+  };
   client.on('ready', () => {
     let watch = watches.get(source);
     if (watch === undefined) watches.set(source, (watch = startWatch(news)));
     watch.ready(client);
   });
-  client.on('end', () => {
-    if (watches.get(source)?.end(client) === true) watches.delete(source);
+  client.on('end', left);
+  // ioredis does not tell the end of a client that was waiting to connect again, and the news would keep the process.
+  const disconnect = client.disconnect.bind(client);
+  Object.assign(client, {
+    disconnect: (reconnect = false) => {
+      disconnect(reconnect);
+      if (!reconnect) left();
+    },
   });
 }

@@ -62,15 +62,13 @@ async function zadd({ host, port }: OwnRedis, key: string, member: string): Prom
   redis.disconnect();
 }
 
-/** A failed job is not forgotten while its hash is at another node already. */
-async function expectKept({ host, port }: OwnRedis): Promise<void> {
+/** Trims the failed jobs of a node that is giving their slot away, while the hash of the one that is listed is not here. @returns how many are listed then */
+async function trimmed({ host, port }: OwnRedis): Promise<number> {
   const redis = new Redis({ host, port });
   const { failed, job } = keysOf(prefix).bull('other');
   try {
-    // Absent is what it is here, when it has gone.
-    const trimmed = redis.eval(trimFailedScript.lua, 1, failed, job(''), Date.now(), 0, 10);
-    await expect(trimmed).rejects.toThrow();
-    expect(await redis.zcard(failed)).toBe(1);
+    await redis.eval(trimFailedScript.lua, 1, failed, job(''), Date.now(), 0, 10).catch(() => {});
+    return await redis.zcard(failed);
   } finally {
     redis.disconnect();
   }
@@ -153,15 +151,17 @@ describe.skipIf(installedServer() === undefined)('in a Cluster', () => {
     const slot = await set.slotOf(prefix);
     const handles = await ground.enqueue('before', 400);
     const [from, to] = [await set.owner(slot), await set.otherPrimary(slot)];
+    let kept: number | undefined;
     await zadd(from, keysOf(prefix).bull('other').failed, 'gone');
     {
       await using during = load(ground);
       await ground.fullRate(performance.now());
       await set.move(slot, from, to, async (moved) => {
-        if (moved === 0) await expectKept(from);
+        if (moved === 0) kept = await trimmed(from);
         // Longer than it takes to be refused, and to ask again.
         await sleep(600);
       });
+      expect(kept, 'a failed job is not forgotten while its hash is at another node').toBe(1);
       expect(await set.owner(slot)).toBe(to);
       expect(await ground.fullRate(performance.now())).toBeLessThan(withinMs);
       handles.push(...during.handles);
