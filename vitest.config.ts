@@ -20,6 +20,12 @@ const alone = <Project extends { test: object }>({ test, ...rest }: Project) => 
   test: { ...test, fileParallelism: false, sequence: { groupOrder: 1 } },
 });
 
+/** Two files at once, when all others are through: tests that mostly wait for locks and clocks. */
+const two = <Project extends { test: object }>({ test, ...rest }: Project) => ({
+  ...rest,
+  test: { ...test, maxWorkers: 2, sequence: { groupOrder: 2 } },
+});
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -34,7 +40,8 @@ export default defineConfig({
       project('worker', 'packages/worker/test/**/*.test.ts', redis),
       project('cli', 'packages/cli/test/**/*.test.ts', redis),
       project('contract', 'test/contract/**/*.test.ts', redis),
-      alone(project('e2e', 'test/e2e/**/*.test.ts', redis)),
+      alone(project('e2e', 'test/e2e/{,outages/}*.test.ts', redis)),
+      two(project('faults', 'test/e2e/faults/*.test.ts', redis)),
     ],
   },
 });
