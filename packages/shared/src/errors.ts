@@ -10,7 +10,7 @@ export const errorCodes = {
   SLUICE_POLICY_CONFLICT: 'The queue has another policy than the one named.',
   SLUICE_DUPLICATE_ID: 'The id is taken by a job with another payload.',
   SLUICE_REDIS_UNREACHABLE:
-    'Redis does not answer, or is a replica, or lacks the replicas that it must have.',
+    'Redis does not answer, is a replica or a node of a Cluster, or lacks replicas it needs.',
   SLUICE_REDIS_AUTH: 'Redis refuses the user or password.',
   SLUICE_REDIS_VERSION: 'The server is older than Redis 7.0 (or Valkey 8).',
   SLUICE_REDIS_EVICTS: 'Redis may evict keys (maxmemory-policy is not noeviction): jobs could be lost.',
