@@ -38,6 +38,9 @@ export class QueueWatch {
         for (let at = 0; at + 1 < fields.length; at += 2) values.set(fields[at]!, fields[at + 1]!);
         const event = values.get('event');
         const job = values.get('jobId')!;
+        // Not an end: the run found that the job had ended before, and sent nothing. (A worker died between the outcome
+        // and BullMQ's hearing of it, or an add was sent again whose job had come and gone.)
+        if (values.get('returnvalue') === '"settled-before"') continue;
         if (event === 'completed' || event === 'failed') this.ends.set(job, (this.ends.get(job) ?? 0) + 1);
       }
       if (entries.length < 2000) return;

@@ -4,6 +4,8 @@ import { settings } from './settings.ts';
 
 const forEver = 2_000_000_000;
 const restartMs = 300;
+/** After one that could not start: Redis is away. */
+const startAgainMs = 1000;
 
 const isStarted = (message: unknown): message is { type: 'started' } =>
   (message as { type?: string } | null)?.type === 'started';
@@ -66,7 +68,7 @@ export class WorkerSlot implements AsyncDisposable {
       const end = await exit;
       this.#serving = false;
       this.#judge(end, hasStarted);
-      if (!this.#closed) await sleep(restartMs);
+      if (!this.#closed) await sleep(hasStarted ? restartMs : startAgainMs);
     }
   }
 
