@@ -46,7 +46,7 @@ export const workerConfigSchema = z
     SLUICE_HEALTH_HOST: z.string().default('0.0.0.0'),
     /** On SIGTERM, how long requests in flight may take to finish before they are given back. */
     SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
-    /** A killed worker's jobs run again after this at the earliest; an outage of Redis longer than this repeats requests. */
+    /** A killed worker's jobs run again after this at the earliest; a worker that stands still for longer loses its jobs. */
     SLUICE_LOCK_DURATION: duration({ min: 5000, max: 3_600_000 }).default(60_000),
     /** How often jobs without a lock are looked for: they run again within the lock's duration and two of these. */
     SLUICE_STALLED_INTERVAL: duration({ min: 1000, max: 300_000 }).default(5000),
