@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf, validate } from '@sluice/shared';
-import { Batch, type BatchClient, batchKeepMsSchema, bindSeal } from './batch.ts';
+import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf } from '@sluice/shared';
+import { Batch, type BatchClient, bindSeal } from './batch.ts';
 import { type Connections, disconnect } from './connections.ts';
-import { type EnqueueRequest, Enqueuer } from './enqueue.ts';
+import { type AddOne, enqueueMany } from './enqueue-many.ts';
+import { type EnqueueOptions, type EnqueueRequest, Enqueuer, type Specs } from './enqueue.ts';
 import { DeadLetters } from './dead-letters.ts';
-import { gatherResults } from './gather.ts';
+import { type FetchClient, type FetchInit, fetchJob } from './fetch.ts';
+import { gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
-import { Handle, type WaitOptions } from './handle.ts';
+import { Handle } from './handle.ts';
 import { Jobs } from './jobs.ts';
 import { OpenQueues } from './open-queues.ts';
 import { Policies } from './policies.ts';
@@ -21,21 +23,7 @@ import type { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
 import { Turns } from './turns.ts';
 
-export type EnqueueOptions = {
-  /** Default: the client's. */
-  queue?: string;
-  /** How long the outcome can be read by its id, ms. Default 1 hour for `enqueue`; `fetch` and `stream` keep none. */
-  keepMs?: number;
-};
-
-export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
-
-export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
-
 const defaultKeepMs = 3_600_000;
-/** Workers end a job within this of its deadline; a job that still waits then has no worker. */
-const deadlineGraceMs = 1500;
-const addsInFlight = 200;
 
 /** What a client is made of. */
 export type ClientParts = {
@@ -59,13 +47,13 @@ export class Sluice {
   /** Recurring fetches. */
   readonly schedules: Schedules;
   readonly #queue: string;
-  readonly #fetchDeadlineMs: number;
   readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #open: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #enqueuer: Enqueuer;
+  readonly #fetches: FetchClient;
   readonly #batches: BatchClient;
   readonly #semaphores: SemaphoreClient;
   readonly #closing = new AbortController();
@@ -76,7 +64,6 @@ export class Sluice {
     const { commands: redis, open } = connections;
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
-    this.#fetchDeadlineMs = parts.fetchDeadlineMs;
     this.#redis = redis;
     this.#keys = keys;
     this.#open = new OpenQueues(redis, prefix);
@@ -95,6 +82,12 @@ export class Sluice {
       dedupTtlMs: parts.dedupTtlMs,
       insist: connections.whenDown === 'wait',
     });
+    this.#fetches = {
+      jobs: this.#jobs,
+      replies: this.#replies,
+      deadlineMs: parts.fetchDeadlineMs,
+      add: (spec, queue) => this.#add(spec, { queue }),
+    };
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
     const closed = this.#closing.signal;
     this.#batches = { redis, keys, open, blockMs: connections.blockMs, closed, seal: bindSeal(redis) };
@@ -122,29 +115,14 @@ export class Sluice {
    * last outcome (1 min to 7 days, the default).
    * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
    */
-  async *enqueueMany(
+  enqueueMany(
     specs: Specs,
     options: EnqueueOptions & { batch?: string; batchKeepMs?: number; seal?: boolean } = {},
   ): AsyncGenerator<Handle, void, undefined> {
-    const inFlight: Promise<Handle>[] = [];
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
-    const sealed = (await batch?.progress())?.sealed ?? false;
-    const keepMs = validate(
-      batchKeepMsSchema.optional(),
-      options.batchKeepMs,
-      'SLUICE_INVALID_SPEC',
-      'batchKeepMs',
-    );
-    let index = 0;
-    for await (const spec of specs) {
-      const position = batch === undefined ? {} : { batch: { name: batch.name, index, sealed, keepMs } };
-      const add = this.#add(spec, { ...this.#kept(options), ...position, what: `job spec [${index++}]` });
-      add.catch(() => {}); // thrown below, when its turn comes
-      inFlight.push(add);
-      if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
-    }
-    for (const add of inFlight) yield await add;
-    if (options.seal !== false) await batch?.seal();
+    const add: AddOne = (spec, what, position) =>
+      this.#add(spec, { ...this.#kept(options), what, ...(position !== undefined && { batch: position }) });
+    return enqueueMany(add, specs, batch, options);
   }
 
   /** A named set of jobs, whoever added them: its outcomes from a cursor on, and how far it is. */
@@ -176,37 +154,8 @@ export class Sluice {
    * @throws JobError when the job ends without a response
    */
   async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
-    const { queue = this.#queue, signal, keep, ...spec } = init;
-    if (signal?.aborted === true) {
-      throw new SluiceError('SLUICE_WAIT_ABORTED', 'stopped before the job was enqueued', {
-        cause: signal.reason,
-      });
-    }
-    const deadline = spec.deadline ?? Date.now() + this.#fetchDeadlineMs;
-    const handle = await this.#add({ ...spec, deadline, url }, { queue });
-    const timer = setTimeout(
-      () => void this.#overdue(queue, handle.id),
-      Math.min(2 ** 31 - 1, deadline - Date.now() + deadlineGraceMs),
-    );
-    try {
-      return await handle.result({
-        ...(signal === undefined ? {} : { signal }),
-        ...(keep === undefined ? {} : { keep }),
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #overdue(queue: string, id: string): Promise<void> {
-    try {
-      // A job that is gone without an outcome (its queue was removed), or whose outcome went to nobody (it could not be
-      // read, nor who awaits it), has no other end than to be looked for.
-      const found = await this.#jobs.expire(queue, id);
-      if (found === 'unknown' || found === 'ended') await this.#replies.watch(queue, id);
-    } catch {
-      // Who awaits the outcome is told.
-    }
+    const { queue = this.#queue, ...rest } = init;
+    return await fetchJob(this.#fetches, url, queue, rest);
   }
 
   /**
@@ -221,22 +170,8 @@ export class Sluice {
   async gather(
     specs: Specs,
     { queue = this.#queue, settled = false }: { queue?: string; settled?: boolean } = {},
-  ) {
-    const handles: Handle[] = [];
-    let index = 0;
-    let adds: Promise<Handle>[] = [];
-    const flush = async () => {
-      handles.push(...(await Promise.all(adds)));
-      adds = [];
-    };
-    for await (const spec of specs) {
-      const add = this.#add(spec, { queue, what: `job spec [${index++}]` });
-      add.catch(() => {}); // thrown by flush, however long the next spec is in coming
-      adds.push(add);
-      if (adds.length >= addsInFlight) await flush();
-    }
-    await flush();
-    return settled ? await gatherResults(handles, true) : await gatherResults(handles, false);
+  ): Promise<FetchResponse[] | PromiseSettledResult<FetchResponse>[]> {
+    return await gatherJobs((spec, what) => this.#add(spec, { queue, what }), specs, settled);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */

@@ -19,6 +19,15 @@ import type { OpenQueues } from './open-queues.ts';
 import type { Replies } from './replies.ts';
 import { keepMsSchema, toJob } from './to-job.ts';
 
+export type EnqueueOptions = {
+  /** Default: the client's. */
+  queue?: string;
+  /** How long the outcome can be read by its id, ms. Default 1 hour for `enqueue`; `fetch` and `stream` keep none. */
+  keepMs?: number;
+};
+
+export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
+
 /** What an add needs besides the spec. */
 export type EnqueueRequest = {
   queue: string;

@@ -1,19 +1,19 @@
+import { type AddOne, enqueueMany } from './enqueue-many.ts';
+import type { Specs } from './enqueue.ts';
 import type { Handle } from './handle.ts';
-import { type FetchResponse } from './response.ts';
+import type { FetchResponse } from './response.ts';
 
 /**
- * The responses of jobs, in the order of the handles. Without `settled` the first failure is thrown, as by
+ * Adds all jobs, then awaits all: the responses in input order. Without `settled` the first failure is thrown, as by
  * `asyncio.gather`; the other jobs go on.
  */
-export async function gatherResults(
-  handles: readonly Handle[],
-  settled: true,
-): Promise<PromiseSettledResult<FetchResponse>[]>;
-export async function gatherResults(handles: readonly Handle[], settled: false): Promise<FetchResponse[]>;
-export async function gatherResults(
-  handles: readonly Handle[],
+export async function gatherJobs(
+  add: AddOne,
+  specs: Specs,
   settled: boolean,
 ): Promise<FetchResponse[] | PromiseSettledResult<FetchResponse>[]> {
+  const handles: Handle[] = [];
+  for await (const handle of enqueueMany(add, specs, undefined, {})) handles.push(handle);
   const results = handles.map((handle) => handle.result());
   return await (settled ? Promise.allSettled(results) : Promise.all(results));
 }

@@ -1,7 +1,9 @@
 export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from './batch.ts';
 export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
-export { type EnqueueOptions, type FetchInit, Sluice, type Specs } from './client.ts';
+export { Sluice } from './client.ts';
+export type { EnqueueOptions, Specs } from './enqueue.ts';
+export type { FetchInit } from './fetch.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type { DeadLetter, DeadLetterDetail, Redrive } from './dead-letter.ts';
 export { type DeadListOptions, DeadLetters, type DeadSelection, type RedriveResult } from './dead-letters.ts';

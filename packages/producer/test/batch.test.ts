@@ -141,9 +141,9 @@ describe('the results of a batch', () => {
     const other = await another(rig);
     const results = other.batch('b').results();
     expect((await results.next()).done).toBe(false);
-    const next = results.next();
+    const refused = expect(results.next()).rejects.toMatchObject({ code: 'SLUICE_CLOSED' });
     await other.close();
-    await expect(next).rejects.toMatchObject({ code: 'SLUICE_CLOSED' });
+    await refused;
   });
 
   test('are gone when the batch was removed', async () => {

@@ -1,0 +1,57 @@
+import { type JobSpec, SluiceError } from '@sluice/shared';
+import type { Handle, WaitOptions } from './handle.ts';
+import type { Jobs } from './jobs.ts';
+import type { Replies } from './replies.ts';
+import type { FetchResponse } from './response.ts';
+
+export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
+
+/** Workers end a job within this of its deadline; a job that still waits then has no worker. */
+const deadlineGraceMs = 1500;
+
+const longestTimerMs = 2 ** 31 - 1;
+
+/** What a fetch needs of its client. */
+export type FetchClient = {
+  jobs: Jobs;
+  replies: Replies;
+  /** Of a fetch that names none, ms from its call. */
+  deadlineMs: number;
+  add: (spec: JobSpec, queue: string) => Promise<Handle>;
+};
+
+/** Enqueues and awaits. Nobody else may ever hear of the job, so its end is looked for at its deadline. */
+export async function fetchJob(
+  { jobs, replies, deadlineMs, add }: FetchClient,
+  url: string,
+  queue: string,
+  { signal, keep, ...spec }: Omit<FetchInit, 'queue'>,
+): Promise<FetchResponse> {
+  if (signal?.aborted === true) {
+    throw new SluiceError('SLUICE_WAIT_ABORTED', 'stopped before the job was enqueued', {
+      cause: signal.reason,
+    });
+  }
+  const deadline = spec.deadline ?? Date.now() + deadlineMs;
+  const handle = await add({ ...spec, deadline, url }, queue);
+  const overdue = async () => {
+    try {
+      // A job that is gone without an outcome (its queue was removed), or whose outcome went to nobody (it could not be
+      // read, nor who awaits it), has no other end than to be looked for.
+      const found = await jobs.expire(queue, handle.id);
+      if (found === 'unknown' || found === 'ended') await replies.watch(queue, handle.id);
+    } catch {
+      // Who awaits the outcome is told.
+    }
+  };
+  const overdueMs = deadline - Date.now() + deadlineGraceMs;
+  const timer = setTimeout(() => void overdue(), Math.min(longestTimerMs, overdueMs));
+  try {
+    return await handle.result({
+      ...(signal === undefined ? {} : { signal }),
+      ...(keep === undefined ? {} : { keep }),
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
