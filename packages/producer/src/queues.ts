@@ -142,7 +142,16 @@ export class Queues {
     const keys = this.#keys;
     await this.#redis.hdel(keys.queues, name);
     await this.#open.get(name).obliterate({ force: true });
-    const own = [keys.policy, keys.pace, keys.holds, keys.stats, keys.flow, keys.deadlines, keys.putOff];
+    const own = [
+      keys.policy,
+      keys.pace,
+      keys.holds,
+      keys.stats,
+      keys.flow,
+      keys.deadlines,
+      keys.putOff,
+      keys.stalledLook,
+    ];
     // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
     await this.#redis.unlink(...own.map((key) => key(name)), keys.bull(name).limiter);
     await this.#forget(name);

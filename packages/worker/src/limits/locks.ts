@@ -40,7 +40,12 @@ export class Locks {
    * with the outcomes of those jobs.
    */
   async areTelling(queue: string): Promise<boolean> {
-    return (await this.#look([this.#keys.stalledLook(queue)], [this.#pauseMs, allBackMs])) === 1;
+    return (
+      (await this.#look(
+        [this.#keys.stalledLook(queue), this.#keys.policy(queue)],
+        [this.#pauseMs, allBackMs],
+      )) === 1
+    );
   }
 
   /** @returns the ids of the runs that another worker has now, or will have */
