@@ -48,7 +48,10 @@ export const workerConfigSchema = z
     SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
     /** A killed worker's jobs run again after this at the earliest; a worker that stands still for longer loses its jobs. */
     SLUICE_LOCK_DURATION: duration({ min: 5000, max: 3_600_000 }).default(60_000),
-    /** How often jobs without a lock are looked for: they run again within the lock's duration and two of these. */
+    /**
+     * How often jobs without a lock are looked for: they run again within the lock's duration and two of these. Never
+     * longer than a quarter of the lock's duration: an outage that costs locks must show as a pause in the looking.
+     */
     SLUICE_STALLED_INTERVAL: duration({ min: 1000, max: 300_000 }).default(5000),
     /** Modules whose `transform` a job may name: `name=path`, comma-separated. Relative to the working directory. */
     SLUICE_TRANSFORMS: transformListSchema.default([]),
@@ -72,7 +75,7 @@ export const workerConfigSchema = z
     health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
     graceMs: env.SLUICE_GRACE,
     lockMs: env.SLUICE_LOCK_DURATION,
-    stalledIntervalMs: env.SLUICE_STALLED_INTERVAL,
+    stalledIntervalMs: Math.min(env.SLUICE_STALLED_INTERVAL, env.SLUICE_LOCK_DURATION / 4),
     transforms: {
       modules: env.SLUICE_TRANSFORMS,
       threads: env.SLUICE_TRANSFORM_THREADS,

@@ -38,6 +38,16 @@ describe('the environment of a worker', () => {
     expect(readWorkerConfig({ SLUICE_QUEUES: ' * ' }).queues).toBe('*');
   });
 
+  test('looks for stalled jobs at least four times in the duration of a lock', () => {
+    expect(readWorkerConfig({ SLUICE_LOCK_DURATION: '8s' })).toMatchObject({
+      lockMs: 8000,
+      stalledIntervalMs: 2000,
+    });
+    expect(
+      readWorkerConfig({ SLUICE_LOCK_DURATION: '8s', SLUICE_STALLED_INTERVAL: '1s' }).stalledIntervalMs,
+    ).toBe(1000);
+  });
+
   test('has units for times, and whole numbers for counts', () => {
     const env = {
       SLUICE_GRACE: '10s',

@@ -104,7 +104,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
     config,
     log,
     redis,
-    locks: new Locks(redis, keys, config),
+    locks: new Locks(redis, keys, config.lockMs),
     clock,
     slots: new Semaphore(config.concurrency),
     permits: new Permits(redis, keys, holds),

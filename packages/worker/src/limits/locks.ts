@@ -13,15 +13,12 @@ export class Locks {
   readonly #look: BoundScript;
   readonly #holders = new Set<() => void>();
 
-  constructor(
-    redis: Redis,
-    keys: Keys,
-    { lockMs, stalledIntervalMs }: { lockMs: number; stalledIntervalMs: number },
-  ) {
+  constructor(redis: Redis, keys: Keys, lockMs: number) {
     this.#keys = keys;
     this.#lockMs = lockMs;
-    // Locks are renewed at half their duration, so that an outage which is shorter costs none.
-    this.#pauseMs = Math.max(lockMs / 2, 1.5 * stalledIntervalMs);
+    // Locks are renewed at half their duration, so that an outage which is shorter costs none. Looks are at most a
+    // quarter of it apart.
+    this.#pauseMs = lockMs / 2;
     this.#keep = bindScript(redis, keepLockScript);
     this.#look = bindScript(redis, stalledLookScript);
     redis.on('ready', () => {
