@@ -6,6 +6,7 @@ import { inParallel } from '../throughput/contenders/serve.ts';
 import { urls } from '../throughput/contenders/task.ts';
 import { type Stage, openStage } from '../throughput/stage.ts';
 import { type LatencyOptions, readOptions, usage } from './options.ts';
+import { runBench } from '../run-bench.ts';
 import { type Way, bareWay, sluiceWay } from './ways.ts';
 
 const results = fileURLToPath(new URL('../results/', import.meta.url));
@@ -110,11 +111,4 @@ async function bench(options: LatencyOptions): Promise<void> {
   console.error(`written to ${file}`);
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options === 'help') console.log(usage);
-  else await bench(options);
-} catch (error) {
-  console.error(error instanceof Error && !process.argv.includes('--debug') ? error.message : error);
-  process.exitCode = 1;
-}
+await runBench(readOptions, usage, bench);

@@ -15,6 +15,7 @@ import { interruptSignal } from '../../packages/cli/src/interrupt.ts';
 import { MeasuredProcess } from '../throughput/measured-process.ts';
 import { type Stage, openStage } from '../throughput/stage.ts';
 import { type MemoryOptions, readOptions, usage } from './options.ts';
+import { runBench } from '../run-bench.ts';
 import { groupsText, linesText, remarksOf, tableText, verdictsOf, verdictsText } from './report.ts';
 import { type Sample, type Watched, takeSample } from './sample.ts';
 
@@ -135,11 +136,4 @@ async function bench(options: MemoryOptions): Promise<void> {
   process.exitCode = interrupt.aborted ? Number(interrupt.reason) : isFlat ? 0 : 1;
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options === 'help') console.log(usage);
-  else await bench(options);
-} catch (error) {
-  console.error(error instanceof Error && !process.argv.includes('--debug') ? error.message : error);
-  process.exitCode = 1;
-}
+await runBench(readOptions, usage, bench);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Case, type Figures } from './case.ts';
 import { contenders } from './contender.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
+import { runBench } from '../run-bench.ts';
 import { profileText } from './profile.ts';
 import { type Stage, openStage } from './stage.ts';
 import { measured, summarize } from './summary.ts';
@@ -62,16 +63,8 @@ async function profile(stage: Stage, options: BenchOptions): Promise<void> {
   }
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options === 'help') {
-    console.log(usage);
-  } else {
-    mkdirSync(results, { recursive: true });
-    await using stage = await openStage(options);
-    await (options.profile === null ? compare : profile)(stage, options);
-  }
-} catch (error) {
-  console.error(error instanceof Error && !process.argv.includes('--debug') ? error.message : error);
-  process.exitCode = 1;
-}
+await runBench(readOptions, usage, async (options) => {
+  mkdirSync(results, { recursive: true });
+  await using stage = await openStage(options);
+  await (options.profile === null ? compare : profile)(stage, options);
+});

@@ -89,6 +89,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys, config.replyTtlMs);
   const quarantine = new Quarantine({ redis, keys, outcomes, log });
+  const served = () => [...serving.values()].map(({ queue }) => queue);
   const queues = () => serving.keys();
   // By Redis' clock: with a wrong one it would end jobs that have time left.
   const now = () => clock.now();
@@ -96,8 +97,8 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const failedJobs = new FailedJobs({
     redis,
     keys,
-    queues: () => [...serving.values()].map(({ queue }) => queue),
-    now: () => clock.now(),
+    queues: served,
+    now,
     log,
   });
   const shared = {
@@ -123,8 +124,8 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   };
 
   const share = () => {
-    const queues = [...serving.values()].map(({ queue }) => queue);
-    for (const [name, jobs] of queueCaps(queues, config.concurrency)) serving.get(name)!.setConcurrency(jobs);
+    for (const [name, jobs] of queueCaps(served(), config.concurrency))
+      serving.get(name)!.setConcurrency(jobs);
   };
 
   const policies = new PolicyReader({
@@ -191,9 +192,9 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
       ...(clock.fault === null ? [] : [clock.fault]),
       ...(isServing ? [] : ['starting']),
       ...(draining === undefined ? [] : ['draining']),
-      ...[...serving.values()]
-        .filter(({ queue }) => queue.policy.store !== null && !bodies.ready)
-        .map(({ queue }) => `queue "${queue.name}" stores large bodies; set SLUICE_BODY_STORE`),
+      ...served()
+        .filter(({ policy }) => policy.store !== null && !bodies.ready)
+        .map(({ name }) => `queue "${name}" stores large bodies; set SLUICE_BODY_STORE`),
       ...policies.missing.map(
         (name) => `queue "${name}" has no policy; create one with: sluice queue set ${name}`,
       ),

@@ -6,7 +6,7 @@ import type { Holds } from './limits/holds.ts';
 import type { Locks } from './limits/locks.ts';
 import type { Permits } from './limits/permit.ts';
 import type { ServedQueue } from './limits/policy.ts';
-import type { SendMarks } from './limits/send-marks.ts';
+import { type SendMarks, isAtMostOnce } from './limits/send-marks.ts';
 import type { Semaphore } from './limits/semaphore.ts';
 import type { ClockWatch } from './ops/clock-watch.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
@@ -69,12 +69,6 @@ export type Serving = {
 /** As BullMQ takes it; age in seconds. The rest is done by `results/failed-jobs.ts`. */
 function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
   return { age: Math.ceil(age / 1000), count };
-}
-
-/** Whether its attempts were marked. */
-function isAtMostOnce(data: unknown, policy: Policy): boolean {
-  const { delivery } = (data ?? {}) as { delivery?: unknown };
-  return (delivery ?? policy.delivery) === 'at-most-once';
 }
 
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Handle, Sluice } from '../../../packages/producer/src/index.ts';
 import { drained } from '../fleet.ts';
+import type { ShakyFleet } from './shaky-fleet.ts';
 
 /** "Within a second", on a machine that has other things to do. */
 const withinMs = 2000;
@@ -44,4 +45,21 @@ export async function expectFailsFast(client: Sluice, handle: Handle, url: strin
   const slowest = Math.max(...tookMs);
   expect(slowest).toBeLessThan(withinMs);
   return slowest;
+}
+
+/**
+ * A client that would rather fail, with a job under way whose outcome is awaited, is told when the outage begins; so is
+ * every other call of it.
+ */
+export async function expectTold(fleet: ShakyFleet, begin: () => Promise<void> | void): Promise<Sluice> {
+  const { url } = fleet.upstream;
+  const client = await fleet.connect({ whenDown: 'fail' });
+  const handle = await client.enqueue(`${url}/hang`);
+  const pending = handle.result();
+  await begin();
+  const begun = performance.now();
+  await expect(pending).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
+  expect(performance.now() - begun).toBeLessThan(withinMs);
+  await expectFailsFast(client, handle, url);
+  return client;
 }

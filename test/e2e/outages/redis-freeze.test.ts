@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { installedServer } from '../../support/own-redis.ts';
-import { expectFailsFast } from './fails-fast.ts';
+import { expectTold } from './fails-fast.ts';
 import { lockMs, openShakyFleet } from './shaky-fleet.ts';
 import { expectQuiet, expectRecovered, prepare, reportOf } from './steady-load.ts';
 
@@ -26,14 +26,7 @@ describe.skipIf(!installedServer())('a Redis that freezes', () => {
   test('is told within a second to a client that would rather fail', { timeout: 60_000 }, async () => {
     await using fleet = await openShakyFleet({ workers: 1 });
     await prepare(fleet);
-    const client = await fleet.connect({ whenDown: 'fail' });
-    const handle = await client.enqueue(`${fleet.upstream.url}/hang`);
-    const pending = handle.result();
-    await fleet.redis.kill('SIGSTOP');
-    const begun = performance.now();
-    await expect(pending).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
-    expect(performance.now() - begun).toBeLessThan(2000);
-    await expectFailsFast(client, handle, fleet.upstream.url);
+    const client = await expectTold(fleet, () => fleet.redis.kill('SIGSTOP'));
     await fleet.redis.kill('SIGCONT');
     const { ok } = await client.fetch(`${fleet.upstream.url}/item/1`);
     expect(ok).toBe(true);

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type Keys, type Logger, type Policy, readStoredPolicy } from '@sluice/shared';
+import { Repeating } from '../ops/repeating.ts';
 
 const pollMs = 1000;
 
@@ -27,10 +28,9 @@ export class PolicyReader {
   readonly #served = new Map<string, ServedQueue>();
   /** Versions that could not be read, each told once. */
   readonly #refused = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #polling: Repeating;
   #looking: Promise<void> | undefined;
   #again = false;
-  #stopped = false;
 
   constructor(options: {
     redis: Redis;
@@ -44,6 +44,11 @@ export class PolicyReader {
     this.#wanted = options.queues;
     this.#events = options.events;
     this.#log = options.log;
+    this.#polling = new Repeating(
+      pollMs,
+      () => this.look(),
+      () => {}, // a look tells its failures itself
+    );
   }
 
   /** Queues that were named and have no policy: they are not served, and keep the process not ready. */
@@ -58,15 +63,12 @@ export class PolicyReader {
   /** Looks once, then again every second; `look` when a change was published. */
   async start(): Promise<void> {
     await this.look();
-    const again = () => {
-      this.#timer = setTimeout(() => void this.look().finally(() => this.#stopped || again()), pollMs);
-    };
-    if (!this.#stopped) again();
+    this.#polling.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
+    // A look that is under way is not waited for: Redis may be away.
+    void this.#polling.stop();
   }
 
   /** One look at a time; a call during a look makes it look once more. */
@@ -117,7 +119,7 @@ export class PolicyReader {
 
   async #load(name: string): Promise<void> {
     const [json, version] = await this.#redis.hmget(this.#keys.policy(name), 'json', 'version');
-    if (json == null || this.#stopped) return;
+    if (json == null || this.#polling.stopped) return;
     const queue = this.#served.get(name);
     const policy = this.#understood(name, json, Number(version));
     if (policy === null) return;

@@ -1,9 +1,22 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, type Keys, bindScript, markScript, unmarkScript } from '@sluice/shared';
+import {
+  type BoundScript,
+  type Keys,
+  type Policy,
+  bindScript,
+  markScript,
+  unmarkScript,
+} from '@sluice/shared';
 import type { TakenJob } from '../pipeline/admit.ts';
 
 /** A run that comes later than this is not told from a first one. */
 const markTtlMs = 7 * 86_400_000;
+
+/** Whether the attempts of a job are marked: as it says, else as its queue's policy does. @param job of any version */
+export function isAtMostOnce(job: unknown, policy: Policy): boolean {
+  const { delivery } = (job ?? {}) as { delivery?: unknown };
+  return (delivery ?? policy.delivery) === 'at-most-once';
+}
 
 type Run = Pick<TakenJob, 'queue' | 'id' | 'token' | 'attemptsMade'>;
 

@@ -17,14 +17,13 @@ export class Repeating {
     return this.#stopped;
   }
 
-  /** The first time is after a pause, too. */
+  /** The first time is after a pause, too. Once stopped it does not start any more. */
   start(): void {
+    if (this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#running = this.#work()
         .catch(this.#failed)
-        .finally(() => {
-          if (!this.#stopped) this.start();
-        });
+        .finally(() => this.start());
     }, this.#pauseMs);
   }
 

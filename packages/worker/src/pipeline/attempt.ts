@@ -4,6 +4,7 @@ import { failureOf } from '../http/failure.ts';
 import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitRequest } from '../limits/permit.ts';
+import { isAtMostOnce } from '../limits/send-marks.ts';
 import { type TakenJob, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
 import { ended, expired, hopFailure, refused } from './endings.ts';
@@ -50,8 +51,7 @@ export async function attempt(
       return expired(job.attemptsMade, context.now());
     }
     permit = answer.permit;
-    const atMostOnce = (envelope.delivery ?? policy.delivery) === 'at-most-once';
-    if (atMostOnce && !(await context.sendMarks.mark(job))) {
+    if (isAtMostOnce(envelope, policy) && !(await context.sendMarks.mark(job))) {
       await permits.unused(queue, permit, job.takenAt);
       return ended(
         'ambiguous',
