@@ -2,6 +2,27 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
+/** Causes of causes: no error that is worth reading is nested deeper. */
+const deepestCause = 3;
+
+/**
+ * What a log line says of an error. Not its other fields: an error of Redis carries the command with its arguments, one
+ * of the HTTP parser the bytes that it could not read, and neither belongs in a log.
+ */
+export function loggedError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack, cause } = error;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  const hasCause = cause !== undefined && depth < deepestCause;
+  return {
+    type: name,
+    message,
+    stack,
+    ...(code === undefined ? {} : { code }),
+    ...(hasCause ? { cause: loggedError(cause, depth + 1) } : {}),
+  };
+}
+
 /**
  * The logger of a process: JSON lines on stderr (stdout belongs to results). Credentials are never written: only
  * these paths carry headers, and they are censored.
@@ -13,6 +34,8 @@ export function createLogger(name: string, level: string): Logger {
       level,
       base: { pid: process.pid },
       redact: ['headers', '*.headers', 'redisUrl', '*.redisUrl'],
+      // Without this, pino writes every field of an error.
+      serializers: { err: (error: unknown) => loggedError(error) },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: pino.stdTimeFunctions.isoTime,
     },

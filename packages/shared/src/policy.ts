@@ -70,7 +70,10 @@ export const policySchema = z.strictObject({
     .nullable()
     .default(null),
   concurrency: concurrency.default({ worker: null, global: null }),
-  /** How long one attempt may take, from its permit to the last byte. */
+  /**
+   * How long one attempt may take: connecting (DNS, TCP, TLS), and from the permission to send to the last byte, with
+   * the waits of redirects for their start. Waiting for a slot, a permit or Redis is not in it.
+   */
   timeout: duration({ min: 1, max: 60 * minute }).default(30_000),
   retry: retryPolicySchema.prefault({}),
   egress: egress.prefault({}),

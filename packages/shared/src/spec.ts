@@ -74,8 +74,9 @@ export const jobSpecSchema = z.strictObject({
   /** Body as form fields; sets `content-type: application/x-www-form-urlencoded` unless a header does. */
   form: z.record(z.string(), z.string()).optional(),
   /**
-   * How long one attempt may take, from its permit to the last byte, ms. Default: the policy's (30 s).
-   * Waiting for the permit is not in it.
+   * How long one attempt may take, ms: connecting (DNS, TCP, TLS), and from the permission to send to the last byte,
+   * with the waits of redirects for their start. Default: the policy's (30 s). Waiting for a slot, a permit or Redis is
+   * not in it.
    */
   timeoutMs: z.int().min(1).max(3_600_000).optional(),
   /** Tries in all, the first included (1 = no retry). Default: the policy's (6). */

@@ -74,8 +74,8 @@ function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   const { config, log, redis, locks, slots, permits, holds, outcomes, sendMarks } = shared;
-  const openAgent = () =>
-    createAgent(queue, config.concurrency, (ageMs) => shared.observeAge(queue.name, ageMs));
+  const openAgent = () => createAgent(queue, config.concurrency);
+  const observeAge = (ageMs: number) => shared.observeAge(queue.name, ageMs);
   let egress = JSON.stringify(queue.policy.egress);
   let agent: GuardedAgent = openAgent();
   const runs = new RunsInFlight();
@@ -111,6 +111,7 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       sendMarks,
       suspects: shared.suspects,
       log,
+      observeAge,
       now: () => shared.clock.now(),
       random: Math.random,
     };

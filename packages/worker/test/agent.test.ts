@@ -26,7 +26,7 @@ test('a connection that is not used is closed after its time, however long the s
     new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
 
   const policy = policySchema.parse({ rate: '1000/1s', egress: loopback });
-  const agent = createAgent({ name: 'q', version: 1, policy }, 5, () => {}, 300);
+  const agent = createAgent({ name: 'q', version: 1, policy }, 5, 300);
   using claim = await agent.prepare(origin);
   await Promise.all([get(agent, origin), get(agent, origin)]);
   claim[Symbol.dispose]();

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type PolicyInput, policySchema } from '@sluice/shared';
 import type { Failure } from '../src/http/failure.ts';
 import { type Attempt, type ClassifyContext, classify } from '../src/pipeline/classify.ts';
+import { termsOf } from '../src/pipeline/terms.ts';
 
 type Given = {
   method?: 'GET' | 'PUT' | 'DELETE' | 'POST' | 'PATCH';
@@ -16,14 +17,13 @@ const now = Date.UTC(2031, 0, 1);
 
 function context(given: Given = {}): ClassifyContext {
   const { method = 'GET', headers = {}, attemptsMade = 0, attempts, policy = {}, random = 0 } = given;
+  const req = { url: 'https://a.test/', method, headers };
+  const envelope = { v: 1 as const, at: now, req, ...(attempts === undefined ? {} : { attempts }) };
+  const parsed = policySchema.parse(policy);
   return {
-    envelope: {
-      v: 1,
-      at: now,
-      req: { url: 'https://a.test/', method, headers },
-      ...(attempts === undefined ? {} : { attempts }),
-    },
-    policy: policySchema.parse(policy),
+    req,
+    terms: termsOf(envelope, parsed),
+    maxHold: parsed.maxHold,
     attemptsMade,
     now,
     random,

@@ -17,7 +17,8 @@ import { promisify } from 'node:util';
 import { Agent, request } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Egress } from '@sluice/shared';
-import { type ConnectorOptions, EgressBlocked, createConnector } from '../src/http/connector.ts';
+import { type ConnectorOptions, createConnector } from '../src/http/connector.ts';
+import { EgressBlocked } from '../src/http/egress-blocked.ts';
 
 const loopback: Egress = { allow: ['127.0.0.0/8', '::1/128'], allowHosts: [] };
 const nothing: Egress = { allow: [], allowHosts: [] };

@@ -2,10 +2,9 @@ import { type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { type Dispatcher, Agent, interceptors } from 'undici';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type BodyRoom, Exchange, type Exchanged, type LargeBodies } from '../src/http/exchange.ts';
 import { BodyTooLarge } from '../src/http/failure.ts';
-import { type UsedPermit, StalePermit } from '../src/http/permit-age.ts';
 
 const roomy: BodyRoom = { limit: 1000, large: null };
 
@@ -31,23 +30,19 @@ class FakeController implements Dispatcher.DispatchController {
   }
 }
 
-/** A receiver whose request has started, and its end. */
-function started(
-  room: BodyRoom,
-  permit: UsedPermit = { startAt: performance.now(), oldestMs: 1000, slot: ['', ''] as const },
-) {
+/** A receiver, its end, and how often its request was started. */
+function started(room: BodyRoom, onStart = () => {}) {
   const { promise, resolve, reject } = Promise.withResolvers<Exchanged>();
   promise.catch(() => {});
-  const ages: number[] = [];
+  const starts = vi.fn(onStart);
   const receiver = new Exchange({
-    permit,
-    observeAge: (age) => ages.push(age),
+    onStart: starts,
     roomFor: () => room,
     resolve,
     reject,
   });
   const controller = new FakeController();
-  return { receiver, controller, promise, ages };
+  return { receiver, controller, promise, starts };
 }
 
 function begun(room: BodyRoom, headers: Record<string, string> = {}) {
@@ -82,7 +77,7 @@ function storeOf(above: number, limit: number) {
 
 describe('a response', () => {
   test('is its status, its headers and its whole body', async () => {
-    const { receiver, controller, promise, data, ages } = begun(roomy, { 'x-a': '1' });
+    const { receiver, controller, promise, data, starts } = begun(roomy, { 'x-a': '1' });
     data('ab');
     data('cd');
     receiver.onResponseEnd();
@@ -92,7 +87,7 @@ describe('a response', () => {
       headers: { 'x-a': '1' },
       text: 'abcd',
     });
-    expect(ages).toHaveLength(1);
+    expect(starts).toHaveBeenCalledTimes(1);
     expect(controller.aborted).toBe(false);
   });
 
@@ -196,20 +191,20 @@ describe('a body', () => {
 });
 
 describe('an exchange', () => {
-  test('does not begin on a permit that grew too old, and counts none', async () => {
-    const permit = { startAt: performance.now() - 50, oldestMs: 20, slot: ['', ''] as const };
-    const { receiver, controller, ages } = started(roomy, permit);
-    expect(() => receiver.onRequestStart(controller)).toThrow(StalePermit);
-    expect(ages).toEqual([]);
+  test('does not begin when it may not any more: undici is told before a byte has left', async () => {
+    const { receiver, controller } = started(roomy, () => {
+      throw new Error('too late');
+    });
+    expect(() => receiver.onRequestStart(controller)).toThrow('too late');
   });
 
   test('that is cancelled before it has a connection ends at once, and is aborted when it gets one', async () => {
-    const { receiver, controller, promise, ages } = started(roomy);
+    const { receiver, controller, promise, starts } = started(roomy);
     receiver.cancel('shutdown');
     await expect(promise).rejects.toBe('shutdown');
     receiver.onRequestStart(controller);
     expect(controller.reason).toMatchObject({ message: 'shutdown' });
-    expect(ages).toEqual([]);
+    expect(starts).not.toHaveBeenCalled();
   });
 
   test('that is cancelled in mid-body keeps its reason, whatever undici says afterwards', async () => {
@@ -255,8 +250,7 @@ describe('through undici', () => {
     agent.compose(decompress).dispatch(
       { origin: `http://127.0.0.1:${port}`, path: '/', method: 'GET' },
       new Exchange({
-        permit: { startAt: performance.now(), oldestMs: Number.POSITIVE_INFINITY, slot: ['', ''] as const },
-        observeAge: () => {},
+        onStart: () => {},
         roomFor: () => room,
         resolve,
         reject,

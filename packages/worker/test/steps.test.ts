@@ -3,7 +3,7 @@ import { errors } from 'undici';
 import { describe, expect, test, vi } from 'vitest';
 import { type Outcome, policySchema } from '@sluice/shared';
 import { EgressBlocked } from '../src/http/egress-blocked.ts';
-import { BadRedirect, BodyTooLarge, UrlBlocked, failureOf } from '../src/http/failure.ts';
+import { BadRedirect, BodyTooLarge, UnreadableHead, UrlBlocked, failureOf } from '../src/http/failure.ts';
 import { AttemptTimeout } from '../src/http/timeout.ts';
 import { type TakenJob, admit } from '../src/pipeline/admit.ts';
 import { guard } from '../src/pipeline/guard.ts';
@@ -13,6 +13,7 @@ import type { Holds } from '../src/limits/holds.ts';
 import type { Outcomes } from '../src/results/store.ts';
 
 const now = 1_000_000;
+const anyPolicy = policySchema.parse({});
 const job = (data: unknown): TakenJob => ({
   queue: 'q',
   id: 'id',
@@ -28,11 +29,11 @@ describe('a job is admitted', () => {
   const data = { v: 1, at: now, req: { url: 'http://a.test/', method: 'GET', headers: {} } };
 
   test('when it can be read', () => {
-    expect(admit(job(data), now)).toEqual({ type: 'admitted', envelope: data });
+    expect(admit(job(data), anyPolicy, now)).toMatchObject({ type: 'admitted', envelope: data });
   });
 
   test('not with a field that it does not know, which could mean anything; its caller is told', () => {
-    expect(admit(job({ ...data, later: true, replyTo: 'me' }), now)).toMatchObject({
+    expect(admit(job({ ...data, later: true, replyTo: 'me' }), anyPolicy, now)).toMatchObject({
       type: 'poison',
       addressee: { replyTo: 'me' },
       message:
@@ -41,17 +42,20 @@ describe('a job is admitted', () => {
   });
 
   test('until its deadline, and not at it', () => {
-    expect(admit(job({ ...data, deadline: now + 1 }), now).type).toBe('admitted');
-    expect(admit(job({ ...data, deadline: now }), now).type).toBe('expired');
+    expect(admit(job({ ...data, deadline: now + 1 }), anyPolicy, now).type).toBe('admitted');
+    expect(admit(job({ ...data, deadline: now }), anyPolicy, now).type).toBe('expired');
   });
 
   test('later, when a newer producer wrote it: a newer worker will read it', () => {
-    expect(admit(job({ ...data, v: 2, req: 'in another form' }), now)).toEqual({ type: 'newer' });
+    expect(admit(job({ ...data, v: 2, req: 'in another form' }), anyPolicy, now)).toEqual({ type: 'newer' });
   });
 
   test('not when its worker was lost too often while it ran; its caller is told', () => {
-    expect(admit({ ...job(data), stalls: 10 }, now).type).toBe('admitted');
-    expect(admit({ ...job(data), stalls: 11 }, now)).toMatchObject({ type: 'poison', addressee: data });
+    expect(admit({ ...job(data), stalls: 10 }, anyPolicy, now).type).toBe('admitted');
+    expect(admit({ ...job(data), stalls: 11 }, anyPolicy, now)).toMatchObject({
+      type: 'poison',
+      addressee: data,
+    });
   });
 
   test.each([
@@ -67,7 +71,7 @@ describe('a job is admitted', () => {
     { ...data, v: undefined },
     { ...data, req: { ...data.req, method: 'BREW' } },
   ])('not as %j: it is poison, with the place of the fault', (bad) => {
-    expect(admit(job(bad), now)).toMatchObject({
+    expect(admit(job(bad), anyPolicy, now)).toMatchObject({
       type: 'poison',
       addressee: {},
       message: expect.stringMatching(/^the job cannot be read: /) as string,
@@ -105,33 +109,37 @@ describe('an error means', () => {
   const coded = (code: string, message = 'it failed') => Object.assign(new Error(message), { code });
 
   test.each([
-    ['blocked', new UrlBlocked('no'), true],
-    ['blocked', new EgressBlocked('no'), true],
-    ['blocked', new Error('wrapped', { cause: new EgressBlocked('no') }), true],
-    ['timeout', new AttemptTimeout(5), false],
-    ['too-large', new BodyTooLarge(5), false],
-    ['too-large', new errors.ResponseExceededMaxSizeError('big'), false],
-    ['bad-response', new BadRedirect('no'), false],
-    ['bad-response', coded('Z_DATA_ERROR'), false],
-    ['bad-response', coded('ERR_BROTLI_DECODER_ERROR'), false],
-    ['network', coded('ECONNRESET'), false],
-    ['network', coded('ECONNREFUSED'), false],
-    ['network', new errors.SocketError('other side closed'), false],
-    ['network', coded('HPE_INVALID_CONSTANT'), false],
-  ])('%s: %s', (kind, error, unsent) => {
-    expect(failureOf(error)).toMatchObject({ kind, unsent });
+    ['blocked', new UrlBlocked('no')],
+    ['blocked', new EgressBlocked('no')],
+    ['blocked', new Error('wrapped', { cause: new EgressBlocked('no') })],
+    ['timeout', new AttemptTimeout(5)],
+    ['too-large', new BodyTooLarge(5)],
+    ['too-large', new errors.ResponseExceededMaxSizeError('big')],
+    ['bad-response', new BadRedirect('no')],
+    ['bad-response', coded('Z_DATA_ERROR')],
+    ['bad-response', coded('ERR_BROTLI_DECODER_ERROR')],
+    ['bad-response', coded('HPE_INVALID_CONSTANT')],
+    ['bad-response', new errors.HTTPParserError('Response does not match')],
+    ['bad-response', new UnreadableHead(new errors.HTTPParserError('Response does not match'))],
+    ['network', coded('ECONNRESET')],
+    ['network', coded('ECONNREFUSED')],
+    ['network', new errors.SocketError('other side closed')],
+  ])('%s: %s, and the request is unsent until its first byte', (kind, error) => {
+    expect(failureOf(error, true)).toMatchObject({ kind, unsent: false });
+    expect(failureOf(error, false)).toMatchObject({ kind, unsent: true });
   });
 
   test('the message names the code once', () => {
-    expect(failureOf(coded('ECONNRESET', ''))?.message).toBe('ECONNRESET');
-    expect(failureOf(coded('ECONNRESET', 'read ECONNRESET'))?.message).toBe('read ECONNRESET');
-    expect(failureOf(coded('ECONNRESET', 'gone'))?.message).toBe('gone (ECONNRESET)');
+    expect(failureOf(coded('ECONNRESET', ''), true)?.message).toBe('ECONNRESET');
+    expect(failureOf(coded('ECONNRESET', 'read ECONNRESET'), true)?.message).toBe('read ECONNRESET');
+    expect(failureOf(coded('ECONNRESET', 'gone'), true)?.message).toBe('gone (ECONNRESET)');
   });
 
   test.each([new Error('a bug'), new TypeError('x is not a function'), 'text', null])(
-    'a fault of our own: %s',
+    'a fault of our own before the first byte, and an end of the attempt after it: %s',
     (error) => {
-      expect(failureOf(error)).toBeNull();
+      expect(failureOf(error, false)).toBeNull();
+      expect(failureOf(error, true)).toMatchObject({ kind: 'internal', unsent: false });
     },
   );
 });

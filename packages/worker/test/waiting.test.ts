@@ -15,7 +15,7 @@ describe('a semaphore', () => {
   test('lets as many in as it has slots, the rest in the order in which they came', async () => {
     const slots = new Semaphore(2);
     const order: number[] = [];
-    const releases: (() => void)[] = [];
+    const releases: Disposable[] = [];
     const all = [0, 1, 2, 3, 4].map(async (n) => {
       const release = await slots.acquire(never);
       order.push(n);
@@ -24,7 +24,7 @@ describe('a semaphore', () => {
     await settled();
     expect(order).toEqual([0, 1]);
     for (let n = 0; n < 5; n++) {
-      releases[n]!();
+      releases[n]![Symbol.dispose]();
       await settled();
     }
     await Promise.all(all);
@@ -34,8 +34,8 @@ describe('a semaphore', () => {
   test('takes a release twice for one', async () => {
     const slots = new Semaphore(1);
     const release = await slots.acquire(never);
-    release();
-    release();
+    release[Symbol.dispose]();
+    release[Symbol.dispose]();
     await slots.acquire(never);
     const second = slots.acquire(never).then(() => 'in');
     expect(await Promise.race([second, settled().then(() => 'waiting')])).toBe('waiting');
@@ -49,9 +49,9 @@ describe('a semaphore', () => {
     const next = slots.acquire(never);
     impatient.abort(new Error('shutdown'));
     await expect(gone).rejects.toThrow('shutdown');
-    release();
-    (await next)();
-    (await slots.acquire(never))();
+    release[Symbol.dispose]();
+    (await next)[Symbol.dispose]();
+    (await slots.acquire(never))[Symbol.dispose]();
   });
 
   test('refuses whoever comes aborted, and keeps its slot', async () => {
@@ -65,10 +65,10 @@ describe('a semaphore', () => {
     const first = await slots.acquire(never);
     const late = new AbortController();
     const second = slots.acquire(late.signal);
-    first();
+    first[Symbol.dispose]();
     const release = await second;
     late.abort();
-    release();
+    release[Symbol.dispose]();
     await slots.acquire(never);
   });
 });
@@ -120,6 +120,29 @@ describe('the timer of an attempt', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  test('runs while work is under way, and between two pieces of work it stands still', async () => {
+    using timer = new AttemptTimer(40, never);
+    await timer.race(Promise.resolve());
+    await sleepUntil(performance.now() + 80, never);
+    expect(timer.aborted).toBe(false);
+    await expect(timer.race(sleepUntil(performance.now() + 5, never))).resolves.toBeUndefined();
+    expect(timer.leftMs).toBeLessThanOrEqual(35.5);
+    await expect(timer.race(new Promise(() => {}))).rejects.toThrow(AttemptTimeout);
+  });
+
+  test('is not stopped by what a piece of work that has ended says later', async () => {
+    using timer = new AttemptTimer(40, never);
+    let late: () => void = () => {};
+    await timer.work<void>((resolve) => {
+      late = resolve;
+      resolve();
+      return () => {};
+    });
+    const next = timer.race(new Promise(() => {}));
+    late();
+    await expect(next).rejects.toThrow(AttemptTimeout);
   });
 
   test("ends with the job's own reason when that is first, and at once when it is there already", async () => {

@@ -10,8 +10,6 @@ const defaultKeepAliveMs = 10_000;
 export type GuardedAgent = {
   /** Decompresses, too. */
   dispatch: Dispatcher['dispatch'];
-  /** To be called with the age of each permit used, ms. */
-  observeAge: (ageMs: number) => void;
   /**
    * Makes sure that a connection is there for one more request, so that no permit is spent on waiting for one.
    * Rejects as the request itself would. A promise only when there is something to wait for.
@@ -65,13 +63,11 @@ function decompressed(policy: () => Policy): Dispatcher.DispatcherComposeInterce
 /**
  * @param slots requests in flight at most: as many connections per origin, else undici would queue requests whose
  *   permit is already running out
- * @param observeAge called with the age of each permit used, ms
  * @param keepAliveMs how long a connection that is not used stays open. Default 10 s
  */
 export function createAgent(
   queue: ServedQueue,
   slots: number,
-  observeAge: (ageMs: number) => void,
   keepAliveMs = defaultKeepAliveMs,
 ): GuardedAgent {
   const connector = createConnector({
@@ -99,7 +95,6 @@ export function createAgent(
 
   return {
     dispatch: (options, handler) => dispatcher.dispatch(options, handler),
-    observeAge,
 
     prepare: (origin) => {
       // Permits that cost nothing need not be kept waiting for.

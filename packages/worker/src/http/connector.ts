@@ -7,15 +7,6 @@ import { type TlsOptions, createHandshake } from './handshake.ts';
 import { createParking } from './parking.ts';
 import { type Resolve, createResolver } from './resolve.ts';
 
-export { EgressBlocked };
-
-/** What a connector threw: proof that nothing of the request was sent. */
-const connectErrors = new WeakSet<object>();
-
-export function failedToConnect(error: Error): boolean {
-  return connectErrors.has(error);
-}
-
 export type ConnectorOptions = {
   /** Read at each connect, because a policy changes at run time. */
   egress: () => Egress;
@@ -119,7 +110,6 @@ export function createConnector(options: ConnectorOptions): Connector {
       return socket;
     } catch (error) {
       socket?.destroy();
-      if (error instanceof Error) connectErrors.add(error);
       throw error;
     } finally {
       clearTimeout(timer);

@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ResponseHead, StoredBody } from '@sluice/shared';
-import { BodyTooLarge } from './failure.ts';
-import { type UsedPermit, ageOf } from './permit-age.ts';
+import { BodyTooLarge, UnreadableHead, isParserError } from './failure.ts';
 
 /** Where a body goes that is larger than `above`; it may have up to `limit` bytes then. */
 export type LargeBodies = {
@@ -23,13 +22,12 @@ export type Exchanged = {
 };
 
 export type ExchangeOptions = {
-  permit: UsedPermit;
-  /** Called with the age of the permit, ms, when it is used. */
-  observeAge: (ageMs: number) => void;
+  /** Called when the request has its connection, and its first byte is next. What it throws stops the request. */
+  onStart: () => void;
   /** Asked once, when the status is known. */
   roomFor: (status: number) => BodyRoom;
   resolve: (exchanged: Exchanged) => void;
-  /** Errors: `StalePermit` when nothing was sent, `BodyTooLarge`, and those of undici. */
+  /** Errors: what `onStart` threw, `UnreadableHead`, `BodyTooLarge`, and those of undici. */
   reject: (error: unknown) => void;
 };
 
@@ -69,7 +67,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       controller.abort(this.#over);
       return;
     }
-    this.#options.observeAge(ageOf(this.#options.permit));
+    this.#options.onStart();
     this.#controller = controller;
   }
 
@@ -120,8 +118,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#over ??= error;
     this.#chunks = [];
     // The store hears of it and passes it on, so that nothing of the body is being written when the attempt ends.
-    if (this.#stream === undefined) this.#options.reject(error);
-    else this.#stream.destroy(error);
+    if (this.#stream !== undefined) this.#stream.destroy(error);
+    else if (this.#status === 0 && isParserError(error)) this.#options.reject(new UnreadableHead(error));
+    else this.#options.reject(error);
   }
 
   get #limit(): number {

@@ -1,13 +1,15 @@
 import { errors } from 'undici';
-import { EgressBlocked, failedToConnect } from './connector.ts';
+import { EgressBlocked } from './egress-blocked.ts';
 import { AttemptTimeout } from './timeout.ts';
 
 /** An attempt that ended without a usable response. */
 export type Failure = {
-  kind: 'timeout' | 'network' | 'store-error' | 'blocked' | 'too-large' | 'bad-response';
+  kind: 'timeout' | 'network' | 'store-error' | 'blocked' | 'too-large' | 'bad-response' | 'internal';
   message: string;
   /** It is proven that the upstream has seen nothing of the request. */
   unsent: boolean;
+  /** Another try may go better, or not; absent: as the kind says. */
+  passes?: boolean;
   /** No retry before this many ms; absent: the backoff's delay. */
   waitMs?: number;
   /** The wait is that of a hold. */
@@ -37,6 +39,14 @@ export class BadRedirect extends Error {
   override readonly name = 'BadRedirect';
 }
 
+/** What came back is not HTTP, as far as the end of its head. */
+export class UnreadableHead extends Error {
+  override readonly name = 'UnreadableHead';
+  constructor(cause: Error) {
+    super(`the answer is not HTTP: ${cause.message}`, { cause });
+  }
+}
+
 /** `Z_DATA_ERROR` and the like: the body does not decode. */
 const decodeCode = /^(Z_|ERR__ERROR_|ERR_BROTLI|ZSTD_)/;
 
@@ -44,34 +54,45 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** What an error of the HTTP client means; null when it is none of the attempt's (a fault of our own). */
-export function failureOf(error: unknown): Failure | null {
-  if (!(error instanceof Error)) return null;
+/** Of the parser of responses. Most of its errors have no code. */
+export function isParserError(error: Error): boolean {
+  return error.name === 'HTTPParserError' || codeOf(error).startsWith('HPE_');
+}
+
+/**
+ * What an error means for its attempt. After the first byte every error means something, whoever threw it: the request
+ * may have been performed.
+ * @param isSent a byte of the request has left, or may have
+ * @returns null: a fault of our own, before anything was sent
+ */
+export function failureOf(error: unknown, isSent: boolean): Failure | null {
+  const seen = error instanceof Error ? whatWasSeen(error) : null;
+  if (seen !== null) return { ...seen, unsent: !isSent };
+  if (!isSent) return null;
+  return { kind: 'internal', message: error instanceof Error ? error.message : String(error), unsent: false };
+}
+
+function whatWasSeen(error: Error): Omit<Failure, 'unsent'> | null {
   // A connector's refusal can come wrapped.
   const blocked = [error, error.cause].find(
     (one) => one instanceof EgressBlocked || one instanceof UrlBlocked,
   );
-  if (blocked instanceof Error) return { kind: 'blocked', message: blocked.message, unsent: true };
-  if (error instanceof AttemptTimeout) return { kind: 'timeout', message: error.message, unsent: false };
-  if (error instanceof BodyTooLarge) return { kind: 'too-large', message: error.message, unsent: false };
+  if (blocked instanceof Error) return { kind: 'blocked', message: blocked.message };
+  const { message } = error;
+  if (error instanceof AttemptTimeout) return { kind: 'timeout', message };
+  if (error instanceof BodyTooLarge) return { kind: 'too-large', message };
   if (error instanceof errors.ResponseExceededMaxSizeError) {
-    return {
-      kind: 'too-large',
-      message: `${error.message}; raise maxBody on the queue if it is wanted`,
-      unsent: false,
-    };
+    return { kind: 'too-large', message: `${message}; raise maxBody on the queue if it is wanted` };
   }
-  if (error instanceof BodyNotStored) return { kind: 'store-error', message: error.message, unsent: false };
-  if (error instanceof BadRedirect) return { kind: 'bad-response', message: error.message, unsent: false };
+  if (error instanceof BodyNotStored) return { kind: 'store-error', message };
+  if (error instanceof BadRedirect) return { kind: 'bad-response', message };
+  if (error instanceof UnreadableHead) return { kind: 'bad-response', message, passes: true };
+  if (isParserError(error)) return { kind: 'bad-response', message: `the body cannot be read: ${message}` };
   const code = codeOf(error);
   if (decodeCode.test(code)) {
-    return {
-      kind: 'bad-response',
-      message: `the body does not decode (${code}: ${error.message})`,
-      unsent: false,
-    };
+    return { kind: 'bad-response', message: `the body does not decode (${code}: ${message})` };
   }
-  if (code !== '') return { kind: 'network', message: describe(error, code), unsent: failedToConnect(error) };
+  if (code !== '') return { kind: 'network', message: describe(error, code) };
   return null;
 }
 

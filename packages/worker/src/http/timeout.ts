@@ -9,9 +9,9 @@ export class AttemptTimeout extends Error {
 type Cancel = (reason: unknown) => void;
 
 /**
- * The one timer of an attempt: over DNS, connect, TLS, headers, body and redirects. It stands still while the first
- * permit is waited for (`pause`); waiting for a redirect hop's permit is in it. The job's own signal (shutdown,
- * cancel, lost lock) ends the attempt, too.
+ * The one timer of an attempt. It runs while a piece of work is under way that is the attempt's: connecting (DNS, TCP,
+ * TLS), a request and its response up to the last byte, a redirect hop's wait for its start. Between these, while Redis
+ * is waited for, it stands still. The job's own signal (shutdown, cancel, lost lock) ends the attempt, too.
  *
  * One piece of work at a time; it ends with the abort, also when it heeds no signal: undici's requests do not settle
  * while they connect, or while endless 1xx come.
@@ -28,7 +28,6 @@ export class AttemptTimer {
   #aborted: { reason: unknown } | undefined;
   #controller: AbortController | undefined;
 
-  /** It starts with the first work, or with `run`. */
   constructor(ms: number, job: AbortSignal) {
     this.#timeoutMs = ms;
     this.#leftMs = ms;
@@ -81,10 +80,26 @@ export class AttemptTimer {
         reject(this.#aborted.reason);
         return;
       }
+      // Only once: what is said of this work later must not stop the timer of the next.
+      let isOver = false;
+      const end = () => {
+        if (isOver) return;
+        isOver = true;
+        this.#cancel = undefined;
+        this.pause();
+      };
       this.run();
-      const stop = start(resolve, reject);
-      this.#cancel = (reason) => {
+      const fail = (reason: unknown) => {
+        end();
         reject(reason);
+      };
+      const stop = start((value) => {
+        end();
+        resolve(value);
+      }, fail);
+      if (isOver) return;
+      this.#cancel = (reason) => {
+        fail(reason);
         stop(reason);
       };
     });

@@ -9,7 +9,7 @@ import {
   refundScript,
   unusedScript,
 } from '@sluice/shared';
-import type { UsedPermit } from '../http/permit-age.ts';
+import type { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from './holds.ts';
 import { sleepUntil } from './sleep.ts';
 
@@ -19,6 +19,15 @@ const longestWaitMs = 1000;
 /** After a longer sleep the hold is asked for again: its message may have been lost. */
 const trustedSleepMs = 100;
 
+/** The right to send one request. Times of performance.now(), ms. */
+export type Permit = {
+  startAt: number;
+  /** An older permit is not used. */
+  oldestMs: number;
+  /** Its start and the one after it, µs of Redis' clock: what it takes to give it back. Empty: there is no rate. */
+  slot: readonly [start: string, next: string];
+};
+
 /** What a request asks with. */
 export type PermitRequest = {
   queue: string;
@@ -26,18 +35,25 @@ export type PermitRequest = {
   id: string;
   origin: string;
   /** performance.now() when the job was taken; undefined for a redirect hop, which holds no gate token. */
-  takenAt?: number | undefined;
-  /** What ends the waiting; its signal is made only when there is some. */
-  attempt: { readonly aborted: boolean; readonly signal: AbortSignal };
+  takenAt: number | undefined;
 };
 
-/** The answer: send now, or why nothing may be sent. */
+/** A permit whose start is to be waited for. */
+export type Reserved = {
+  type: 'reserved';
+  permit: Permit;
+  /** performance.now() */
+  grantedAt: number;
+  /** performance.now(); never earlier than the start that Redis granted. */
+  mayStartAt: number;
+};
+
+/** Why nothing may be sent. */
 export type PermitAnswer =
-  | { type: 'go'; permit: UsedPermit }
   | { type: 'cancelled' }
   | { type: 'settled' }
   /** Not now: the origin is held, or the next start is far away. */
-  | { type: 'not-now'; reason: 'held' | 'closed' | 'aborted' | 'no-policy' | 'early'; forMs: number };
+  | { type: 'not-now'; reason: 'held' | 'closed' | 'no-policy' | 'early'; forMs: number };
 
 /** How late a permit may be used, ms. */
 function oldestPermitMs({ rate }: Policy): number {
@@ -52,7 +68,7 @@ function tokenAge(takenAt: number): number {
   return Math.floor(performance.now() - takenAt);
 }
 
-/** Asks Redis for the right to send one request, and sleeps until it may leave. */
+/** The right to send one request: asked of Redis, waited for, given back. Who holds one is a `Ticket`'s to know. */
 export class Permits {
   readonly #keys: Keys;
   readonly #holds: Holds;
@@ -68,63 +84,58 @@ export class Permits {
     this.#unused = bindScript(redis, unusedScript);
   }
 
-  async obtain(request: PermitRequest): Promise<PermitAnswer> {
-    const answer = await this.#reserve(request);
-    if (answer.type !== 'reserved') return answer;
-    await this.#sleep(request, answer.startAt);
-    const obstacle = await this.#obstacle(request, answer.startAt - answer.grantedAt);
-    const permit = {
-      startAt: answer.dueAt,
-      oldestMs: oldestPermitMs(request.policy),
-      slot: answer.slot,
-    };
-    if (obstacle === null) return { type: 'go', permit };
-    await this.unused(request.queue, permit, request.takenAt);
-    return obstacle;
-  }
-
   /**
-   * A permit was not used after all: it was counted as a request sent, and took a start.
-   * @param takenAt performance.now() when the job was taken that ends so; undefined: it asks again, or was a redirect hop
+   * Gives back what a job has not used.
+   * @param permit was counted as a request sent, and took a start; null: none was granted
+   * @param takenAt performance.now() when the job was taken whose gate token is given back; undefined: it keeps it, or has none
    */
-  async unused(queue: string, { slot }: UsedPermit, takenAt?: number): Promise<void> {
+  async giveBack(queue: string, permit: Permit | null, takenAt: number | undefined): Promise<void> {
     const keys = this.#keys;
     const age = takenAt === undefined ? -1 : tokenAge(takenAt);
-    await this.#unused(
-      [keys.policy(queue), keys.pace(queue), keys.bull(queue).limiter, keys.stats(queue)],
-      [...slot, age],
-    );
+    const { limiter } = keys.bull(queue);
+    if (permit === null) await this.#refund([keys.policy(queue), limiter], [age]);
+    else {
+      await this.#unused(
+        [keys.policy(queue), keys.pace(queue), limiter, keys.stats(queue)],
+        [...permit.slot, age],
+      );
+    }
   }
 
-  /**
-   * Gives the gate's token of a job back that ends without having sent anything.
-   * @param takenAt performance.now() when the job was taken
-   */
-  async refund(queue: string, takenAt: number): Promise<void> {
-    const keys = this.#keys;
-    const age = tokenAge(takenAt);
-    await this.#refund([keys.policy(queue), keys.bull(queue).limiter], [age]);
+  /** Waits for the start; ends early when the origin becomes held, or the attempt is over. */
+  async untilStart(
+    queue: string,
+    origin: string,
+    { mayStartAt }: Reserved,
+    attempt: Pick<AttemptTimer, 'signal'>,
+  ): Promise<void> {
+    if (mayStartAt - performance.now() <= 0) return;
+    const woken = new AbortController();
+    const wake = () => woken.abort();
+    const forget = this.#holds.onHold(queue, origin, wake);
+    const { signal } = attempt;
+    signal.addEventListener('abort', wake, { once: true });
+    if (signal.aborted) wake();
+    await sleepUntil(mayStartAt, woken.signal);
+    signal.removeEventListener('abort', wake);
+    forget();
   }
 
-  /** What came up during the sleep; null: nothing. */
-  async #obstacle(
-    request: PermitRequest,
-    sleptMs: number,
-  ): Promise<Exclude<PermitAnswer, { type: 'go' }> | null> {
-    if (request.attempt.aborted) return { type: 'not-now', reason: 'aborted', forMs: 0 };
-    let heldFor = this.#holds.heldFor(request.queue, request.origin);
-    if (heldFor === 0 && sleptMs > trustedSleepMs) {
-      heldFor = await this.#holds.readHeldFor(request.queue, request.origin);
+  /** What came up while the start was waited for; null: nothing. */
+  async obstacle(
+    queue: string,
+    origin: string,
+    { mayStartAt, grantedAt }: Reserved,
+  ): Promise<PermitAnswer | null> {
+    let heldFor = this.#holds.heldFor(queue, origin);
+    if (heldFor === 0 && mayStartAt - grantedAt > trustedSleepMs) {
+      heldFor = await this.#holds.readHeldFor(queue, origin);
     }
     return heldFor > 0 ? { type: 'not-now', reason: 'held', forMs: heldFor } : null;
   }
 
-  async #reserve(
-    request: PermitRequest,
-  ): Promise<
-    | { type: 'reserved'; grantedAt: number; startAt: number; dueAt: number; slot: UsedPermit['slot'] }
-    | Exclude<PermitAnswer, { type: 'go' }>
-  > {
+  /** Asks Redis. */
+  async reserve(request: PermitRequest): Promise<Reserved | PermitAnswer> {
     const { queue, id, origin, takenAt } = request;
     const keys = this.#keys;
     const age = takenAt === undefined ? -1 : tokenAge(takenAt);
@@ -153,9 +164,12 @@ export class Permits {
         return {
           type: 'reserved',
           grantedAt,
-          startAt: grantedAt + wait / 1000,
-          dueAt: askedAt + wait / 1000,
-          slot: [start, next],
+          mayStartAt: grantedAt + wait / 1000,
+          permit: {
+            startAt: askedAt + wait / 1000,
+            oldestMs: oldestPermitMs(request.policy),
+            slot: [start, next],
+          },
         };
       }
       case 'cancelled':
@@ -164,17 +178,5 @@ export class Permits {
       default:
         return { type: 'not-now', reason: verdict, forMs: wait };
     }
-  }
-
-  async #sleep(request: PermitRequest, until: number): Promise<void> {
-    if (until - performance.now() <= 0) return;
-    const woken = new AbortController();
-    const wake = () => woken.abort();
-    const forget = this.#holds.onHold(request.queue, request.origin, wake);
-    const { signal } = request.attempt;
-    signal.addEventListener('abort', wake, { once: true });
-    await sleepUntil(until, woken.signal);
-    signal.removeEventListener('abort', wake);
-    forget();
   }
 }

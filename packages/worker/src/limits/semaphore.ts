@@ -7,19 +7,20 @@ export class Semaphore {
     this.#free = slots;
   }
 
-  /** Resolves to the release; rejects with the signal's reason when that aborts first. */
-  async acquire(signal: AbortSignal): Promise<() => void> {
+  /** Resolves to the slot, to be disposed of; rejects with the signal's reason when that aborts first. */
+  async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
     let released = false;
-    return () => {
+    const release = () => {
       if (released) return;
       released = true;
       const next = this.#queue.shift();
       if (next === undefined) this.#free += 1;
       else next();
     };
+    return { [Symbol.dispose]: release };
   }
 
   #wait(signal: AbortSignal): Promise<void> {

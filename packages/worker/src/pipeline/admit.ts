@@ -1,4 +1,5 @@
-import { type Addressee, type Envelope, readEnvelope } from '@sluice/shared';
+import { type Addressee, type Envelope, type Policy, readEnvelope } from '@sluice/shared';
+import { type Terms, termsOf } from './terms.ts';
 
 /** What BullMQ hands over, as values. */
 export type TakenJob = {
@@ -17,18 +18,22 @@ export type TakenJob = {
   signal: AbortSignal;
 };
 
-export type Admitted =
-  | { type: 'admitted'; envelope: Envelope }
+/** A job that may be performed. */
+export type Admission = { envelope: Envelope; terms: Terms };
+
+export type Rejection =
   | { type: 'poison'; addressee: Addressee; message: string }
   /** Written by a newer producer: a newer worker will read it. */
   | { type: 'newer' }
   | { type: 'expired'; envelope: Envelope };
 
+export type Admitted = ({ type: 'admitted' } & Admission) | Rejection;
+
 /** A job that was running so often when its worker was lost is what brings workers down. */
 export const mostStalls = 10;
 
 /** Can the job be read, and is it still wanted? @param now epoch ms */
-export function admit(job: TakenJob, now: number): Admitted {
+export function admit(job: TakenJob, policy: Policy, now: number): Admitted {
   const read = readEnvelope(job.data);
   if (read.type === 'newer') return { type: 'newer' };
   const { addressee } = read;
@@ -39,7 +44,7 @@ export function admit(job: TakenJob, now: number): Admitted {
     return { type: 'poison', addressee, message };
   }
   if (isPast(envelope.deadline, now)) return { type: 'expired', envelope };
-  return { type: 'admitted', envelope };
+  return { type: 'admitted', envelope, terms: termsOf(envelope, policy) };
 }
 
 /** Why a job that no worker can read has failed. */

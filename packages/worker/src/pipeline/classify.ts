@@ -1,8 +1,7 @@
 import {
-  type Envelope,
+  type HttpRequest,
   type Outcome,
   type OutcomeKind,
-  type Policy,
   type ResponseHead,
   type StoredBody,
   askedDelay,
@@ -11,6 +10,7 @@ import {
   readRetryAdvice,
 } from '@sluice/shared';
 import type { Failure } from '../http/failure.ts';
+import type { Terms } from './terms.ts';
 import type { Verdict } from './verdict.ts';
 
 /** How one attempt went. */
@@ -20,8 +20,10 @@ export type Attempt =
 
 /** What the verdict depends on besides the attempt. */
 export type ClassifyContext = {
-  envelope: Envelope;
-  policy: Policy;
+  req: HttpRequest;
+  terms: Terms;
+  /** The longest hold that is obeyed, ms. */
+  maxHold: number;
   /** Attempts that ended before this one. */
   attemptsMade: number;
   /** Epoch ms. */
@@ -50,32 +52,26 @@ const none = new Uint8Array();
  * way). Methods that are not idempotent (RFC 9110, 9.2.2) are tried again only after a proof that nothing happened,
  * or when the caller sent an Idempotency-Key.
  */
-export function classify(attempt: Attempt, given: ClassifyContext): Classified {
-  const context = { ...given, policy: { ...given.policy, retry: retryOf(given) } };
+export function classify(attempt: Attempt, context: ClassifyContext): Classified {
   return attempt.type === 'response' ? classifyResponse(attempt, context) : classifyFailure(attempt, context);
-}
-
-/** The policy's retry, with what the job says instead. */
-function retryOf({ policy, envelope }: ClassifyContext): Policy['retry'] {
-  const own = Object.entries(envelope.retry ?? {}).filter(([, value]) => value !== undefined);
-  return { ...policy.retry, ...Object.fromEntries(own) };
 }
 
 function classifyResponse(attempt: Attempt & { type: 'response' }, context: ClassifyContext): Classified {
   const { head, body, durationMs } = attempt;
-  const { policy, now } = context;
+  const { maxHold, now } = context;
+  const { retry } = context.terms;
   const advice = readRetryAdvice(head, {
     now,
-    extraRetryStatuses: policy.retry.statuses,
-    resetUnit: policy.retry.resetUnit ?? undefined,
-    profile: policy.retry.profile ?? undefined,
+    extraRetryStatuses: retry.statuses,
+    resetUnit: retry.resetUnit ?? undefined,
+    profile: retry.profile ?? undefined,
   });
   const { status } = head;
-  const listed = policy.retry.statuses.includes(status);
+  const listed = retry.statuses.includes(status);
   // GitHub's 403, a 413 or an unknown 5xx that names a time passes by itself; a status taken off the list does not.
   const timed = advice.waitMs !== null && !usualStatuses.has(status);
   if (!(advice.shouldRetry ?? (listed || timed))) {
-    const holdMs = Math.min(advice.holdMs ?? advice.waitMs ?? 0, policy.maxHold);
+    const holdMs = Math.min(advice.holdMs ?? advice.waitMs ?? 0, maxHold);
     const refused = status === 429;
     // A refusal that must not be repeated is still a failure to the caller.
     if (listed) return { verdict: giveUp(context, attempt, 'the upstream forbids a retry'), holdMs, refused };
@@ -84,19 +80,17 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
   }
 
   const refused = status === 429 || (advice.waitMs !== null && meansRefused(status));
-  const asked = advice.waitMs === null ? 0 : Math.min(advice.waitMs, policy.maxHold);
+  const asked = advice.waitMs === null ? 0 : Math.min(advice.waitMs, maxHold);
   const holdMs = refused ? asked : 0;
   // 425: the server was unwilling to process it (RFC 8470, 5.2).
   const untouched = refused || status === 425;
   if (!mayRepeat(context, untouched)) {
-    const why = `a ${context.envelope.req.method} is not repeated without an idempotency-key header`;
+    const why = `a ${context.req.method} is not repeated without an idempotency-key header`;
     return { verdict: giveUp(context, attempt, why), holdMs, refused };
   }
   if (isLast(context)) return { verdict: giveUp(context, attempt, 'the last attempt'), holdMs, refused };
   const inMs =
-    asked > 0
-      ? askedDelay(asked, context.random)
-      : backoffDelay(policy.retry, context.attemptsMade, context.random);
+    asked > 0 ? askedDelay(asked, context.random) : backoffDelay(retry, context.attemptsMade, context.random);
   return {
     verdict: { type: 'retry', inMs, message: `the upstream answered ${status}`, asked: asked > 0 },
     holdMs,
@@ -104,11 +98,14 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
   };
 }
 
+/** What ended the attempt may not be there the next time. */
+const passingKinds = new Set<Failure['kind']>(['timeout', 'network', 'store-error', 'internal']);
+
 function classifyFailure(attempt: Attempt & { type: 'failure' }, context: ClassifyContext): Classified {
   const { failure, durationMs } = attempt;
-  const passing = ['timeout', 'network', 'store-error'].includes(failure.kind);
+  const passing = failure.passes ?? passingKinds.has(failure.kind);
   if (passing && !isLast(context) && mayRepeat(context, failure.unsent)) {
-    const backoff = backoffDelay(context.policy.retry, context.attemptsMade, context.random);
+    const backoff = backoffDelay(context.terms.retry, context.attemptsMade, context.random);
     const inMs = failure.waitMs ? askedDelay(Math.max(backoff, failure.waitMs), context.random) : backoff;
     return {
       verdict: { type: 'retry', inMs, message: failure.message, asked: failure.held ?? false },
@@ -145,18 +142,19 @@ function base(kind: OutcomeKind, context: ClassifyContext, durationMs: number) {
   };
 }
 
-function isLast({ envelope, policy, attemptsMade }: ClassifyContext): boolean {
-  return attemptsMade + 1 >= (envelope.attempts ?? policy.retry.attempts);
+function isLast({ terms, attemptsMade }: ClassifyContext): boolean {
+  return attemptsMade + 1 >= terms.attempts;
 }
 
 /** May the request be made again? @param untouched it is proven that nothing happened */
 export function mayRepeat(
-  { envelope, policy }: Pick<ClassifyContext, 'envelope' | 'policy'>,
+  { req, terms }: Pick<ClassifyContext, 'req' | 'terms'>,
   untouched: boolean,
 ): boolean {
   if (untouched) return true;
-  if ((envelope.delivery ?? policy.delivery) === 'at-most-once') return false;
-  const { method, headers } = envelope.req;
-  const { methods, honoursIdempotencyKey } = policy.retry;
-  return methods.includes(method) || honoursIdempotencyKey || headers['idempotency-key'] !== undefined;
+  if (terms.delivery === 'at-most-once') return false;
+  const { methods, honoursIdempotencyKey } = terms.retry;
+  return (
+    methods.includes(req.method) || honoursIdempotencyKey || req.headers['idempotency-key'] !== undefined
+  );
 }

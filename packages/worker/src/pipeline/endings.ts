@@ -1,10 +1,14 @@
-import { type Envelope, type Outcome, type Policy, codeOfOutcome, backoffDelay } from '@sluice/shared';
+import { type Outcome, type Policy, backoffDelay, codeOfOutcome } from '@sluice/shared';
 import type { Failure } from '../http/failure.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
-import type { TakenJob } from './admit.ts';
+import type { Ticket } from '../limits/ticket.ts';
+import { type Admission, type Rejection, type TakenJob } from './admit.ts';
+import { mayRepeat } from './classify.ts';
+import type { Ran } from './run.ts';
 import { type Verdict, abortReasons } from './verdict.ts';
 
-type Refusal = Exclude<PermitAnswer, { type: 'go' }>;
+/** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
+const newerMs = 30_000;
 
 type Circumstances = { policy: Policy; now: () => number; random: () => number };
 
@@ -30,8 +34,22 @@ export function expired(attempts: number, now: number): Verdict & { type: 'give-
   return ended('expired', attempts, now, 'the deadline passed before the job could be attempted');
 }
 
-/** The first permit was refused: nothing was sent, nothing is spent. */
-export function refused(answer: Refusal, origin: string, job: TakenJob, context: Circumstances): Verdict {
+/** The end of a run that did not begin. */
+export function notAdmitted(rejection: Rejection, job: TakenJob, { now }: Circumstances): Ran {
+  switch (rejection.type) {
+    case 'newer':
+      return { verdict: { type: 'give-back', putOffMs: newerMs }, addressee: {} };
+    case 'expired':
+      return { verdict: expired(job.attemptsMade, now()), addressee: rejection.envelope };
+    case 'poison': {
+      const { message, addressee } = rejection;
+      return { verdict: ended('poison', job.attemptsMade, now(), message), addressee };
+    }
+  }
+}
+
+/** The first permit was denied: nothing was sent, nothing is spent. */
+export function denied(answer: PermitAnswer, origin: string, job: TakenJob, context: Circumstances): Verdict {
   if (answer.type === 'settled') return { type: 'settled-before' };
   if (answer.type === 'cancelled')
     return ended('cancelled', job.attemptsMade, context.now(), 'the job was cancelled');
@@ -43,7 +61,7 @@ export function refused(answer: Refusal, origin: string, job: TakenJob, context:
 }
 
 /** The permit of a redirect hop comes too late: the first request is spent, and so is the attempt. */
-export function hopFailure(answer: Refusal): Failure & { waitMs: number } {
+export function hopFailure(answer: PermitAnswer): Failure & { waitMs: number } {
   const [reason, waitMs] = answer.type === 'not-now' ? [answer.reason, Math.ceil(answer.forMs)] : ['over', 0];
   const message = `a redirect cannot be followed within the timeout: its permit is ${waitMs} ms away (${reason})`;
   return { kind: 'timeout', message, unsent: false, waitMs, held: reason === 'held' };
@@ -58,22 +76,21 @@ export function interrupted(job: TakenJob, now: number): Verdict {
   return { type: 'give-back', putOffMs: 0 };
 }
 
-/** A fault of our own: the attempt is spent, so that it ends some day, and with an outcome. */
+/**
+ * A fault of our own, or of Redis: the attempt is spent, so that the job ends some day, and with an outcome. A request
+ * that may have been performed is made again only where that is allowed.
+ */
 export function unforeseen(
   error: unknown,
   job: TakenJob,
-  envelope: Envelope,
-  context: Circumstances,
+  { envelope, terms }: Admission,
+  { isSpent }: Pick<Ticket, 'isSpent'>,
+  { now, random }: Circumstances,
 ): Verdict {
   const message = error instanceof Error ? error.message : String(error);
-  const { retry } = context.policy;
-  if (job.attemptsMade + 1 < (envelope.attempts ?? retry.attempts)) {
-    return {
-      type: 'retry',
-      inMs: backoffDelay(retry, job.attemptsMade, context.random()),
-      message,
-      asked: false,
-    };
+  if (job.attemptsMade + 1 < terms.attempts && mayRepeat({ req: envelope.req, terms }, !isSpent)) {
+    const inMs = backoffDelay(terms.retry, job.attemptsMade, random());
+    return { type: 'retry', inMs, message, asked: false };
   }
-  return ended('internal', job.attemptsMade + 1, context.now(), message);
+  return ended('internal', job.attemptsMade + 1, now(), message);
 }

@@ -2,10 +2,10 @@ import type { HttpRequest, Policy, ResponseHead, StoredBody } from '@sluice/shar
 import type { Claim, GuardedAgent } from '../http/agent.ts';
 import { type BodyRoom, Exchange, type Exchanged, type LargeBodies } from '../http/exchange.ts';
 import { BadRedirect } from '../http/failure.ts';
-import { type UsedPermit, StalePermit } from '../http/permit-age.ts';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import { sleepUntil } from '../limits/sleep.ts';
+import { StalePermit, type Ticket } from '../limits/ticket.ts';
 import { guard } from './guard.ts';
 import { isRedirect, redirected } from './redirect.ts';
 
@@ -16,27 +16,21 @@ export type SendContext = {
   /** Where large bodies go; null: they are held. */
   large: LargeBodies | null;
   timer: AttemptTimer;
-  /** The permit of the first request. */
-  permit: UsedPermit;
+  /** Holds the permit of the first request; the redirect hops ask it for theirs. */
+  ticket: Ticket;
   /** The first request's claim to a connection. */
   claim: Claim;
-  /** Asks for the permit of a redirect hop. */
-  ask: (origin: string) => Promise<PermitAnswer>;
-  /** A permit was not used after all. */
-  unused: (permit: UsedPermit) => Promise<void>;
-  /** Called when the first request was answered with a redirect: what fails now fails after something was done. */
-  onRedirect: () => void;
 };
 
 /** `body` is empty when it is stored. */
 export type Response = { head: ResponseHead; body: Uint8Array; stored?: StoredBody };
 
 /** A redirect hop that may not be sent now, nor within the attempt's timeout. */
-export class HopRefused extends Error {
-  override readonly name = 'HopRefused';
-  readonly answer: Exclude<PermitAnswer, { type: 'go' }>;
-  constructor(answer: Exclude<PermitAnswer, { type: 'go' }>) {
-    super('the permit of a redirect hop was refused');
+export class HopDenied extends Error {
+  override readonly name = 'HopDenied';
+  readonly answer: PermitAnswer;
+  constructor(answer: PermitAnswer) {
+    super('the permit of a redirect hop was denied');
     this.answer = answer;
   }
 }
@@ -60,18 +54,12 @@ function roomFor(method: string, status: number, { policy, large }: SendContext)
 }
 
 /** One request and its response, headers and body; redirects are the caller's. */
-async function exchange(
-  request: HttpRequest,
-  url: URL,
-  permit: UsedPermit,
-  context: SendContext,
-): Promise<Response> {
-  const { timer, agent } = context;
+async function exchange(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
+  const { timer, agent, ticket } = context;
   const { method } = request;
   const { status, headers, ...content } = await timer.work<Exchanged>((resolve, reject) => {
     const receiver = new Exchange({
-      permit,
-      observeAge: agent.observeAge,
+      onStart: () => ticket.spend(),
       roomFor: (answered) => roomFor(method, answered, context),
       resolve,
       reject,
@@ -87,14 +75,14 @@ async function exchange(
   return { head: { status, headers, url: url.href }, ...content };
 }
 
-/** Waits for the permit of a redirect hop, inside the attempt's timeout. @throws HopRefused */
-async function hopPermit(origin: string, { timer, ask }: SendContext): Promise<UsedPermit> {
+/** Waits for the permit of a redirect hop, inside the attempt's timeout. @throws HopDenied */
+async function hopPermit(origin: string, { timer, ticket }: SendContext): Promise<void> {
   for (;;) {
-    const answer = await timer.race(ask(origin));
-    if (answer.type === 'go') return answer.permit;
+    const answer = await ticket.ask(origin, timer);
+    if (answer.type === 'go') return;
     // It is of no use to wait for what comes too late.
     const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
-    if (!mayWait || answer.forMs > timer.leftMs) throw new HopRefused(answer);
+    if (!mayWait || answer.forMs > timer.leftMs) throw new HopDenied(answer);
     const reach = answer.reason === 'closed' ? withinReachMs : 0;
     await timer.race(sleepUntil(performance.now() + Math.max(10, answer.forMs - reach), timer.signal));
   }
@@ -105,12 +93,11 @@ async function hop(request: HttpRequest, url: URL, context: SendContext): Promis
   const { timer, agent } = context;
   for (;;) {
     using _ = await timer.race(Promise.resolve(agent.prepare(url.origin)));
-    const permit = await hopPermit(url.origin, context);
+    await hopPermit(url.origin, context);
     try {
-      return await exchange(request, url, permit, context);
+      return await exchange(request, url, context);
     } catch (error) {
       if (!(error instanceof StalePermit)) throw error;
-      await context.unused(error.permit);
     }
   }
 }
@@ -120,16 +107,15 @@ async function hop(request: HttpRequest, url: URL, context: SendContext): Promis
  * its own, inside the attempt's timeout.
  */
 export async function send(first: HttpRequest, url: URL, context: SendContext): Promise<Response> {
-  const { policy, permit, claim } = context;
+  const { policy, claim } = context;
   let request = first;
   let target = url;
-  let response = await exchange(request, target, permit, context);
+  let response = await exchange(request, target, context);
   claim[Symbol.dispose]();
   for (let hops = 0; policy.maxRedirects > 0; hops++) {
     const { status, headers } = response.head;
     const next = redirected(request, target, status, headers['location']);
     if (next === null) break;
-    context.onRedirect();
     if (hops === policy.maxRedirects) {
       throw new BadRedirect(`more than ${policy.maxRedirects} redirects; the last one leads to ${next.url}`);
     }

@@ -1,7 +1,7 @@
-import { type Envelope, type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
 import type { Transformed } from '../transform/contract.ts';
 import type { Transforms } from '../transform/transforms.ts';
-import type { TakenJob } from './admit.ts';
+import type { Admission, TakenJob } from './admit.ts';
 import { mayRepeat } from './classify.ts';
 import { ended } from './endings.ts';
 import { type Verdict, abortReasons } from './verdict.ts';
@@ -33,7 +33,7 @@ export function unknownTransform(
 export async function transform(
   verdict: Verdict,
   job: TakenJob,
-  envelope: Envelope,
+  { envelope, terms }: Admission,
   { policy, transforms, now }: Circumstances,
 ): Promise<Verdict> {
   const { transform: name, meta } = envelope;
@@ -52,7 +52,8 @@ export async function transform(
     result = await transforms.run(name, { status, headers, url, body, meta }, job.signal);
   } catch (error) {
     // Given back, the job would make its request again.
-    if (job.signal.reason !== abortReasons.shutdown || mayRepeat({ envelope, policy }, false)) throw error;
+    if (job.signal.reason !== abortReasons.shutdown || mayRepeat({ req: envelope.req, terms }, false))
+      throw error;
     return failed('its worker was stopped, and the request must not be repeated');
   }
   if (!result.ok) return failed(result.message);

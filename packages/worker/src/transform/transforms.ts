@@ -79,7 +79,7 @@ export class Transforms {
 
   async #perform(name: string, input: TransformInput | null, signal: AbortSignal): Promise<Transformed> {
     // Waiting for a thread is not in the timeout, so the pool itself never has more tasks than threads.
-    const release = await this.#threads.acquire(signal);
+    using _ = await this.#threads.acquire(signal);
     const stop = new AbortController();
     const onAbort = () => stop.abort();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -105,7 +105,6 @@ export class Transforms {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      release();
     }
   }
 }

@@ -1,0 +1,135 @@
+import type { Logger, Policy } from '@sluice/shared';
+import type { AttemptTimer } from '../http/timeout.ts';
+import type { TakenJob } from '../pipeline/admit.ts';
+import type { Permit, PermitAnswer, Permits } from './permit.ts';
+import type { SendMarks } from './send-marks.ts';
+
+/**
+ * The permit was too old when the request was about to be written: its process was stopped, its loop stalled, or
+ * the connection took long. Nothing was sent on it.
+ */
+export class StalePermit extends Error {
+  override readonly name = 'StalePermit';
+}
+
+export type TicketContext = {
+  policy: Policy;
+  permits: Permits;
+  sendMarks: SendMarks;
+  log: Logger;
+  /** Called with the age of each permit that is used, ms. */
+  observeAge: (ageMs: number) => void;
+};
+
+/**
+ * What a taken job has not spent yet: the gate token that it was taken with, its permit, its send mark. The first byte
+ * spends them. Whatever is not spent when the run ends goes back, however it ends.
+ */
+export class Ticket implements AsyncDisposable {
+  readonly #job: TakenJob;
+  readonly #context: TicketContext;
+  /** The permit script takes a token back itself when it grants nothing. */
+  #hasToken = true;
+  #permit: Permit | null = null;
+  #isMarked = false;
+  #isSpent = false;
+  #startAt: number | null = null;
+
+  constructor(job: TakenJob, context: TicketContext) {
+    this.#job = job;
+    this.#context = context;
+  }
+
+  /** A byte of a request has left, or may have: the upstream may have seen it. */
+  get isSpent(): boolean {
+    return this.#isSpent;
+  }
+
+  /** ms since the first request was allowed to leave; 0: none was. */
+  get durationMs(): number {
+    return this.#startAt === null ? 0 : performance.now() - this.#startAt;
+  }
+
+  /**
+   * Asks for the right to send one request and waits for its start. A permit that was not used goes back first.
+   *
+   * The timer stands still while Redis is asked. The wait for the start of a first request is not the attempt's either;
+   * that of a redirect hop is.
+   * @throws the reason of the job's signal, or of the timer
+   */
+  async ask(origin: string, timer: AttemptTimer): Promise<{ type: 'go' } | PermitAnswer> {
+    const { permits, policy } = this.#context;
+    const { queue, id } = this.#job;
+    await this.#returnPermit();
+    const isHop = this.#isSpent;
+    const answer = await permits.reserve({ queue, policy, id, origin, takenAt: this.#takenAt });
+    if (answer.type !== 'reserved') {
+      this.#hasToken = false;
+      return answer;
+    }
+    this.#permit = answer.permit;
+    const start = permits.untilStart(queue, origin, answer, timer);
+    await (isHop ? timer.race(start) : start);
+    this.#job.signal.throwIfAborted();
+    const obstacle = await permits.obstacle(queue, origin, answer);
+    if (obstacle !== null) {
+      // Both at once: the token counts in its window only.
+      await this.#giveBack();
+      return obstacle;
+    }
+    this.#startAt ??= answer.permit.startAt;
+    return { type: 'go' };
+  }
+
+  /** Marks the attempt as being sent, for a job that must not be sent twice. False: an earlier run has marked it. */
+  async mark(): Promise<boolean> {
+    this.#isMarked ||= await this.#context.sendMarks.mark(this.#job);
+    return this.#isMarked;
+  }
+
+  /**
+   * To be called when the request has its connection, and its first byte is next.
+   * @throws StalePermit when that is too late; nothing may be sent then
+   */
+  spend(): void {
+    const permit = this.#permit;
+    if (permit === null) throw new Error('a request was about to be sent without a permit');
+    const ageMs = performance.now() - permit.startAt;
+    if (ageMs > permit.oldestMs) throw new StalePermit(`the permit was ${Math.round(ageMs)} ms old`);
+    this.#context.observeAge(ageMs);
+    this.#permit = null;
+    this.#hasToken = false;
+    this.#isSpent = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      // First: a run that finds the mark takes the attempt for sent.
+      if (this.#isMarked && !this.#isSpent) await this.#context.sendMarks.clear(this.#job);
+      await this.#giveBack();
+    } catch (error) {
+      const { queue, id } = this.#job;
+      this.#context.log.warn({ err: error, queue, id }, 'what the job did not use could not be given back');
+    }
+  }
+
+  /** performance.now() when the job was taken, while its gate token is unspent. */
+  get #takenAt(): number | undefined {
+    return this.#hasToken ? this.#job.takenAt : undefined;
+  }
+
+  async #returnPermit(): Promise<void> {
+    const permit = this.#permit;
+    this.#permit = null;
+    if (permit !== null) await this.#context.permits.giveBack(this.#job.queue, permit, undefined);
+  }
+
+  async #giveBack(): Promise<void> {
+    const permit = this.#permit;
+    const takenAt = this.#takenAt;
+    this.#permit = null;
+    this.#hasToken = false;
+    if (permit === null && takenAt === undefined) return;
+    await this.#context.permits.giveBack(this.#job.queue, permit, takenAt);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Envelope, Policy } from '@sluice/shared';
+
+/** What holds for one job: what it says itself, else what its queue's policy says. */
+export type Terms = {
+  /** How long one attempt may take, ms. */
+  timeoutMs: number;
+  /** Attempts in all. */
+  attempts: number;
+  retry: Policy['retry'];
+  delivery: Policy['delivery'];
+};
+
+export function termsOf(envelope: Envelope, policy: Policy): Terms {
+  const own = Object.entries(envelope.retry ?? {}).filter(([, value]) => value !== undefined);
+  return {
+    timeoutMs: envelope.timeoutMs ?? policy.timeout,
+    attempts: envelope.attempts ?? policy.retry.attempts,
+    retry: { ...policy.retry, ...Object.fromEntries(own) },
+    delivery: envelope.delivery ?? policy.delivery,
+  };
+}
