@@ -22,6 +22,7 @@ RUN if [ -n "$NPM_REGISTRY" ]; then npm config set registry "$NPM_REGISTRY"; fi 
  && pnpm install --frozen-lockfile --filter @sluice/worker...
 COPY tsconfig.base.json ./
 COPY packages/shared packages/shared
+COPY packages/redis packages/redis
 COPY packages/body-store packages/body-store
 COPY packages/worker packages/worker
 RUN pnpm --filter @sluice/worker... run build \

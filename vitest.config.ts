@@ -38,6 +38,7 @@ export default defineConfig({
     passWithNoTests: true,
     projects: [
       project('shared', 'packages/shared/test/**/*.test.ts'),
+      project('redis', 'packages/redis/test/**/*.test.ts'),
       project('body-store', 'packages/body-store/test/**/*.test.ts'),
       project('producer', 'packages/producer/test/**/*.test.ts', redis),
       project('worker', 'packages/worker/test/**/*.test.ts', redis),

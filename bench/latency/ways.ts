@@ -1,7 +1,6 @@
 import { connect } from '@sluice/producer';
 import { Agent, request } from 'undici';
-import type { Setting } from '../throughput/contenders/task.ts';
-import { check } from '../throughput/contenders/task.ts';
+import { type Setting, check } from '../throughput/contenders/task.ts';
 import { MeasuredProcess } from '../throughput/measured-process.ts';
 
 /** A way to make one request. */

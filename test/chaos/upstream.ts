@@ -1,6 +1,5 @@
 // The upstream of a chaos run, a process of its own: does with each request what the job's path says, and remembers it.
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { listen } from '../support/listen.ts';
 import type { RequestRecord } from './records.ts';
 

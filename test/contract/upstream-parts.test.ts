@@ -4,8 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import { createGunzip, gunzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ArrivalLog, toArrivals } from '../support/upstream/arrivals.ts';
-import type { ArrivalColumns } from '../support/upstream/arrivals.ts';
+import { type ArrivalColumns, ArrivalLog, toArrivals } from '../support/upstream/arrivals.ts';
 import { gzipBomb } from '../support/upstream/bodies.ts';
 import { SlidingLimit } from '../support/upstream/sliding-limit.ts';
 

@@ -3,8 +3,7 @@ import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { worstWindow } from '../support/measure/window.ts';
 import { patternBytes } from '../support/upstream/bodies.ts';
-import { startUpstream } from '../support/upstream/server.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { type Upstream, startUpstream } from '../support/upstream/server.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
 
 describe.each([

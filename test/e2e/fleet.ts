@@ -3,8 +3,7 @@ import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { type Keys, keysOf } from '../../packages/shared/src/index.ts';
 import { type Sluice, connect } from '../../packages/producer/src/index.ts';
-import type { Exit, Program } from '../support/processes.ts';
-import { startProgram } from '../support/processes.ts';
+import { type Exit, type Program, startProgram } from '../support/processes.ts';
 import { sluice } from './sluice.ts';
 
 /** Worker processes, a producer and the command line on one prefix of the run's Redis; `await using` ends it all. */

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { runCommand } from './processes.ts';
-import type { Exit } from './processes.ts';
+import { type Exit, runCommand } from './processes.ts';
 
 /** ['docker', 'compose'] or ['docker-compose'], whichever is installed and has an engine to talk to; else why not. */
 export function findCompose(): { command: string[] } | { missing: string } {

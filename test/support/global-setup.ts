@@ -1,7 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { endMarked } from './leftovers.ts';
-import { startRedis } from './redis.ts';
-import type { TestRedis } from './redis.ts';
+import { type TestRedis, startRedis } from './redis.ts';
 import { testRun } from './test-run.ts';
 
 declare module 'vitest' {

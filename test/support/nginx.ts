@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -8,8 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { listen } from './listen.ts';
-import { nginxConfig, parseAccessLog } from './nginx-config.ts';
-import type { NginxOptions } from './nginx-config.ts';
+import { type NginxOptions, nginxConfig, parseAccessLog } from './nginx-config.ts';
 import type { Arrival } from './upstream/arrivals.ts';
 
 /** A running nginx that limits by itself. */

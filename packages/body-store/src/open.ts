@@ -1,4 +1,4 @@
-import type { BodyStoreLocation } from '@sluice/shared';
+import type { BodyStoreLocation } from './url.ts';
 import type { BodyStore } from './body-store.ts';
 import { FilesystemBodyStore } from './filesystem.ts';
 import { openS3BodyStore } from './s3.ts';

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { type BodyStoreLocation, SluiceError } from '@sluice/shared';
+import { type BodyStoreLocation } from './url.ts';
+import { SluiceError } from '@sluice/shared';
 import type { BodyStore } from './body-store.ts';
 import { interruptible } from './interruptible.ts';
 import { checkedKey } from './key.ts';

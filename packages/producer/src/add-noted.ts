@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { type Keys, SluiceError, addedScript, batchTtlMs, isRefusalForNow } from '@sluice/shared';
+import { type Keys, SluiceError, addedScript, batchTtlMs } from '@sluice/shared';
+import { isUnavailableForNow } from '@sluice/redis';
 import type { BullJob } from './to-job.ts';
 
 /** What is noted in the transaction that adds a job. */
@@ -42,7 +43,8 @@ export async function addNoted(add: NotedAdd, job: BullJob, note: Note): Promise
       return await addOnce(add, job, note);
     } catch (error) {
       const isPassing =
-        isRefusalForNow(error) || (error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE');
+        isUnavailableForNow(error) ||
+        (error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE');
       if (!add.insist || !isPassing) throw error;
       await sleep(againMs);
     }

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type Keys,
   SluiceError,
   batchTtlMs,
-  bindScript,
   decodeSettled,
   queueNameSchema,
   sealScript,

@@ -1,14 +1,7 @@
 import type { BodyStore } from '@sluice/body-store';
-import { Redis } from 'ioredis';
-import {
-  type PolicyInput,
-  defaultPrefix,
-  openClient,
-  prefixSchema,
-  queueNameSchema,
-  redisUrlSchema,
-  validate,
-} from '@sluice/shared';
+import type { Redis } from 'ioredis';
+import { type PolicyInput, defaultPrefix, queueNameSchema, validate, prefixSchema } from '@sluice/shared';
+import { openClient, redisUrlSchema } from '@sluice/redis';
 import { Sluice } from './client.ts';
 import { type WhenDown, openConnections } from './connections.ts';
 import { StoredBodies } from './stored-bodies.ts';
@@ -76,7 +69,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const connections = await openConnections({ url, prefix }, options.whenDown ?? 'wait');
   let reader: Redis;
   try {
-    reader = await openClient({ url, prefix }, (target, base) => new Redis(target, base));
+    reader = await openClient({ url, prefix });
   } catch (error) {
     connections.commands.disconnect();
     throw error;

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import {
+  type OpenClientOptions,
   type RedisPlace,
-  SluiceError,
-  again,
+  retryCommand,
   corkPerTurn,
-  failBy,
-  isRefusalForNow,
-  keepAwake,
+  withFailureRule,
+  isUnavailableForNow,
+  heartbeat,
   openClient,
   redisFault,
-} from '@sluice/shared';
+} from '@sluice/redis';
+import { SluiceError } from '@sluice/shared';
 
 type Command = { promise: Promise<unknown>; reject(error: Error): void };
 
@@ -55,7 +56,7 @@ export function commandFault(error: unknown, url: string, isClosed: boolean): un
   const isReply = error instanceof Error && error.name === 'ReplyError';
   if (
     isReply &&
-    !isRefusalForNow(error) &&
+    !isUnavailableForNow(error) &&
     !/^(OOM|NOAUTH|NOPERM|WRONGPASS|READONLY)\b/.test(error.message)
   ) {
     return error;
@@ -65,17 +66,17 @@ export function commandFault(error: unknown, url: string, isClosed: boolean): un
 
 /** @throws SluiceError as `connect` does */
 export async function openConnections(place: RedisPlace, whenDown: WhenDown): Promise<Connections> {
-  const connected = async (options: object) => {
-    const create = (target: string, base: object) => {
-      const client = new Redis(target, { ...base, ...options });
-      return failBy(client, (error) =>
-        whenDown === 'wait' && isRefusalForNow(error)
-          ? again
-          : commandFault(error, place.url, client.status === 'end'),
-      );
-    };
-    return await openClient(place, create);
-  };
+  const connected = async (options: NonNullable<OpenClientOptions['options']>) =>
+    await openClient(place, {
+      options,
+      prepare: (client) => {
+        withFailureRule(client, (error) =>
+          whenDown === 'wait' && isUnavailableForNow(error)
+            ? retryCommand
+            : commandFault(error, place.url, client.status === 'end'),
+        );
+      },
+    });
   const isFailing = whenDown === 'fail';
   const commands = corkPerTurn(await connected(isFailing ? impatient(failAfterMs) : {}));
   return {
@@ -85,7 +86,7 @@ export async function openConnections(place: RedisPlace, whenDown: WhenDown): Pr
     open: async (signal) => {
       for (;;) {
         try {
-          return keepAwake(await connected(isFailing ? impatient(failingBlockMs + failAfterMs) : {}));
+          return heartbeat(await connected(isFailing ? impatient(failingBlockMs + failAfterMs) : {}));
         } catch (error) {
           const isAway = error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE';
           if (isFailing || !isAway || commands.status === 'end' || signal?.aborted === true) throw error;

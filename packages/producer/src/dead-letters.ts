@@ -1,12 +1,6 @@
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  bindScript,
-  purgeScript,
-  redriveScript,
-  redriveVerdicts,
-} from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, purgeScript, redriveScript, redriveVerdicts } from '@sluice/shared';
 import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
 import { type FailedEntry, cursorOf, failedPages } from './failed-pages.ts';
 

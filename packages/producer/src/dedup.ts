@@ -1,13 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type HttpRequest,
   type Keys,
   type NormalSpec,
   SluiceError,
   batchTtlMs,
-  bindScript,
   claimScript,
   claimVerdicts,
   readEnvelopeText,

@@ -6,9 +6,9 @@ import {
   type NormalSpec,
   SluiceError,
   normalSpecSchema,
-  redisFault,
   validate,
 } from '@sluice/shared';
+import { redisFault } from '@sluice/redis';
 import { addNoted, defineAdded } from './add-noted.ts';
 import { batchSealed } from './batch.ts';
 import { Dedup, retention } from './dedup.ts';

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type Keys,
   type Outcome,
   SluiceError,
-  bindScript,
   codeOfOutcome,
   committedOf,
   decodeSettled,

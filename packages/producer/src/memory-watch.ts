@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { SluiceError, redactRedisUrl } from '@sluice/shared';
+import { SluiceError } from '@sluice/shared';
+import { redactRedisUrl } from '@sluice/redis';
 
 /** Above this share of maxmemory no job is accepted: workers need the rest to finish those that were. */
 const watermark = 0.9;

@@ -1,13 +1,12 @@
 import type { Redis } from 'ioredis';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type Keys,
   type Policy,
   type PolicyInput,
   SluiceError,
   applyPolicyScript,
   applyVerdicts,
-  bindScript,
   encodeMessage,
   pacingOf,
   policySchema,

@@ -1,15 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  type Policy,
-  SluiceError,
-  bindScript,
-  encodeMessage,
-  pacingOf,
-  releaseScript,
-} from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, type Policy, SluiceError, encodeMessage, pacingOf, releaseScript } from '@sluice/shared';
 import type { OpenQueues } from './open-queues.ts';
 import type { Policies } from './policies.ts';
 

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type Keys,
   type Settled,
   SluiceError,
   acknowledgeLua,
-  bindScript,
   decodeSettled,
   watchScript,
   watchVerdicts,

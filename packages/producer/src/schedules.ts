@@ -9,9 +9,9 @@ import {
   jobSpecSchema,
   normalSpecSchema,
   queueNameSchema,
-  redisFault,
   validate,
 } from '@sluice/shared';
+import { redisFault } from '@sluice/redis';
 import type { OpenQueues } from './open-queues.ts';
 import { keepMsSchema, toJob } from './to-job.ts';
 

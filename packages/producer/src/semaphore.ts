@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type Keys,
   SluiceError,
   acquireScript,
   acquireVerdicts,
-  bindScript,
   giveBackScript,
   queueNameSchema,
   renewScript,

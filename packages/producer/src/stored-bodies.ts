@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { type BodyStore, openBodyStore } from '@sluice/body-store';
-import { SluiceError, type StoredBody, bodyStoreUrlSchema, validate } from '@sluice/shared';
+import { type BodyStore, openBodyStore, bodyStoreUrlSchema } from '@sluice/body-store';
+import { SluiceError, type StoredBody, validate } from '@sluice/shared';
 
 /** Opens a stored body. */
 export type OpenBody = (stored: StoredBody) => Promise<Readable>;

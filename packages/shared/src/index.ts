@@ -1,6 +1,3 @@
-export { corkPerTurn } from './cork.ts';
-export { type BodyStoreLocation, bodyStoreUrlSchema } from './body-store-url.ts';
-export { type WorkerConfig, prefixSchema, readWorkerConfig } from './config.ts';
 export { duration, formatDuration, parseDuration } from './duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { judgeAddress } from './egress/judge-address.ts';
@@ -17,8 +14,7 @@ export {
   readEnvelopeText,
 } from './envelope.ts';
 export { type ErrorCode, type Fault, SluiceError, errorCodes, failedReason } from './errors.ts';
-export { type Keys, defaultPrefix, keysOf } from './keys.ts';
-export { type Logger, createLogger } from './logger.ts';
+export { type Keys, defaultPrefix, keysOf, prefixSchema } from './keys.ts';
 export { acknowledgeLua } from './lua/acknowledge.ts';
 export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript, claimVerdicts } from './lua/dedup.ts';
@@ -36,7 +32,7 @@ export { refundScript } from './lua/refund.ts';
 export { releaseScript } from './lua/release.ts';
 export { sealScript } from './lua/seal.ts';
 export { acquireScript, acquireVerdicts, giveBackScript, renewScript } from './lua/semaphore.ts';
-export { type BoundScript, type Script, bindScript } from './lua/script.ts';
+export { type Script } from './lua/script.ts';
 export { failureMarker, outcomeMarker, settleScript, settleVerdicts } from './lua/settle.ts';
 export { stalledLookScript } from './lua/stalled-look.ts';
 export { unusedScript } from './lua/unused.ts';
@@ -57,18 +53,6 @@ export {
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pace.ts';
 export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
 export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
-export { again, failBy, type FailureRule, isRefusalForNow } from './failure-rule.ts';
-export { keepAwake } from './silence.ts';
-export {
-  type ClientOptions,
-  type RedisPlace,
-  assertServerVersion,
-  openClient,
-  redisFault,
-} from './redis-server.ts';
-export { redactRedisUrl, redisUrlSchema } from './redis-url.ts';
-export { type RetryAdvice, readRetryAdvice } from './retry-advice/retry-advice.ts';
-export { askedDelay, backoffDelay } from './retry.ts';
 export { type HttpRequest } from './http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './spec.ts';

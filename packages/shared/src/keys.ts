@@ -1,5 +1,12 @@
+import { z } from 'zod';
+
 /** The default prefix. Its braces are a Redis Cluster hash tag: all keys fall into one slot, so scripts can use several. */
 export const defaultPrefix = '{sluice}';
+
+/** A key prefix with a Redis Cluster hash tag. */
+export const prefixSchema = z
+  .string()
+  .regex(/^\{[A-Za-z0-9_.-]+\}[A-Za-z0-9_.-]*$/, 'must begin with a hash tag in braces, such as {sluice}');
 
 /** The names of Sluice's own Redis keys. BullMQ's begin with `prefix:`, ours with `prefix/`, so none can meet. */
 export function keysOf(prefix: string) {

@@ -1,16 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
-import {
-  type ClientOptions,
-  type Logger,
-  type WorkerConfig,
-  corkPerTurn,
-  decodeMessage,
-  failBy,
-  keepAwake,
-  keysOf,
-  openClient,
-} from '@sluice/shared';
+import type { Redis } from 'ioredis';
+import { corkPerTurn, withFailureRule, heartbeat, openClient } from '@sluice/redis';
+import type { Logger } from './logger.ts';
+import { type WorkerConfig } from './config.ts';
+import { decodeMessage, keysOf } from '@sluice/shared';
 import { queueCaps } from './limits/concurrency.ts';
 import { DeadlineSweeper } from './limits/deadlines.ts';
 import { Holds } from './limits/holds.ts';
@@ -66,12 +59,13 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
   const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
   const outages = new OutageLog(log);
-  const open = (create: (target: string, base: ClientOptions) => Redis) =>
-    openClient({ url: config.redisUrl, prefix: config.prefix }, create, (client) => outages.watch(client));
-  const redis = await open((target, base) =>
-    corkPerTurn(failBy(new Redis(target, base), waitOutRefusals(log))),
-  );
-  const subscriber = keepAwake(await open((target, base) => new Redis(target, base)));
+  const place = { url: config.redisUrl, prefix: config.prefix };
+  const each = (client: Redis) => outages.watch(client);
+  const redis = await openClient(place, {
+    prepare: (client) => corkPerTurn(withFailureRule(client, waitOutRefusals(log))),
+    each,
+  });
+  const subscriber = heartbeat(await openClient(place, { each }));
 
   const disconnect = () => {
     subscriber.disconnect();

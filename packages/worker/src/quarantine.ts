@@ -1,13 +1,7 @@
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  type Logger,
-  bindScript,
-  failedReason,
-  quarantineScript,
-  readEnvelopeText,
-} from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, failedReason, quarantineScript, readEnvelopeText } from '@sluice/shared';
+import type { Logger } from './logger.ts';
 import { mostStalls, unreadable } from './pipeline/admit.ts';
 import { ended } from './pipeline/endings.ts';
 import type { Outcomes } from './results/store.ts';

@@ -1,6 +1,8 @@
 import { type Job, type KeepJobs, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Logger, Policy, WorkerConfig } from '@sluice/shared';
+import type { Logger } from './logger.ts';
+import type { Policy } from '@sluice/shared';
+import type { WorkerConfig } from './config.ts';
 import { type GuardedAgent, createAgent } from './http/agent.ts';
 import type { Holds } from './limits/holds.ts';
 import type { Locks } from './limits/locks.ts';

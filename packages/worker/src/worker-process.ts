@@ -1,4 +1,7 @@
-import { SluiceError, createLogger, readWorkerConfig, redactRedisUrl } from '@sluice/shared';
+import { SluiceError } from '@sluice/shared';
+import { createLogger } from './logger.ts';
+import { readWorkerConfig } from './config.ts';
+import { redactRedisUrl } from '@sluice/redis';
 import { startHealthServer } from './ops/health.ts';
 import type { Shutdown } from './ops/shutdown.ts';
 import { startTelemetry } from './ops/telemetry.ts';

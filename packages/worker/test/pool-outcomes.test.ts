@@ -1,6 +1,5 @@
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { once } from 'node:events';
-import { type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { patternBytes } from '../../../test/support/upstream/bodies.ts';
 import { Rig, loopback, quick, until } from './rig.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type OutcomeKind, bindScript, codeOfOutcome, settleCall, settleScript } from '@sluice/shared';
+import { bindScript } from '@sluice/redis';
+import { type OutcomeKind, codeOfOutcome, settleCall, settleScript } from '@sluice/shared';
 import { Rig, until } from './rig.ts';
 
 /** A job whose outcome was committed by a run that died before it could tell BullMQ. */

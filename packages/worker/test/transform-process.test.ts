@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, test } from 'vitest';
-import { readWorkerConfig } from '@sluice/shared';
+import { readWorkerConfig } from '../src/config.ts';
 import { Rig, until } from './rig.ts';
 
 const module = (file: string) => new URL(`transforms/${file}`, import.meta.url).href;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
+import { bindScript } from '../../../packages/redis/src/index.ts';
 import {
   type ApplyVerdict,
   type PermitVerdict,
@@ -9,7 +10,6 @@ import {
   acknowledgeLua,
   applyPolicyScript,
   applyVerdicts,
-  bindScript,
   encodeMessage,
   holdScript,
   keysOf,

@@ -1,8 +1,7 @@
 // An upstream's own process, started by spawn.ts: serves, and answers on the IPC channel.
 import { clockOf } from './clock.ts';
 import type { Answer, Ask, Control } from './control.ts';
-import { startUpstream } from './server.ts';
-import type { Upstream } from './server.ts';
+import { type Upstream, startUpstream } from './server.ts';
 
 let upstream: Upstream | undefined;
 

@@ -2,8 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { itemBody, patternBytes, patternStream } from './bodies.ts';
-import { BadRequest } from './exchange.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, BadRequest } from './exchange.ts';
 import { hostileRoutes } from './hostile-routes.ts';
 
 /** Answers one request, now or later. What it throws is answered with 400 (BadRequest) or 500. */

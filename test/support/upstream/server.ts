@@ -1,15 +1,11 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { listen } from '../listen.ts';
-import { ArrivalLog, toArrivals } from './arrivals.ts';
-import type { Arrival, ArrivalColumns } from './arrivals.ts';
-import { localClock } from './clock.ts';
-import type { Clock } from './clock.ts';
+import { type Arrival, type ArrivalColumns, ArrivalLog, toArrivals } from './arrivals.ts';
+import { type Clock, localClock } from './clock.ts';
 import { BadRequest, Exchange } from './exchange.ts';
-import { changed, initialSettings, latency } from './options.ts';
-import type { UpstreamOptions, UpstreamSettings } from './options.ts';
+import { type UpstreamOptions, type UpstreamSettings, changed, initialSettings, latency } from './options.ts';
 import { routeOf } from './routes.ts';
 import { SlidingLimit, waitHeaders } from './sliding-limit.ts';
 

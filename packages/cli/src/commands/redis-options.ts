@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
 import { type Sluice, connect } from '@sluice/producer';
-import {
-  SluiceError,
-  defaultPrefix,
-  prefixSchema,
-  redisFault,
-  redisUrlSchema,
-  validate,
-} from '@sluice/shared';
+import { SluiceError, defaultPrefix, validate, prefixSchema } from '@sluice/shared';
+import { redisFault, redisUrlSchema } from '@sluice/redis';
 import type { ProcessIo } from '../process-io.ts';
 
 const defaultRedis = 'redis://127.0.0.1:6379';

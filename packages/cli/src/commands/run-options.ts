@@ -2,13 +2,12 @@ import type { PolicyInput } from '@sluice/producer';
 import {
   SluiceError,
   policySchema,
-  prefixSchema,
   queueNameSchema,
   rateSchema,
-  redactRedisUrl,
-  redisUrlSchema,
   validate,
+  prefixSchema,
 } from '@sluice/shared';
+import { redactRedisUrl, redisUrlSchema } from '@sluice/redis';
 
 /** The options of `sluice run` as they were typed. */
 export type RawRunOptions = {

@@ -1,5 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml';
-import type { Document } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { type Policy, SluiceError, policySchema, queueNameSchema, validate } from '@sluice/shared';
 import { reason } from '../reason.ts';
 

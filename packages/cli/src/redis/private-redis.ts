@@ -5,8 +5,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
-import { SluiceError, defaultPrefix, openClient } from '@sluice/shared';
+import { SluiceError, defaultPrefix } from '@sluice/shared';
+import { openClient } from '@sluice/redis';
 import { dockerServer } from './docker.ts';
 import { Guard } from './guard.ts';
 import { findServer } from './server-binary.ts';
@@ -157,10 +157,7 @@ async function untilItAnswers(url: string): Promise<void> {
   const end = performance.now() + patienceMs;
   for (;;) {
     try {
-      const client = await openClient(
-        { url, prefix: defaultPrefix },
-        (target, options) => new Redis(target, options),
-      );
+      const client = await openClient({ url, prefix: defaultPrefix });
       client.disconnect();
       return;
     } catch (error) {

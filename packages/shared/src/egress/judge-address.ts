@@ -1,9 +1,7 @@
-import { isAllowedHost } from './egress-policy.ts';
-import type { Egress, Judgement } from './egress-policy.ts';
+import { type Egress, type Judgement, isAllowedHost } from './egress-policy.ts';
 import { embeddedIpv4 } from './embedded-ipv4.ts';
 import { neverAllowedAddress } from './never-allowed.ts';
-import { contains, formatAddress, parseAddress, parseCidr } from './parse-cidr.ts';
-import type { Cidr } from './parse-cidr.ts';
+import { type Cidr, contains, formatAddress, parseAddress, parseCidr } from './parse-cidr.ts';
 import { specialRange } from './special-ranges.ts';
 
 /** A policy is judged against at every connection, and its lists never change in place. */

@@ -1,6 +1,5 @@
 import { isBadPort } from './bad-ports.ts';
-import { isAllowedHost } from './egress-policy.ts';
-import type { Egress, Judgement } from './egress-policy.ts';
+import { type Egress, type Judgement, isAllowedHost } from './egress-policy.ts';
 import { internalName, isLocalhost } from './internal-names.ts';
 import { judgeAddress } from './judge-address.ts';
 import { isMetadataName } from './never-allowed.ts';

@@ -1,5 +1,4 @@
-import { contains, parseCidr } from './parse-cidr.ts';
-import type { Cidr } from './parse-cidr.ts';
+import { type Cidr, contains, parseCidr } from './parse-cidr.ts';
 
 /**
  * Addresses that hand out credentials, or steer the machine, to whoever can send a GET. No allow list reaches them:

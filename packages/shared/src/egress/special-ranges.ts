@@ -1,5 +1,4 @@
-import { contains, parseCidr } from './parse-cidr.ts';
-import type { Cidr } from './parse-cidr.ts';
+import { type Cidr, contains, parseCidr } from './parse-cidr.ts';
 
 export type SpecialRange = {
   cidr: Cidr;

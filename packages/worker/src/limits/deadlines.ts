@@ -1,14 +1,7 @@
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  type Logger,
-  bindScript,
-  expireCall,
-  expireScript,
-  failedReason,
-  readEnvelopeText,
-} from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, expireCall, expireScript, failedReason, readEnvelopeText } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 import { Repeating } from '../ops/repeating.ts';
 import { expired } from '../pipeline/endings.ts';
 import type { Quarantine } from '../quarantine.ts';

@@ -1,12 +1,6 @@
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  bindScript,
-  encodeMessage,
-  holdScript,
-  putOffScript,
-} from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, encodeMessage, holdScript, putOffScript } from '@sluice/shared';
 
 /**
  * Holds: "no request to this origin before time t". Kept in Redis, where the permit script reads them; here is only

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, type Keys, bindScript, keepLockScript, stalledLookScript } from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, keepLockScript, stalledLookScript } from '@sluice/shared';
 
 /** Longer than any worker takes to be back after the end of an outage, ms. */
 const allBackMs = 4000;

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
-  type BoundScript,
   type Keys,
   type Policy,
-  bindScript,
   permitScript,
   permitVerdicts,
   refundScript,

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { type Keys, type Logger, type Policy, readStoredPolicy } from '@sluice/shared';
+import { type Keys, type Policy, readStoredPolicy } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 import { Repeating } from '../ops/repeating.ts';
 
 const pollMs = 1000;

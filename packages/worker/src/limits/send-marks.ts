@@ -1,12 +1,6 @@
 import type { Redis } from 'ioredis';
-import {
-  type BoundScript,
-  type Keys,
-  type Policy,
-  bindScript,
-  markScript,
-  unmarkScript,
-} from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, type Policy, markScript, unmarkScript } from '@sluice/shared';
 import type { TakenJob } from '../pipeline/admit.ts';
 
 /** A run that comes later than this is not told from a first one. */

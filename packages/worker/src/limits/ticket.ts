@@ -1,4 +1,5 @@
-import type { Logger, Policy } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
+import type { Policy } from '@sluice/shared';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { TakenJob } from '../pipeline/admit.ts';
 import type { Permit, PermitAnswer, Permits } from './permit.ts';

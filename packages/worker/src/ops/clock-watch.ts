@@ -1,6 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
-import { type Logger, SluiceError } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
+import { SluiceError } from '@sluice/shared';
 
 const everyMs = 30_000;
 

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Logger } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 
 /** All connections must have been there for so long, ms: a server that refuses writes lets them connect again and again. */
 const steadyMs = 1000;

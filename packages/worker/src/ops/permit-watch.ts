@@ -1,5 +1,5 @@
 import { type RecordableHistogram, createHistogram } from 'node:perf_hooks';
-import type { Logger } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 
 const everyMs = 10_000;
 /** Fewer say nothing about a 99th percentile. */

@@ -1,4 +1,5 @@
-import { type FailureRule, type Logger, again, isRefusalForNow } from '@sluice/shared';
+import { type FailureRule, retryCommand, isUnavailableForNow } from '@sluice/redis';
+import type { Logger } from '../logger.ts';
 
 const tellEveryMs = 10_000;
 
@@ -9,11 +10,11 @@ const tellEveryMs = 10_000;
 export function waitOutRefusals(log: Logger): FailureRule {
   let toldAt = Number.NEGATIVE_INFINITY;
   return (error) => {
-    if (!isRefusalForNow(error)) return error;
+    if (!isUnavailableForNow(error)) return error;
     if (performance.now() - toldAt > tellEveryMs) {
       toldAt = performance.now();
       log.warn({ err: error }, 'Redis refuses commands for now; they wait');
     }
-    return again;
+    return retryCommand;
   };
 }

@@ -1,4 +1,4 @@
-import type { Logger } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 import type { RunningPool } from '../pool.ts';
 
 /** What is to be drained, once there is something. */

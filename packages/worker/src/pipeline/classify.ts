@@ -4,11 +4,10 @@ import {
   type OutcomeKind,
   type ResponseHead,
   type StoredBody,
-  askedDelay,
-  backoffDelay,
   codeOfOutcome,
-  readRetryAdvice,
 } from '@sluice/shared';
+import { askedDelay, backoffDelay } from './backoff.ts';
+import { readRetryAdvice } from '../retry-advice/retry-advice.ts';
 import type { Failure } from '../http/failure.ts';
 import type { Terms } from './terms.ts';
 import type { Verdict } from './verdict.ts';

@@ -1,4 +1,5 @@
-import { type Outcome, type Policy, backoffDelay, codeOfOutcome } from '@sluice/shared';
+import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import { backoffDelay } from './backoff.ts';
 import type { Failure } from '../http/failure.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import type { Ticket } from '../limits/ticket.ts';

@@ -1,4 +1,5 @@
-import type { Addressee, Logger, Policy } from '@sluice/shared';
+import type { Addressee, Policy } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 import type { GuardedAgent } from '../http/agent.ts';
 import { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from '../limits/holds.ts';

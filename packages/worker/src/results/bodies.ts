@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type BodyStore, bodyKey, openBodyStore } from '@sluice/body-store';
-import type { Logger, StoredBody, WorkerConfig } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
+import type { StoredBody } from '@sluice/shared';
+import type { WorkerConfig } from '../config.ts';
 import { BodyNotStored } from '../http/failure.ts';
 
 const sweepEveryMs = 600_000;

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, type Keys, type Logger, bindScript, trimFailedScript } from '@sluice/shared';
+import { type BoundScript, bindScript } from '@sluice/redis';
+import { type Keys, trimFailedScript } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
 import type { ServedQueue } from '../limits/policy.ts';
 import { Repeating } from '../ops/repeating.ts';
 

@@ -1,13 +1,12 @@
 import type { Redis } from 'ioredis';
+import { type BoundScript, bindScript } from '@sluice/redis';
 import {
   type Addressee,
-  type BoundScript,
   type Committed,
   type EndedJob,
   type Keys,
   type Outcome,
   type Settled,
-  bindScript,
   committedOf,
   decodeSettled,
   settleCall,

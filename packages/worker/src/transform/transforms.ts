@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Piscina } from 'piscina';
-import { type Logger, SluiceError, type WorkerConfig, formatDuration } from '@sluice/shared';
+import type { Logger } from '../logger.ts';
+import { SluiceError, formatDuration } from '@sluice/shared';
+import { type WorkerConfig } from '../config.ts';
 import { Semaphore } from '../limits/semaphore.ts';
 import type { TransformInput, TransformTask, Transformed } from './contract.ts';
 

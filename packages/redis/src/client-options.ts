@@ -1,0 +1,132 @@
+import { clusterConnector } from './failover/cluster-connector.ts';
+import type { ClusterAddress } from './url/cluster-url.ts';
+import type { SentinelAddress } from './url/sentinel-url.ts';
+import { formatHost } from './url/hosts.ts';
+import type { SlotOwner } from './failover/slot-owner.ts';
+
+/** Where Redis is, as its URL says. */
+export type Place =
+  | { kind: 'server'; url: string }
+  | { kind: 'sentinel'; address: SentinelAddress }
+  | { kind: 'cluster'; address: ClusterAddress; owner: SlotOwner };
+
+/** After a server refused a write it is not asked again for so long, ms: it would refuse it again. */
+const refusedMs = 500;
+
+/**
+ * What a server answers to writes when it became a replica, or has lost the replicas that it must have
+ * (min-replicas-to-write). It answers so before anything was written.
+ */
+const refusesWrites = /^(READONLY|MASTERDOWN|NOREPLICAS)\b/;
+
+/** What the node of a Cluster answers that does not have the slot: it went to another node, or nobody has it for now. */
+const hasNotTheSlot = /^(MOVED|CLUSTERDOWN)\b/;
+
+/** The same of one that is giving its slot away, key by key: soon another node has all of it. */
+const givesSlotAway = /^(ASK|TRYAGAIN)\b/;
+
+/** Commands that wait in Redis. They are never part of a transaction. */
+const blocks = new Set(['bzpopmin', 'xread']);
+
+/** An error that Redis answered to a command. */
+type Refusal = Error & { command?: { name: string } };
+
+/** Whether to leave a server that answered so (1), and to send the command again to the next one (2). */
+type Judgement = 1 | 2 | false;
+
+/** The options that every connection of Sluice has, and BullMQ's duplicates of it. ioredis' words. */
+export type ClientOptions = ReturnType<typeof common> &
+  Partial<ReturnType<typeof throughSentinel>> &
+  Partial<ReturnType<typeof throughCluster>>;
+
+/** Lengthening delays, so that a server that comes back is not met by every client at once, ms. */
+const backoff = (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6));
+
+// The parts of a transaction are not refused: there the answer is part of EXEC's, as long as its scripts have no flags of
+// their own.
+const judge = ({ message }: Refusal): Judgement => (refusesWrites.test(message) ? 2 : false);
+
+/** The parts of a transaction are refused one by one here: sent again alone, one would be done without the others. */
+function judgeNode(error: Refusal): Judgement {
+  const isAlone = blocks.has(error.command?.name.toLowerCase() ?? '');
+  if (hasNotTheSlot.test(error.message)) return isAlone ? 2 : 1;
+  // `withFailureRule` sends the others again.
+  if (givesSlotAway.test(error.message)) return isAlone ? 2 : false;
+  return judge(error);
+}
+
+function common(isOpen: () => boolean, judged: (error: Refusal) => Judgement = judge) {
+  let refused = false;
+  return {
+    // Commands wait through a reconnect instead of failing after twenty tries.
+    maxRetriesPerRequest: null,
+    // A pending command without an answer for so long means that the connection died silently.
+    // Longer than any blocking read.
+    socketTimeout: 15_000,
+    connectTimeout: 5000,
+    lazyConnect: true,
+    // The first connection is not tried again: whoever starts wants to know now.
+    retryStrategy: (times: number) => {
+      if (!isOpen()) return null;
+      const least = refused ? refusedMs : 0;
+      refused = false;
+      return Math.max(least, backoff(times));
+    },
+    // Reconnect, perhaps to another primary.
+    reconnectOnError: (error: Refusal): Judgement => {
+      const judgement = judged(error);
+      // Another node has taken the slot: that one can be asked at once.
+      if (judgement !== false && !error.message.startsWith('MOVED')) refused = true;
+      return judgement;
+    },
+  };
+}
+
+function throughSentinel(address: SentinelAddress, isOpen: () => boolean) {
+  const { sentinels, name, db, tls, username, password, sentinelUsername, sentinelPassword } = address;
+  return {
+    sentinels,
+    name,
+    db,
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+    ...(sentinelUsername !== '' && { sentinelUsername }),
+    ...(sentinelPassword !== '' && { sentinelPassword }),
+    ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    // A Sentinel that does not answer must not keep the others from being asked.
+    sentinelCommandTimeout: 2000,
+    // Without a number the client would be dead for good.
+    sentinelRetryStrategy: (times: number) => (isOpen() ? backoff(times) : null),
+  };
+}
+
+function throughCluster({ tls, username, password }: ClusterAddress, owner: SlotOwner) {
+  return {
+    Connector: clusterConnector((signal) => owner.find(signal), tls),
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+    ...(tls && { tls: {} }),
+  };
+}
+
+/**
+ * What a client is made of: a URL or socket path that ioredis understands, and options on top of it.
+ * @param isOpen whether the first connection came about; only then is it tried again
+ */
+export function clientOptions(
+  place: Place,
+  isOpen: () => boolean,
+): { target: string; options: ClientOptions } {
+  // The options go before the target; it only names the server in traces.
+  if (place.kind === 'sentinel') {
+    const options = { ...common(isOpen), ...throughSentinel(place.address, isOpen) };
+    return { target: `redis://${formatHost(options.sentinels[0]!)}`, options };
+  }
+  if (place.kind === 'cluster') {
+    const options = { ...common(isOpen, judgeNode), ...throughCluster(place.address, place.owner) };
+    return { target: `redis://${formatHost(place.address.nodes[0]!)}`, options };
+  }
+  const { protocol, pathname } = new URL(place.url);
+  const target = protocol === 'redis+unix:' ? decodeURIComponent(pathname) : place.url;
+  return { target, options: common(isOpen) };
+}

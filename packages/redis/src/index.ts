@@ -1,0 +1,13 @@
+export { type BoundScript, bindScript } from './bind-script.ts';
+export { assertServerVersion } from './checks.ts';
+export { redisFault } from './faults.ts';
+export { type OpenClientOptions, type RedisPlace, openClient } from './open-client.ts';
+export { corkPerTurn } from './traffic/cork.ts';
+export {
+  type FailureRule,
+  isUnavailableForNow,
+  retryCommand,
+  withFailureRule,
+} from './traffic/failure-rule.ts';
+export { heartbeat } from './traffic/silence.ts';
+export { redactRedisUrl, redisUrlSchema } from './url/redis-url.ts';

@@ -1,0 +1,27 @@
+import type { Duplex } from 'node:stream';
+import type { Redis } from 'ioredis';
+
+/**
+ * Sends the commands of one turn of the event loop in one write. (ioredis' own auto-pipelining does so, too, but builds
+ * a pipeline object with every command on it each time, which cost a quarter of a worker's CPU; and a pipeline knows
+ * only the scripts that were defined before it began.)
+ */
+export function corkPerTurn(client: Redis): Redis {
+  const send = client.sendCommand.bind(client);
+  let corked: Duplex | null = null;
+  const uncork = () => {
+    corked?.uncork();
+    corked = null;
+  };
+  client.sendCommand = (...args) => {
+    // ioredis declares a stream; before the first connection there is none.
+    const stream: Duplex | undefined = client.stream;
+    if (corked === null && stream !== undefined) {
+      corked = stream;
+      corked.cork();
+      setImmediate(uncork);
+    }
+    return send(...args);
+  };
+  return client;
+}
