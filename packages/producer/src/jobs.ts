@@ -6,6 +6,7 @@ import {
   type Outcome,
   SluiceError,
   codeOfOutcome,
+  outcomeError,
   committedOf,
   decodeSettled,
   encodeMessage,
@@ -137,7 +138,7 @@ export class Jobs {
       attempts: Number(attemptsMade ?? 0),
       endedAt: now,
       durationMs: 0,
-      error: { code: codeOfOutcome[kind], message },
+      error: outcomeError(codeOfOutcome[kind], message),
     };
     // No worker has this token, so a job that one has is refused.
     const call = settleCall(this.#keys, { queue, id, token: 'cancel' }, read.addressee, {

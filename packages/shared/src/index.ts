@@ -1,3 +1,4 @@
+export { clip } from './clip.ts';
 export { duration, formatDuration, parseDuration } from './duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { judgeAddress } from './egress/judge-address.ts';
@@ -48,6 +49,7 @@ export {
   codeOfOutcome,
   decodeSettled,
   encodeSettled,
+  outcomeError,
   outcomeKinds,
 } from './outcome.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pace.ts';

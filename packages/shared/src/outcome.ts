@@ -1,3 +1,4 @@
+import { clip } from './clip.ts';
 import type { ErrorCode } from './errors.ts';
 
 /**
@@ -63,7 +64,7 @@ export type Outcome = {
   kind: OutcomeKind;
   /** Tries made, the last included; 0 when nothing was ever sent. */
   attempts: number;
-  /** Epoch ms of the end, on the worker's clock. */
+  /** Epoch ms of the end, by Redis' clock. */
   endedAt: number;
   /** From the last attempt's permit to its end, ms. */
   durationMs: number;
@@ -79,6 +80,11 @@ export type Outcome = {
   /** What the caller gave with the job. */
   meta?: unknown;
 };
+
+/** The error of an outcome that is no `response`. The one place where the text of an error gets its bound. */
+export function outcomeError(code: ErrorCode, message: string): NonNullable<Outcome['error']> {
+  return { code, message: clip(message) };
+}
 
 /** An outcome with its body. */
 export type Settled = { outcome: Outcome; body: Uint8Array };

@@ -1,6 +1,10 @@
 import { type Logger, pino } from 'pino';
+import { clip } from '@sluice/shared';
 
 export type { Logger } from 'pino';
+
+/** Of its stack, which begins with the message, bytes. */
+const longestStack = 4096;
 
 /** Causes of causes: no error that is worth reading is nested deeper. */
 const deepestCause = 3;
@@ -16,8 +20,8 @@ export function loggedError(error: unknown, depth = 0): unknown {
   const hasCause = cause !== undefined && depth < deepestCause;
   return {
     type: name,
-    message,
-    stack,
+    message: clip(message),
+    stack: stack === undefined ? undefined : clip(stack, longestStack),
     ...(code === undefined ? {} : { code }),
     ...(hasCause ? { cause: loggedError(cause, depth + 1) } : {}),
   };

@@ -8,6 +8,7 @@ import { queueCaps } from './limits/concurrency.ts';
 import { DeadlineSweeper } from './limits/deadlines.ts';
 import { Holds } from './limits/holds.ts';
 import { Locks } from './limits/locks.ts';
+import { IdleConnections } from './http/idle-connections.ts';
 import { Permits } from './limits/permit.ts';
 import { PolicyReader } from './limits/policy.ts';
 import { SendMarks } from './limits/send-marks.ts';
@@ -42,6 +43,9 @@ export type RunningPool = {
 
 /** A pool that is connected, and takes no jobs before `serve`. It can be drained at any time. */
 export type OpenPool = RunningPool & { serve(): Promise<void> };
+
+/** A process may always keep so many connections open, idle ones included, whatever its concurrency. */
+const fewestConnections = 256;
 
 /**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
@@ -102,6 +106,7 @@ export async function openPool(config: WorkerConfig, log: Logger): Promise<OpenP
     locks: new Locks(redis, keys, config.lockMs),
     clock,
     slots: new Semaphore(config.concurrency),
+    idleConnections: new IdleConnections(Math.max(fewestConnections, 2 * config.concurrency)),
     permits: new Permits(redis, keys, holds),
     holds,
     outcomes,

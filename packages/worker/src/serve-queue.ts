@@ -4,6 +4,7 @@ import type { Logger } from './logger.ts';
 import type { Policy } from '@sluice/shared';
 import type { WorkerConfig } from './config.ts';
 import { type GuardedAgent, createAgent } from './http/agent.ts';
+import type { IdleConnections } from './http/idle-connections.ts';
 import type { Holds } from './limits/holds.ts';
 import type { Locks } from './limits/locks.ts';
 import type { Permits } from './limits/permit.ts';
@@ -42,6 +43,7 @@ export type Process = {
   sendMarks: SendMarks;
   suspects: Suspects;
   quarantine: Quarantine;
+  idleConnections: IdleConnections;
   metrics: WorkerMetrics;
   /** Called with the age of each permit used, ms. */
   observeAge: (queue: string, ageMs: number) => void;
@@ -76,7 +78,7 @@ function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   const { config, log, redis, locks, slots, permits, holds, outcomes, sendMarks } = shared;
-  const openAgent = () => createAgent(queue, config.concurrency);
+  const openAgent = () => createAgent(queue, config.concurrency, shared.idleConnections);
   const observeAge = (ageMs: number) => shared.observeAge(queue.name, ageMs);
   let egress = JSON.stringify(queue.policy.egress);
   let agent: GuardedAgent = openAgent();

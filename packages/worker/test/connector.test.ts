@@ -109,6 +109,13 @@ describe('the address guard', () => {
     expect(sockets).toHaveLength(0);
   });
 
+  it('names three of the refused addresses of a name that has thousands, and counts the others', async () => {
+    const addresses = Array.from({ length: 4000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+    const { get } = connect({ egress: () => nothing, resolve: async () => addresses });
+    const { message } = await failure(get('http://many.example/'));
+    expect(message).toMatch(/: 10\.0\.0\.0 is .+; 10\.0\.0\.1 is .+; 10\.0\.0\.2 is .+; and 3997 more$/);
+  });
+
   it('connects only to the allowed addresses of a mixed answer', async () => {
     const allowed = await upstream('127.0.0.1');
     const other = createServer((_, response) => response.end());

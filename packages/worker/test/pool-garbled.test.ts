@@ -17,6 +17,11 @@ const unreadable: Record<string, string> = {
 /** A good head, and then a body that cannot be read. */
 const broken: Record<string, string> = {
   'a bad chunk size': `${head('transfer-encoding: chunked')}zz\r\nhello\r\n0\r\n\r\n`,
+  'a Content-Length in the trailer': `${head('transfer-encoding: chunked')}1\r\na\r\n0\r\ncontent-length: 7\r\n\r\n`,
+  'more content-encodings than are taken': `${head(
+    `content-encoding: ${Array.from({ length: 6 }, () => 'gzip').join(', ')}`,
+    'content-length: 5',
+  )}hello`,
 };
 
 const answerOf = (path: string) => ({ ...unreadable, ...broken })[decodeURIComponent(path.slice(1))];

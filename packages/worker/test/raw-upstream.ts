@@ -1,4 +1,5 @@
 import { type Socket, createServer } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { listen } from '../../../test/support/listen.ts';
 
 /** An upstream that says what no HTTP server would. */
@@ -10,12 +11,23 @@ export type RawUpstream = AsyncDisposable & {
   readonly connections: number;
 };
 
+async function send(socket: Socket, bytes: Buffer, pieces: number): Promise<void> {
+  for (let at = 0; at < bytes.length && Number.isFinite(pieces); at += pieces) {
+    socket.write(bytes.subarray(at, at + pieces));
+    // Each in a segment of its own.
+    await nextTurn();
+  }
+  socket.end(Number.isFinite(pieces) ? '' : bytes);
+}
+
 /**
  * Answers each request on 127.0.0.1, byte for byte.
  * @param answer what is written, and then the connection is closed; undefined: nothing, and it stays open
+ * @param pieces bytes that are written at a time
  */
 export async function startRawUpstream(
   answer?: (path: string) => string | Buffer | undefined,
+  pieces = Number.POSITIVE_INFINITY,
 ): Promise<RawUpstream> {
   const requests: string[] = [];
   const sockets = new Set<Socket>();
@@ -23,6 +35,7 @@ export async function startRawUpstream(
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
+    socket.setNoDelay(true);
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
     let head = '';
@@ -33,7 +46,7 @@ export async function startRawUpstream(
       const [line = ''] = head.split('\r\n');
       requests.push(line);
       const bytes = answer?.(line.split(' ')[1] ?? '');
-      if (bytes !== undefined) socket.end(bytes);
+      if (bytes !== undefined) void send(socket, Buffer.from(bytes), pieces);
     });
   });
   const { port } = await listen(server, { host: '127.0.0.1', port: 0 });

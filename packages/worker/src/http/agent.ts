@@ -2,6 +2,8 @@ import { Agent, type Dispatcher, interceptors } from 'undici';
 import type { Policy } from '@sluice/shared';
 import type { ServedQueue } from '../limits/policy.ts';
 import { createConnector } from './connector.ts';
+import type { ConnectionLog, IdleConnections } from './idle-connections.ts';
+import { HeadFirst, type RawHead } from './head-first.ts';
 
 const connectTimeoutMs = 10_000;
 const defaultKeepAliveMs = 10_000;
@@ -9,72 +11,90 @@ const defaultKeepAliveMs = 10_000;
 /** The connections of one queue: guarded, and never shared with another queue's egress policy. */
 export type GuardedAgent = {
   /** Decompresses, too. */
-  dispatch: Dispatcher['dispatch'];
+  dispatch: (options: GuardedRequest, handler: Dispatcher.DispatchHandler) => void;
   /**
    * Makes sure that a connection is there for one more request, so that no permit is spent on waiting for one.
    * Rejects as the request itself would. A promise only when there is something to wait for.
    */
-  prepare(origin: string): Claim | Promise<Claim>;
+  prepare(origin: string): Disposable | Promise<Disposable>;
   close(): Promise<void>;
 };
 
 /** The claim of one request to a connection, until it has been answered or will not be sent. */
 export class Claim {
-  readonly #claims: Map<string, number> | null;
+  readonly #claims: Map<string, number>;
   readonly #origin: string;
+  readonly #inUse: Disposable;
   #released = false;
 
-  /** @param claims by origin; null: of a request that needs none */
-  constructor(claims: Map<string, number> | null, origin: string) {
+  /** @param claims by origin */
+  constructor(claims: Map<string, number>, origin: string, inUse: Disposable) {
     this.#claims = claims;
     this.#origin = origin;
-    claims?.set(origin, (claims.get(origin) ?? 0) + 1);
+    this.#inUse = inUse;
+    claims.set(origin, (claims.get(origin) ?? 0) + 1);
   }
 
   [Symbol.dispose](): void {
-    if (this.#claims === null || this.#released) return;
+    if (this.#released) return;
     this.#released = true;
+    this.#inUse[Symbol.dispose]();
     const rest = this.#claims.get(this.#origin)! - 1;
     if (rest === 0) this.#claims.delete(this.#origin);
     else this.#claims.set(this.#origin, rest);
   }
 }
 
-const noClaim = new Claim(null, '');
+/** Of a request that needs none. */
+const noClaim: Disposable = { [Symbol.dispose]: () => {} };
+
+/** A request, and who is told the head of its response before anything of its body is looked at. */
+export type GuardedRequest = Dispatcher.DispatchOptions & { onHead: (head: RawHead) => void };
 
 /** Without a limit on the decoded size, 500 bytes of gzip can become 200 MiB. */
-function decompressed(policy: () => Policy): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => {
-    let builtFor: number | undefined;
-    let built = dispatch;
-    return (options, handler) => {
-      // The reader's own limit is the smaller one where the body is not stored.
-      const { maxBody, store } = policy();
-      const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
-      if (builtFor !== maxSize) {
-        builtFor = maxSize;
-        built = interceptors.decompress({ maxSize, skipErrorResponses: false })(dispatch);
-      }
-      return built(options, handler);
-    };
+function decompressed(
+  agent: Agent,
+  policy: () => Policy,
+  connections: ConnectionLog,
+): GuardedAgent['dispatch'] {
+  const raw = (options: Dispatcher.DispatchOptions, decoder: Dispatcher.DispatchHandler): boolean => {
+    const { onHead, ...rest } = options as GuardedRequest;
+    const inUse = connections.use(String(rest.origin));
+    return agent.dispatch(rest, new HeadFirst(decoder, { method: rest.method, onHead, inUse }));
+  };
+  let builtFor: number | undefined;
+  let built: Dispatcher['dispatch'] = raw;
+  return (options, handler) => {
+    // The reader's own limit is the smaller one where the body is not stored.
+    const { maxBody, store } = policy();
+    const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
+    if (builtFor !== maxSize) {
+      builtFor = maxSize;
+      built = interceptors.decompress({ maxSize, skipErrorResponses: false })(raw);
+    }
+    built(options, handler);
   };
 }
 
 /**
  * @param slots requests in flight at most: as many connections per origin, else undici would queue requests whose
  *   permit is already running out
+ * @param idle bounds the idle connections of all agents of the process
  * @param keepAliveMs how long a connection that is not used stays open. Default 10 s
  */
 export function createAgent(
   queue: ServedQueue,
   slots: number,
+  idle: IdleConnections,
   keepAliveMs = defaultKeepAliveMs,
 ): GuardedAgent {
+  const connections = idle.log();
   const connector = createConnector({
     egress: () => queue.policy.egress,
     connectTimeoutMs,
     maxParked: slots,
     parkedIdleMs: keepAliveMs,
+    opened: connections.opened,
   });
   const agent = new Agent({
     connect: connector.connect,
@@ -89,17 +109,16 @@ export function createAgent(
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const dispatcher = agent.compose(decompressed(() => queue.policy));
   /** Requests per origin that were promised a connection, or have it. */
   const claims = new Map<string, number>();
 
   return {
-    dispatch: (options, handler) => dispatcher.dispatch(options, handler),
+    dispatch: decompressed(agent, () => queue.policy, connections),
 
     prepare: (origin) => {
       // Permits that cost nothing need not be kept waiting for.
       if (queue.policy.rate === null) return noClaim;
-      const claim = new Claim(claims, origin);
+      const claim = new Claim(claims, origin, connections.use(origin));
       if (connector.live(origin) + connector.parked(origin) >= claims.get(origin)!) return claim;
       return connector.warm(origin).then(
         () => claim,

@@ -6,6 +6,7 @@ import { EgressBlocked } from './egress-blocked.ts';
 import { type TlsOptions, createHandshake } from './handshake.ts';
 import { createParking } from './parking.ts';
 import { type Resolve, createResolver } from './resolve.ts';
+import { watchHeads } from './response-heads.ts';
 
 export type ConnectorOptions = {
   /** Read at each connect, because a policy changes at run time. */
@@ -17,6 +18,8 @@ export type ConnectorOptions = {
   tls?: TlsOptions;
   /** Connections that `warm` may keep ready per origin. Default 2. */
   maxParked?: number;
+  /** Called with each connection that was opened. */
+  opened?: (origin: string, socket: Socket) => void;
   /** How long a connection that `warm` opened waits for its request, ms. Default 4000. */
   parkedIdleMs?: number;
 };
@@ -74,7 +77,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       return judged.ok;
     });
     if (allowed.length === 0)
-      throw new EgressBlocked(`${host} resolves to a refused address: ${reasons.join('; ')}`);
+      throw new EgressBlocked(`${host} resolves to a refused address: ${some(reasons)}`);
     return allowed;
   }
 
@@ -107,6 +110,7 @@ export function createConnector(options: ConnectorOptions): Connector {
         socket = await handshake(socket, { origin, host, signal });
         assertPeer(socket, target);
       }
+      options.opened?.(origin, socket);
       return socket;
     } catch (error) {
       socket?.destroy();
@@ -161,7 +165,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       callback(error instanceof Error ? error : new Error(String(error)), null);
       return;
     }
-    callback(null, socket);
+    callback(null, watchHeads(socket));
   }
 
   return {
@@ -203,6 +207,12 @@ export function createConnector(options: ConnectorOptions): Connector {
       resolver.close();
     },
   };
+}
+
+/** A name may have thousands of addresses. */
+function some(reasons: readonly string[]): string {
+  const more = reasons.length - 3;
+  return `${reasons.slice(0, 3).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
 /** A resolver takes no signal, and `getaddrinfo` cannot be stopped: it is left behind instead. */

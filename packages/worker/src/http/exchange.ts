@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ResponseHead, StoredBody } from '@sluice/shared';
+import { BodySlabs } from './body-slabs.ts';
 import { BodyTooLarge, UnreadableHead, isParserError } from './failure.ts';
+import type { RawHead } from './head-first.ts';
 
 /** Where a body goes that is larger than `above`; it may have up to `limit` bytes then. */
 export type LargeBodies = {
@@ -46,15 +48,27 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: ResponseHead['headers'] = {};
   #room: BodyRoom = { limit: 0, large: null };
+  /** As it came: known before the decoder has looked at the body. */
+  #head: RawHead | null = null;
   #size = 0;
   #ended = false;
-  #chunks: Buffer[] = [];
+  readonly #body = new BodySlabs();
   /** The body on its way to the store. */
   #stream: Readable | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
   }
+
+  /** The head of the response, once that has come. */
+  get head(): RawHead | null {
+    return this.#head;
+  }
+
+  /** To be told the head before the decoder is. */
+  readonly onHead = (head: RawHead): void => {
+    this.#head = head;
+  };
 
   /** Ends it from outside; at once, though undici may still be connecting. */
   cancel(reason: unknown): void {
@@ -76,8 +90,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    // 103 and the like come before the answer, any number of them.
-    if (status < 200) return;
     this.#status = status;
     this.#headers = headers as ResponseHead['headers'];
     this.#room = this.#options.roomFor(status);
@@ -93,11 +105,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#fail(new BodyTooLarge(this.#limit));
       return;
     }
+    this.#body.add(chunk);
     if (this.#stream !== undefined) {
-      if (!this.#stream.push(chunk)) controller.pause();
+      this.#pushFull(controller, this.#stream);
       return;
     }
-    this.#chunks.push(chunk);
     const { large } = this.#room;
     if (large !== null && this.#size > large.above) this.#store(controller, large);
   }
@@ -106,20 +118,20 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over !== undefined) return;
     this.#ended = true;
     if (this.#stream !== undefined) {
+      if (this.#body.size > 0) this.#stream.push(this.#body.takeRest());
       this.#stream.push(null);
       return;
     }
-    // Copied also when it is one chunk: that is a view, and would keep the socket's whole buffer.
-    const body = this.#size === 0 ? none : Buffer.concat(this.#chunks, this.#size);
+    const body = this.#size === 0 ? none : this.#body.takeRest();
     this.#options.resolve({ status: this.#status, headers: this.#headers, body });
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
     this.#over ??= error;
-    this.#chunks = [];
+    this.#body.clear();
     // The store hears of it and passes it on, so that nothing of the body is being written when the attempt ends.
     if (this.#stream !== undefined) this.#stream.destroy(error);
-    else if (this.#status === 0 && isParserError(error)) this.#options.reject(new UnreadableHead(error));
+    else if (this.#head === null && isParserError(error)) this.#options.reject(new UnreadableHead(error));
     else this.#options.reject(error);
   }
 
@@ -139,14 +151,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Whoever reads it hears of an error; should the store have stopped reading, nobody needs to.
     stream.on('error', ignore);
     this.#stream = stream;
-    let more = true;
-    for (const chunk of this.#chunks.splice(0)) more = stream.push(chunk);
-    if (!more) controller.pause();
+    this.#pushFull(controller, stream);
     large.put(stream).then(
       (stored) => this.#options.resolve({ status: this.#status, headers: this.#headers, body: none, stored }),
       // Nobody reads on, and the connection must not wait for it.
       (error: unknown) => this.cancel(error),
     );
+  }
+
+  /** Slab by slab: the store takes as long with a byte as with many. */
+  #pushFull(controller: Dispatcher.DispatchController, stream: Readable): void {
+    let more = true;
+    for (const slab of this.#body.takeFull()) more = stream.push(slab);
+    if (!more) controller.pause();
   }
 
   #fail(error: Error): void {
@@ -156,7 +173,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #stop(error: Error): void {
     this.#over ??= error;
-    this.#chunks = [];
+    this.#body.clear();
     this.#stream?.destroy(this.#over);
     this.#controller?.abort(this.#over);
   }

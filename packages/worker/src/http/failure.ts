@@ -1,4 +1,5 @@
 import { errors } from 'undici';
+import type { ResponseHead } from '@sluice/shared';
 import { EgressBlocked } from './egress-blocked.ts';
 import { AttemptTimeout } from './timeout.ts';
 
@@ -8,6 +9,8 @@ export type Failure = {
   message: string;
   /** It is proven that the upstream has seen nothing of the request. */
   unsent: boolean;
+  /** The head of the response, where that had come. */
+  head?: ResponseHead;
   /** Another try may go better, or not; absent: as the kind says. */
   passes?: boolean;
   /** No retry before this many ms; absent: the backoff's delay. */
@@ -39,11 +42,29 @@ export class BadRedirect extends Error {
   override readonly name = 'BadRedirect';
 }
 
+/** The decoder does not take the body. */
+export class UnreadableBody extends Error {
+  override readonly name = 'UnreadableBody';
+  constructor(cause: Error) {
+    super(`the body does not decode: ${cause.message}`, { cause });
+  }
+}
+
 /** What came back is not HTTP, as far as the end of its head. */
 export class UnreadableHead extends Error {
   override readonly name = 'UnreadableHead';
   constructor(cause: Error) {
     super(`the answer is not HTTP: ${cause.message}`, { cause });
+  }
+}
+
+/** Something went wrong after the head of a response had come: its body did not decode, was too large, or broke off. */
+export class BrokenResponse extends Error {
+  override readonly name = 'BrokenResponse';
+  readonly head: ResponseHead;
+  constructor(head: ResponseHead, cause: unknown) {
+    super('the response broke off after its head', { cause });
+    this.head = head;
   }
 }
 
@@ -66,6 +87,10 @@ export function isParserError(error: Error): boolean {
  * @returns null: a fault of our own, before anything was sent
  */
 export function failureOf(error: unknown, isSent: boolean): Failure | null {
+  if (error instanceof BrokenResponse) {
+    const failure = failureOf(error.cause, isSent);
+    return failure === null ? null : { ...failure, head: error.head };
+  }
   const seen = error instanceof Error ? whatWasSeen(error) : null;
   if (seen !== null) return { ...seen, unsent: !isSent };
   if (!isSent) return null;
@@ -86,6 +111,7 @@ function whatWasSeen(error: Error): Omit<Failure, 'unsent'> | null {
   }
   if (error instanceof BodyNotStored) return { kind: 'store-error', message };
   if (error instanceof BadRedirect) return { kind: 'bad-response', message };
+  if (error instanceof UnreadableBody) return { kind: 'bad-response', message };
   if (error instanceof UnreadableHead) return { kind: 'bad-response', message, passes: true };
   if (isParserError(error)) return { kind: 'bad-response', message: `the body cannot be read: ${message}` };
   const code = codeOf(error);

@@ -76,7 +76,8 @@ export async function attempt(
   });
   if (origin !== null && (wasRefused || holdMs > 0)) {
     // The origin that answered: after a redirect it is not the first one.
-    const answered = result.type === 'response' ? new URL(result.head.url).origin : origin;
+    const head = result.type === 'response' ? result.head : result.failure.head;
+    const answered = head === undefined ? origin : new URL(head.url).origin;
     await context.holds
       .extend(job.queue, answered, holdMs, wasRefused ? result.durationMs : null)
       // The upstream has answered; that stands.

@@ -5,6 +5,7 @@ import {
   type ResponseHead,
   type StoredBody,
   codeOfOutcome,
+  outcomeError,
 } from '@sluice/shared';
 import { askedDelay, backoffDelay } from './backoff.ts';
 import { readRetryAdvice } from '../retry-advice/retry-advice.ts';
@@ -52,7 +53,17 @@ const none = new Uint8Array();
  * or when the caller sent an Idempotency-Key.
  */
 export function classify(attempt: Attempt, context: ClassifyContext): Classified {
-  return attempt.type === 'response' ? classifyResponse(attempt, context) : classifyFailure(attempt, context);
+  if (attempt.type === 'response') return classifyResponse(attempt, context);
+  const { head } = attempt.failure;
+  if (head === undefined) return classifyFailure(attempt, context);
+  // The status comes before the body: one that is retryable is judged by its head, whatever became of the rest.
+  const judged = classifyResponse(
+    { type: 'response', head, body: none, durationMs: attempt.durationMs },
+    context,
+  );
+  return judged.verdict.type === 'done'
+    ? { ...classifyFailure(attempt, context), holdMs: judged.holdMs, refused: judged.refused }
+    : judged;
 }
 
 function classifyResponse(attempt: Attempt & { type: 'response' }, context: ClassifyContext): Classified {
@@ -112,7 +123,7 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
       refused: false,
     };
   }
-  const error = { code: codeOfOutcome[failure.kind], message: failure.message };
+  const error = outcomeError(codeOfOutcome[failure.kind], failure.message);
   // A URL that the guard refuses is never attempted; a redirect that it refuses comes after an attempt.
   const untried = failure.kind === 'blocked' && failure.unsent;
   const attempts = context.attemptsMade + (untried ? 0 : 1);
@@ -127,7 +138,7 @@ function giveUp(context: ClassifyContext, attempt: Attempt & { type: 'response' 
   const outcome: Outcome = {
     ...base(kind, context, durationMs),
     response: head,
-    error: { code: codeOfOutcome[kind], message },
+    error: outcomeError(codeOfOutcome[kind], message),
   };
   return { type: 'give-up', outcome, body };
 }

@@ -1,4 +1,4 @@
-import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import { type Outcome, type Policy, codeOfOutcome, outcomeError } from '@sluice/shared';
 import { backoffDelay } from './backoff.ts';
 import type { Failure } from '../http/failure.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
@@ -25,7 +25,7 @@ export function ended(
     attempts,
     endedAt: now,
     durationMs: 0,
-    error: { code: codeOfOutcome[kind], message },
+    error: outcomeError(codeOfOutcome[kind], message),
   };
   return { type: 'give-up', outcome, body: new Uint8Array() };
 }

@@ -1,7 +1,7 @@
 import type { HttpRequest, Policy, ResponseHead, StoredBody } from '@sluice/shared';
-import type { Claim, GuardedAgent } from '../http/agent.ts';
+import type { GuardedAgent } from '../http/agent.ts';
 import { type BodyRoom, Exchange, type Exchanged, type LargeBodies } from '../http/exchange.ts';
-import { BadRedirect } from '../http/failure.ts';
+import { BadRedirect, BrokenResponse } from '../http/failure.ts';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import { sleepUntil } from '../limits/sleep.ts';
@@ -19,7 +19,7 @@ export type SendContext = {
   /** Holds the permit of the first request; the redirect hops ask it for theirs. */
   ticket: Ticket;
   /** The first request's claim to a connection. */
-  claim: Claim;
+  claim: Disposable;
 };
 
 /** `body` is empty when it is stored. */
@@ -37,6 +37,8 @@ export class HopDenied extends Error {
 
 /** The permit script reserves starts that are at most this far away. */
 const withinReachMs = 900;
+
+const none = new Uint8Array();
 
 const defaultHeaders = { accept: '*/*', 'accept-encoding': 'gzip, deflate, br', 'user-agent': 'sluice' };
 
@@ -57,22 +59,36 @@ function roomFor(method: string, status: number, { policy, large }: SendContext)
 async function exchange(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
   const { timer, agent, ticket } = context;
   const { method } = request;
-  const { status, headers, ...content } = await timer.work<Exchanged>((resolve, reject) => {
-    const receiver = new Exchange({
-      onStart: () => ticket.spend(),
-      roomFor: (answered) => roomFor(method, answered, context),
-      resolve,
-      reject,
+  let receiver: Exchange | undefined;
+  try {
+    const { status, headers, ...content } = await timer.work<Exchanged>((resolve, reject) => {
+      const exchange = new Exchange({
+        onStart: () => ticket.spend(),
+        roomFor: (answered) => roomFor(method, answered, context),
+        resolve,
+        reject,
+      });
+      receiver = exchange;
+      const path = url.pathname + url.search;
+      const allHeaders = { ...defaultHeaders, ...request.headers };
+      const { onHead } = exchange;
+      agent.dispatch(
+        { origin: url.origin, path, method, headers: allHeaders, body: bodyOf(request), onHead },
+        exchange,
+      );
+      return (reason) => exchange.cancel(reason);
     });
-    const path = url.pathname + url.search;
-    const allHeaders = { ...defaultHeaders, ...request.headers };
-    agent.dispatch(
-      { origin: url.origin, path, method, headers: allHeaders, body: bodyOf(request) },
-      receiver,
-    );
-    return (reason) => receiver.cancel(reason);
-  });
-  return { head: { status, headers, url: url.href }, ...content };
+    return { head: { status, headers, url: url.href }, ...content };
+  } catch (error) {
+    const head = receiver?.head ?? null;
+    if (head === null) throw error;
+    const came = { ...head, headers: head.headers as ResponseHead['headers'], url: url.href };
+    // Nobody reads the body of a redirect that is followed.
+    const isFollowed =
+      context.policy.maxRedirects > 0 && isRedirect(head.status) && head.headers['location'] !== undefined;
+    if (isFollowed && !timer.aborted) return { head: came, body: none };
+    throw new BrokenResponse(came, error);
+  }
 }
 
 /** Waits for the permit of a redirect hop, inside the attempt's timeout. @throws HopDenied */

@@ -1,5 +1,5 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { type Addressee, failedReason } from '@sluice/shared';
+import { type Addressee, clip, failedReason } from '@sluice/shared';
 import type { Holds } from '../limits/holds.ts';
 import type { Outcomes } from '../results/store.ts';
 import type { TakenJob } from './admit.ts';
@@ -10,7 +10,8 @@ export class RetryLater extends Error {
   override readonly name = 'RetryLater';
   readonly delayMs: number;
   constructor(delayMs: number, message: string) {
-    super(message);
+    // BullMQ keeps the text, twice with its stack.
+    super(clip(message));
     this.delayMs = delayMs;
   }
 }

@@ -1,4 +1,4 @@
-import { type Outcome, type Policy, codeOfOutcome } from '@sluice/shared';
+import { type Outcome, type Policy, codeOfOutcome, outcomeError } from '@sluice/shared';
 import type { Transformed } from '../transform/contract.ts';
 import type { Transforms } from '../transform/transforms.ts';
 import type { Admission, TakenJob } from './admit.ts';
@@ -21,7 +21,7 @@ export function unknownTransform(
       ? `there is no transform "${name}": the worker has none (SLUICE_TRANSFORMS)`
       : `there is no transform "${name}"; the worker has: ${known.join(', ')}`;
   const verdict = ended('transform-error', job.attemptsMade, now(), message);
-  verdict.outcome.error = { code: 'SLUICE_UNKNOWN_TRANSFORM', message };
+  verdict.outcome.error = outcomeError('SLUICE_UNKNOWN_TRANSFORM', message);
   return verdict;
 }
 
@@ -43,7 +43,7 @@ export async function transform(
   const failed = (why: string): Verdict => {
     const kind = 'transform-error';
     const message = `the transform "${name}" failed on a response with status ${status}: ${why}`;
-    const error = { code: codeOfOutcome[kind], message };
+    const error = outcomeError(codeOfOutcome[kind], message);
     const failure: Outcome = { ...outcome, kind, endedAt: now(), error };
     return { type: 'give-up', outcome: failure, body };
   };
