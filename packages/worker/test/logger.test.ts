@@ -37,9 +37,13 @@ test('the logger writes errors so, also one that is logged by itself', () => {
     log.error({ err: error }, 'one');
     log.error(error);
   `;
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
-    encoding: 'utf8',
-  });
+  const { stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=sluice-source', '--input-type=module', '--eval', script],
+    {
+      encoding: 'utf8',
+    },
+  );
   const lines = stderr
     .trim()
     .split('\n')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { startUpstream } from '../../../test/support/upstream/server.ts';
 import { Rig, quick, until } from './rig.ts';
 
 describe('a failed attempt is followed by another', () => {
@@ -137,4 +138,14 @@ test('a queue whose policy names the origin takes nothing more while it is held,
   const arrivals = await rig.upstream.arrivals();
   expect(arrivals).toHaveLength(7);
   for (const next of arrivals.slice(1)) expect(next.t - arrivals[0]!.t).toBeGreaterThanOrEqual(1000);
+});
+
+test('in a queue of several origins, one that always refuses leaves the rate to the others', async () => {
+  await using bad = await startUpstream();
+  await using rig = await Rig.open({ policy: { rate: '200/1s', retry: { ...quick, attempts: 2 } } });
+  const refused = Array.from({ length: 5 }, async () => await rig.end(`${bad.url}/status/429`));
+  const served = Array.from({ length: 100 }, async () => await rig.end('/'));
+  for (const { outcome } of await Promise.all(refused)) expect(outcome.kind).toBe('rate-limited');
+  for (const { outcome } of await Promise.all(served)) expect(outcome.kind).toBe('response');
+  expect((await rig.sluice.queues.show(rig.queue)).slowedTo).toBeNull();
 });

@@ -15,7 +15,7 @@ const env = {
     `plain=${module('plain.mjs')}`,
   ].join(', '),
   SLUICE_TRANSFORM_THREADS: '2',
-  SLUICE_TRANSFORM_TIMEOUT: '1500ms',
+  SLUICE_TRANSFORM_TIMEOUT: '2500ms',
 };
 
 let rig: Rig;
@@ -122,16 +122,17 @@ describe('the end of a job whose transform fails', () => {
   test('comes at the timeout when it is stuck; its thread is ended, and the others go on', async () => {
     const file = join(scratch, 'alive');
     const started = performance.now();
-    const stuck = failure('/json', 'stuck', file);
+    let isOver = false;
+    const stuck = failure('/json', 'stuck', file).finally(() => (isOver = true));
     await until(() => statSync(file, { throwIfNoEntry: false }) !== undefined);
     const others = await Promise.all(Array.from({ length: 20 }, () => fetch('/json', 'shapes', 'text')));
-    expect(performance.now() - started).toBeLessThan(1500);
+    expect(isOver, 'it holds up no other').toBe(false);
     expect(others.every((other) => other.value() === 'Grüße')).toBe(true);
 
     const error = await stuck;
-    expect(performance.now() - started).toBeGreaterThan(1400);
+    expect(performance.now() - started).toBeGreaterThan(2400);
     expect(error.code).toBe('SLUICE_TRANSFORM');
-    expect(error.message).toContain('it took longer than 1500ms and was ended');
+    expect(error.message).toContain('it took longer than 2500ms and was ended');
     await sleep(100);
     const last = readFileSync(file, 'utf8');
     await sleep(100);

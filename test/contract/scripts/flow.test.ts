@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { PolicyInput } from '../../../packages/shared/src/index.ts';
 import { type Lab, openLab, origin } from './lab.ts';
 
-const policy: PolicyInput = { rate: { limit: 100, per: 995, slack: 5 } };
+const policy: PolicyInput = { rate: { limit: 100, per: 995, slack: 5 }, origin };
 const fullPaceUs = 10_000;
 const unitUs = 1_000_000;
 
@@ -44,6 +44,16 @@ describe('when the upstream refuses', () => {
     expect(shareOfPace).toBeGreaterThanOrEqual(0.95);
     expect(shareOfPace).toBeLessThan(1);
     expect(Number(await lab.redis.hget(lab.own.policy, 'window'))).toBe(duration);
+  });
+
+  test('the rate of a queue that names no origin stays, and so does one whose origin is another', async () => {
+    for (const other of [undefined, 'https://other.test']) {
+      await using lab = openLab();
+      await lab.apply({ rate: policy.rate!, ...(other === undefined ? {} : { origin: other }) });
+      expect(await lab.hold(1000, { refusedAfterMs: 0 })).toBeGreaterThan(0);
+      expect(await stateOf(lab)).toBeNull();
+      expect(await lab.redis.hget(lab.own.stats, 'refused')).toBe('1');
+    }
   });
 
   test('it falls once per congestion: 50 refusals of what was sent before are one', async () => {

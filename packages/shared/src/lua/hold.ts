@@ -3,7 +3,8 @@ import { flowLua } from './flow.ts';
 import { type Script, whenFull } from './script.ts';
 
 /**
- * The upstream asked for quiet. A refusal is counted, and lowers the effective rate once per congestion. When the
+ * The upstream asked for quiet. A refusal is counted, and lowers the effective rate of a queue whose policy names this
+ * origin, once per congestion. When the
  * upstream said for how long, its origin is held. A hold is only ever extended, so of many refusals with different
  * waits the longest stands. If the policy names the origin, the gate is closed too and nothing more is taken; a
  * window that ends later than the hold is not cut short.
@@ -27,7 +28,8 @@ local age = tonumber(ARGV[5])
 if age >= 0 then
   redis.call('HINCRBY', KEYS[4], 'refused', 1)
   local pace = tonumber(policy[2] or '0')
-  if pace > 0 then
+  -- In a queue of many origins one that refuses says nothing of the others: it is held, and they keep the rate.
+  if pace > 0 and policy[1] == ARGV[1] then
     slowDown(KEYS[5], KEYS[6], KEYS[1], pace, tonumber(policy[3]), nowUs, nowUs - age * 1000, asked * 1000)
   end
 end

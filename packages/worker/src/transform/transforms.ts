@@ -11,6 +11,9 @@ import type { TransformInput, TransformTask, Transformed } from './contract.ts';
 /** An idle thread is ended after this; one always stays. */
 const idleThreadMs = 60_000;
 
+/** Loading a module at the start may take this long at least, ms: it starts a thread, reads files, and compiles. */
+const loadTimeoutMs = 30_000;
+
 /**
  * The transforms of a process: modules by name, run in threads, off the loop that renews locks. One transform per
  * thread at a time; those that find none free wait, first come, first served.
@@ -86,10 +89,11 @@ export class Transforms {
     const onAbort = () => stop.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     let isLate = false;
+    const timeoutMs = input === null ? Math.max(loadTimeoutMs, this.#timeoutMs) : this.#timeoutMs;
     const timer = setTimeout(() => {
       isLate = true;
       stop.abort();
-    }, this.#timeoutMs);
+    }, timeoutMs);
     try {
       // Moved into the thread. A copy, for the body stays with the outcome when the transform fails.
       const own = input && { ...input, body: new Uint8Array(input.body) };
@@ -100,7 +104,7 @@ export class Transforms {
     } catch (error) {
       signal.throwIfAborted();
       const message = isLate
-        ? `it took longer than ${formatDuration(this.#timeoutMs)} and was ended`
+        ? `it took longer than ${formatDuration(timeoutMs)} and was ended`
         : `its thread ended (${error instanceof Error ? error.message : String(error)})`;
       this.#log.warn({ transform: name }, `a transform failed: ${message}`);
       return { ok: false, message };
