@@ -37,6 +37,13 @@ const concurrency = z
   number | z.input<typeof concurrencyObject>
 >;
 
+const origin = z
+  .string()
+  .refine(
+    (text) => URL.parse(text)?.origin === text,
+    'must be an origin: scheme, host and port, such as "https://api.example.com"',
+  );
+
 const egress = z.strictObject({
   /** Address ranges allowed besides the public internet, as CIDRs. Metadata addresses are never allowed. */
   allow: z
@@ -51,6 +58,11 @@ const egress = z.strictObject({
   allowHosts: z.array(z.string().min(1)).default([]),
   /** When set, the only ports that may be contacted. */
   ports: z.array(z.int().min(1).max(65_535)).optional(),
+  /**
+   * Origins that a redirect may take the body of a request to, besides the one that it was sent to; absent: none. The
+   * request's Idempotency-Key goes with the body, no other header that could be a credential does.
+   */
+  redirectBodies: z.array(origin).optional(),
 });
 
 /** What a queue obeys: one value for the whole fleet, kept in Redis, changeable at run time. Times in ms. */
@@ -61,14 +73,7 @@ export const policySchema = z.strictObject({
    * The one origin (`https://api.example.com`) that this queue's jobs go to; null: any. When it refuses, nothing
    * more is taken from the queue; without it, jobs are taken and put off one by one.
    */
-  origin: z
-    .string()
-    .refine(
-      (text) => URL.parse(text)?.origin === text,
-      'must be an origin: scheme, host and port, such as "https://api.example.com"',
-    )
-    .nullable()
-    .default(null),
+  origin: origin.nullable().default(null),
   concurrency: concurrency.default({ worker: null, global: null }),
   /**
    * How long one attempt may take: connecting (DNS, TCP, TLS), and from the permission to send to the last byte, with

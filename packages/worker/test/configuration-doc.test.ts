@@ -87,7 +87,14 @@ describe('docs/configuration.md', () => {
     const base = defaults[top as keyof typeof defaults] === null && top !== path ? switchedOn : defaults;
     if (documented === undefined) {
       // Optional, to be given, or it follows from other fields: it has no default of its own.
-      const own = ['egress.ports', 'rate.limit', 'rate.per', 'rate.slack', 'rate.permitAge'];
+      const own = [
+        'egress.ports',
+        'egress.redirectBodies',
+        'rate.limit',
+        'rate.per',
+        'rate.slack',
+        'rate.permitAge',
+      ];
       expect(own).toContain(path);
       return;
     }

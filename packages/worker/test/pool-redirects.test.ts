@@ -82,6 +82,42 @@ describe('a redirect', () => {
     expect(here.headers).toMatchObject(headers);
   });
 
+  test.each([
+    ['PUT', 301],
+    ['DELETE', 302],
+    ['POST', 307],
+    ['PATCH', 308],
+  ] as const)(
+    'that would take the body of a %s to another origin with %d ends the job',
+    async (method, code) => {
+      await using rig = await Rig.open({ policy: { retry: { ...quick, methods: ['GET', method] } } });
+      await using other = await startUpstream();
+      const { outcome } = await rig.end(to(`${other.url}/echo`, code), { method, body: 'secret' });
+      expect(outcome).toMatchObject({
+        kind: 'bad-response',
+        attempts: 1,
+        error: { code: 'SLUICE_BAD_RESPONSE', message: expect.stringContaining(other.url) as string },
+      });
+      expect(outcome.error?.message).toContain('egress.redirectBodies');
+      expect(await rig.seen()).toHaveLength(1);
+      expect(await other.arrivals()).toEqual([]);
+    },
+  );
+
+  test('takes a body to the other origins that the policy lists, and the key that keeps it from being done twice', async () => {
+    await using other = await startUpstream();
+    const egress = { ...loopback, redirectBodies: [other.url] };
+    await using rig = await Rig.open({ policy: { egress } });
+    const post = { method: 'POST', json: { a: 1 }, headers: { authorization: 'Bearer s' } } as const;
+    const there = JSON.parse((await rig.end(to(`${other.url}/echo`, 307), post)).text) as {
+      body: string;
+      headers: Record<string, string>;
+    };
+    expect(there).toMatchObject({ method: 'POST', body: '{"a":1}' });
+    expect(there.headers).toHaveProperty('idempotency-key');
+    expect(there.headers).not.toHaveProperty('authorization');
+  });
+
   test.each(['http://169.254.169.254/latest/', 'file:///etc/passwd', 'http://u:p@127.0.0.1/'])(
     'to %s is blocked, after the one attempt that was sent',
     async (url) => {

@@ -19,6 +19,13 @@ const request = (method: Method): HttpRequest => ({
   body: 'b',
   base64: true,
 });
+const bodiless = (own: Record<string, string> = headers): HttpRequest => ({
+  url: from.href,
+  method: 'GET',
+  headers: own,
+});
+/** Nothing in it could be a credential. */
+const harmless = { accept: 'text/html', 'idempotency-key': 'i', 'if-none-match': '"e"', 'x-request-id': 'r' };
 
 describe('a response is no redirect', () => {
   test.each([200, 201, 300, 304, 305, 306, 400, 500])('with status %d, whatever its Location', (status) => {
@@ -69,7 +76,7 @@ describe('the target', () => {
     ['', 'https://a.test/dir/page?q=1'],
     ['/grüße', 'https://a.test/gr%C3%BC%C3%9Fe'],
   ])('of "%s" is %s', (location, expected) => {
-    expect(redirected(request('GET'), from, 302, location)?.url).toBe(expected);
+    expect(redirected(bodiless(), from, 302, location)?.url).toBe(expected);
   });
 
   test.each(['http://', 'http://[', 'https://a b/'])('"%s" cannot be followed', (location) => {
@@ -87,11 +94,101 @@ describe('the target', () => {
 });
 
 describe('across origins', () => {
-  test.each(['https://b.test/', 'http://a.test/', 'https://a.test:444/', 'https://sub.a.test/'])(
+  test.each(['https://b.test/', 'https://a.test:444/', 'https://sub.a.test/'])(
     'to %s only harmless headers go along',
     (location) => {
-      const next = redirected(request('GET'), from, 307, location)!;
+      const next = redirected(bodiless(), from, 307, location)!;
       expect(Object.keys(next.headers).sort()).toEqual(['accept', 'content-type', 'range']);
+    },
+  );
+
+  test.each([
+    [301, 'PUT'],
+    [302, 'DELETE'],
+    [302, 'PATCH'],
+    [302, 'GET'],
+    [307, 'POST'],
+    [308, 'PATCH'],
+  ] as const)('a %d of a %s takes no body along', (status, method) => {
+    for (const to of ['https://b.test/', 'https://a.test:444/', '//b.test', 'https://sub.a.test/']) {
+      const redirect = () => redirected(request(method), from, status, to);
+      expect(redirect).toThrow(BadRedirect);
+      expect(redirect).toThrow(/body to another origin; list https:.* in egress\.redirectBodies/);
+    }
+  });
+
+  test.each([
+    [303, 'PUT'],
+    [302, 'POST'],
+  ] as const)('a %d of a %s is a GET without a body, and followed', (status, method) => {
+    expect(redirected(request(method), from, status, 'https://b.test/')).toMatchObject({ method: 'GET' });
+  });
+
+  test('an empty body is none', () => {
+    const empty = { ...request('PUT'), body: '' };
+    expect(redirected(empty, from, 307, 'https://b.test/')?.method).toBe('PUT');
+  });
+
+  test('a body goes to the origins that the policy lists, with what it cannot be read or repeated without', () => {
+    const own = { ...headers, 'content-encoding': 'gzip', 'idempotency-key': 'i' };
+    const given = { ...request('PUT'), headers: own };
+    const list = ['https://c.test', 'https://b.test'];
+    const next = redirected(given, from, 307, 'https://b.test/up', list)!;
+    expect(next).toMatchObject({ method: 'PUT', body: 'b', base64: true });
+    const { authorization: _, 'x-api-key': __, ...rest } = own;
+    expect(next.headers).toEqual(rest);
+    for (const other of [
+      'https://b.test:444/',
+      'https://x.b.test/',
+      'http://b.test/',
+      'https://b.test.evil/',
+    ])
+      expect(() => redirected(given, from, 307, other, list)).toThrow(BadRedirect);
+  });
+
+  test('from https to http nothing goes that has a body, whatever the policy lists', () => {
+    const redirect = () =>
+      redirected({ ...request('PUT'), headers: {} }, from, 307, 'http://b.test/', ['http://b.test']);
+    expect(redirect).toThrow(/leads from https to http:\/\/b\.test.*body would go unencrypted/);
+    const plain = new URL('http://a.test/');
+    expect(redirected(request('PUT'), plain, 307, 'http://b.test/', ['http://b.test'])?.body).toBe('b');
+  });
+
+  test.each([
+    'authorization',
+    'cookie',
+    'x-api-key',
+    'apikey',
+    'private-token',
+    'x-auth-email',
+    'ocp-apim-subscription-key',
+    'x-amz-security-token',
+    'x-client-secret',
+    'x-password',
+    'x-session-id',
+    'dpop',
+  ])('from https to http a request with the header %s is not followed', (name) => {
+    for (const status of [301, 302, 303, 307, 308]) {
+      const redirect = () => redirected(bodiless({ [name]: 's' }), from, status, 'http://a.test/');
+      expect(redirect).toThrow(new RegExp(`credential \\(${name}\\) would go unencrypted`));
+    }
+    expect(redirected(bodiless({ [name]: 's' }), from, 302, 'https://b.test/')?.headers).toEqual({});
+  });
+
+  test('from https to http a request with nothing to hide is followed', () => {
+    const next = redirected(bodiless(harmless), from, 302, 'http://a.test/next')!;
+    expect(next).toEqual({ url: 'http://a.test/next', method: 'GET', headers: { accept: 'text/html' } });
+  });
+
+  test('the reason is short, however long a name the upstream makes up', () => {
+    const to = `https://${'x'.repeat(10_000)}.test/`;
+    expect(() => redirected(request('PUT'), from, 307, to)).toThrow(/^.{1,400}$/);
+  });
+
+  test.each(['file:///etc/passwd', 'ftp://b.test/', 'data:,x'])(
+    '%s is left for the guard to refuse',
+    (to) => {
+      expect(redirected(request('PUT'), from, 307, to)?.url).toBe(to);
     },
   );
 

@@ -1,5 +1,6 @@
 import type { HttpRequest } from '@sluice/shared';
 import { BadRedirect } from '../http/failure.ts';
+import { carriedTo } from './carry.ts';
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
@@ -8,29 +9,20 @@ export function isRedirect(status: number): boolean {
   return redirectStatuses.has(status);
 }
 
-/** What may follow a redirect to another origin. Everything else a caller set could be a credential. */
-const safeAcrossOrigins = new Set([
-  'accept',
-  'accept-encoding',
-  'accept-language',
-  'cache-control',
-  'content-type',
-  'range',
-  'user-agent',
-]);
-
 const bodyHeaders = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 
 /**
  * The request that follows a redirect (Fetch standard, 4.4 "HTTP-redirect fetch"; RFC 9110, 15.4); null when the
  * response is none. Pure.
- * @throws BadRedirect when it cannot be followed
+ * @param redirectBodies other origins that a body may be redirected to
+ * @throws BadRedirect when it cannot be followed, or must not be
  */
 export function redirected(
   request: HttpRequest,
   from: URL,
   status: number,
   location: string | string[] | undefined,
+  redirectBodies: readonly string[] = [],
 ): HttpRequest | null {
   if (!isRedirect(status) || location === undefined) return null;
   if (Array.isArray(location)) throw new BadRedirect('the redirect has several Location fields');
@@ -47,8 +39,8 @@ export function redirected(
     delete next.base64;
     for (const name of bodyHeaders) delete next.headers[name];
   }
-  if (to.origin !== from.origin) {
-    for (const name of Object.keys(next.headers)) if (!safeAcrossOrigins.has(name)) delete next.headers[name];
-  }
+  // What is no HTTP is refused by the guard, which says so.
+  const isHttp = to.protocol === 'http:' || to.protocol === 'https:';
+  if (isHttp && to.origin !== from.origin) next.headers = carriedTo(to, from, next, redirectBodies);
   return next;
 }

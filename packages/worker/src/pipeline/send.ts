@@ -130,7 +130,7 @@ export async function send(first: HttpRequest, url: URL, context: SendContext): 
   claim[Symbol.dispose]();
   for (let hops = 0; policy.maxRedirects > 0; hops++) {
     const { status, headers } = response.head;
-    const next = redirected(request, target, status, headers['location']);
+    const next = redirected(request, target, status, headers['location'], policy.egress.redirectBodies);
     if (next === null) break;
     if (hops === policy.maxRedirects) {
       throw new BadRedirect(`more than ${policy.maxRedirects} redirects; the last one leads to ${next.url}`);
