@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from './logger.ts';
 import type { Policy } from '@sluice/shared';
 import type { WorkerConfig } from './config.ts';
-import { type GuardedAgent, createAgent } from './http/agent.ts';
+import { createAgent } from './http/agent.ts';
 import type { IdleConnections } from './http/idle-connections.ts';
 import type { Holds } from './limits/holds.ts';
 import type { Locks } from './limits/locks.ts';
@@ -78,10 +78,8 @@ function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
 /** Starts a BullMQ worker on a queue: each job it takes goes through the pipeline. */
 export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   const { config, log, redis, locks, slots, permits, holds, outcomes, sendMarks } = shared;
-  const openAgent = () => createAgent(queue, config.concurrency, shared.idleConnections);
+  const agent = createAgent(queue, config.concurrency, shared.idleConnections);
   const observeAge = (ageMs: number) => shared.observeAge(queue.name, ageMs);
-  let egress = JSON.stringify(queue.policy.egress);
-  let agent: GuardedAgent = openAgent();
   const runs = new RunsInFlight();
   let taking = true;
   let isClosing = false;
@@ -177,13 +175,10 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
       worker.concurrency = jobs;
     },
     policyChanged: () => {
-      const now = JSON.stringify(queue.policy.egress);
-      if (now === egress) return;
       // Connections that a wider policy opened must not serve a narrower one.
-      egress = now;
-      const old = agent;
-      agent = openAgent();
-      old.close().catch((error: unknown) => log.warn({ err: error }, 'closing connections failed'));
+      const connections = agent.cutRefused();
+      if (connections > 0)
+        log.info({ queue: queue.name, connections }, 'cut what the egress rules refuse now');
     },
     cancel: (id) => void runs.abort(id, abortReasons.cancelled),
     cancelAll: () => runs.abortAll(abortReasons.cancelled),

@@ -8,8 +8,15 @@ import { HeadFirst, type RawHead } from './head-first.ts';
 const connectTimeoutMs = 10_000;
 const defaultKeepAliveMs = 10_000;
 
-/** The connections of one queue: guarded, and never shared with another queue's egress policy. */
+/**
+ * The connections of one queue: guarded, and never shared with another queue's egress policy. Each is judged by the
+ * rules of the moment when it is opened, and again when they change; so one agent serves the queue for good.
+ */
 export type GuardedAgent = {
+  /** The egress rules of this moment. */
+  readonly egress: Policy['egress'];
+  /** Cuts the connections that the rules of this moment refuse: what is under way elsewhere goes on. @returns how many */
+  cutRefused(): number;
   /** Decompresses, too. */
   dispatch: (options: GuardedRequest, handler: Dispatcher.DispatchHandler) => void;
   /**
@@ -114,6 +121,10 @@ export function createAgent(
 
   return {
     dispatch: decompressed(agent, () => queue.policy, connections),
+    get egress() {
+      return queue.policy.egress;
+    },
+    cutRefused: () => connector.cutRefused(),
 
     prepare: (origin) => {
       // Permits that cost nothing need not be kept waiting for.

@@ -4,6 +4,7 @@ import { type buildConnector, errors } from 'undici';
 import { dial } from './dial.ts';
 import { EgressBlocked } from './egress-blocked.ts';
 import { type TlsOptions, createHandshake } from './handshake.ts';
+import { OpenConnections, type Refusal } from './open-connections.ts';
 import { createParking } from './parking.ts';
 import { type Resolve, createResolver } from './resolve.ts';
 import { watchHeads } from './response-heads.ts';
@@ -36,11 +37,15 @@ export type Connector = {
   parked(origin: string): number;
   /** Connections to this origin that were handed over and live. */
   live(origin: string): number;
+  /** The egress rules are others: cuts the connections that they refuse, and no other. @returns those that were in use or idle */
+  cutRefused(): number;
   /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
   close(): void;
 };
 
 type Target = { origin: string; protocol: string; host: string; port: number };
+
+const bare = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1');
 
 /** One address judged and pinned per connection: undici never looks up a name that came through here. */
 export function createConnector(options: ConnectorOptions): Connector {
@@ -50,7 +55,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   const parking = createParking(parkedIdleMs);
   const underWay = new Set<AbortController>();
   const warming = new Map<string, number>();
-  const handedOver = new Map<string, Set<Socket>>();
+  const handedOver = new OpenConnections();
   let closed = false;
 
   /** The guard before this one judged the URL; a redirect or a bug that went round it ends here. */
@@ -59,8 +64,12 @@ export function createConnector(options: ConnectorOptions): Connector {
     const judged = judgeUrl(url, egress());
     if (!judged.ok) throw new EgressBlocked(judged.reason);
     const { origin, protocol, hostname, port } = judged.url;
-    const host = hostname.replace(/^\[(.*)\]$/, '$1');
-    return { origin, protocol, host, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+    return {
+      origin,
+      protocol,
+      host: bare(hostname),
+      port: Number(port) || (protocol === 'https:' ? 443 : 80),
+    };
   }
 
   /** The addresses of the host that may be contacted. The others of a mixed answer are dropped, not fatal. */
@@ -81,14 +90,23 @@ export function createConnector(options: ConnectorOptions): Connector {
     return allowed;
   }
 
-  /** The last look, at what the socket is really connected to, under the policy of this moment. */
-  function assertPeer(socket: Socket, { host }: Target): void {
-    const peer = socket.remoteAddress;
-    if (peer === undefined) {
+  /** Judges a connection as a new one would be judged now: scheme, name and port, and what it is really connected to. */
+  const refusalOf: Refusal = (origin, { remoteAddress }) => {
+    const place = judgeUrl(origin, egress());
+    if (!place.ok) return place.reason;
+    // It has closed.
+    if (remoteAddress === undefined) return null;
+    const peer = judgeAddress(remoteAddress, egress(), bare(place.url.hostname));
+    return peer.ok ? null : peer.reason;
+  };
+
+  /** The last look, under the policy of this moment. */
+  function assertPeer(socket: Socket, { host, origin }: Target): void {
+    if (socket.remoteAddress === undefined) {
       throw Object.assign(new Error(`${host} closed the connection`), { code: 'ECONNRESET' });
     }
-    const judged = judgeAddress(peer, egress(), host);
-    if (!judged.ok) throw new EgressBlocked(judged.reason);
+    const reason = refusalOf(origin, socket);
+    if (reason !== null) throw new EgressBlocked(reason);
   }
 
   async function open(target: Target, localAddress?: string | null): Promise<Socket> {
@@ -144,17 +162,8 @@ export function createConnector(options: ConnectorOptions): Connector {
     const target = targetOf(`${request.protocol}//${host}${request.port === '' ? '' : `:${request.port}`}/`);
     const parked = request.localAddress ? null : await takeParked(target);
     const socket = parked ?? (await open(target, request.localAddress));
-    note(target.origin, socket);
+    handedOver.add(target.origin, socket);
     return socket;
-  }
-
-  function note(origin: string, socket: Socket): void {
-    const sockets = handedOver.get(origin) ?? new Set();
-    handedOver.set(origin, sockets.add(socket));
-    socket.once('close', () => {
-      sockets.delete(socket);
-      if (sockets.size === 0) handedOver.delete(origin);
-    });
   }
 
   async function deliver(request: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
@@ -192,11 +201,11 @@ export function createConnector(options: ConnectorOptions): Connector {
 
     parked: (origin) => parking.count(origin),
 
-    live(origin) {
-      let count = 0;
-      // A destroyed one is heard of only when it has closed.
-      for (const socket of handedOver.get(origin) ?? []) if (!socket.destroyed) count += 1;
-      return count;
+    live: (origin) => handedOver.count(origin),
+
+    cutRefused() {
+      parking.drop(refusalOf);
+      return handedOver.cut(refusalOf);
     },
 
     close() {

@@ -6,7 +6,7 @@ import { UrlBlocked } from '../http/failure.ts';
  * addresses. Names are judged again by the connector, on the address that they resolve to.
  * @throws UrlBlocked
  */
-export function guard(raw: string, policy: Policy, firstHop: boolean): URL {
+export function guard(raw: string, policy: Pick<Policy, 'egress' | 'origin'>, firstHop: boolean): URL {
   const judged = judgeUrl(raw, policy.egress);
   if (!judged.ok) throw new UrlBlocked(judged.reason);
   if (firstHop && policy.origin !== null && judged.url.origin !== policy.origin) {

@@ -123,20 +123,22 @@ async function hop(request: HttpRequest, url: URL, context: SendContext): Promis
  * its own, inside the attempt's timeout.
  */
 export async function send(first: HttpRequest, url: URL, context: SendContext): Promise<Response> {
-  const { policy, claim } = context;
+  const { policy, claim, agent } = context;
   let request = first;
   let target = url;
   let response = await exchange(request, target, context);
   claim[Symbol.dispose]();
   for (let hops = 0; policy.maxRedirects > 0; hops++) {
     const { status, headers } = response.head;
-    const next = redirected(request, target, status, headers['location'], policy.egress.redirectBodies);
+    // The rules may be others than when the job was taken.
+    const { egress } = agent;
+    const next = redirected(request, target, status, headers['location'], egress.redirectBodies);
     if (next === null) break;
     if (hops === policy.maxRedirects) {
       throw new BadRedirect(`more than ${policy.maxRedirects} redirects; the last one leads to ${next.url}`);
     }
     request = next;
-    target = guard(next.url, policy, false);
+    target = guard(next.url, { origin: policy.origin, egress }, false);
     response = await hop(request, target, context);
   }
   return response;
