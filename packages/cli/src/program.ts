@@ -61,6 +61,7 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
       'also fetch from this address range, such as 127.0.0.0/8 or 10.0.0.0/8; may be repeated',
       (cidr: string, before: string[] | undefined) => [...(before ?? []), cidr],
     )
+    .option('--ports <list>', 'fetch from these ports only, such as 443,9200')
     .option('--out <file>', 'write the results to this file (default: standard output)')
     .option('--bodies', 'with the response bodies')
     .option('--redis <url>', 'the Redis to use (default: a private one for this run)')

@@ -29,13 +29,14 @@ test('only what was typed becomes part of the policy', () => {
     timeout: '2s',
     maxBody: '1KiB',
     allowNet: ['10.0.0.0/8,127.0.0.0/8', '::1/128'],
+    ports: '443,9200',
   };
   expect(read({ ...raw, queue: 'partner', redis: 'redis://r:1' }).policy).toEqual({
     rate: '5/s',
     retry: { attempts: 3 },
     timeout: '2s',
     maxBody: '1KiB',
-    egress: { allow: ['10.0.0.0/8', '127.0.0.0/8', '::1/128'] },
+    egress: { allow: ['10.0.0.0/8', '127.0.0.0/8', '::1/128'], ports: [443, 9200] },
   });
 });
 

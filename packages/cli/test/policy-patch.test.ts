@@ -27,6 +27,18 @@ test('only what is named changes', () => {
   );
 });
 
+test('the ports are named, and taken away', () => {
+  const egress: PolicyInput['egress'] = { allow: ['10.0.0.0/8'], allowHosts: ['api.corp.internal'] };
+  const named = patch({ egress }, { ports: '443, 9200' });
+  expect(named).toEqual(policy({ egress: { ...egress, ports: [443, 9200] } }));
+  expect(patch(named, { ports: '80', allowNet: false }).egress).toEqual({
+    ...egress,
+    allow: [],
+    ports: [80],
+  });
+  expect(patch(named, { ports: false })).toEqual(policy({ egress }));
+});
+
 test('where there is no policy, the rest is the default', () => {
   expect(patch(null, { rate: '50/60s' })).toEqual(policy({ rate: '50/60s' }));
   expect(patch(null, {})).toEqual(policy({}));
@@ -86,6 +98,7 @@ test('every fault names its option', () => {
     timeout: '30',
     origin: 'api.test',
     allowNet: ['127.0.0.x,10.0.0.0/8'],
+    ports: '443,https',
     maxBody: '1 horse',
     maxHold: '2d',
   };
@@ -106,6 +119,7 @@ test('every fault names its option', () => {
       '--timeout',
       '--origin',
       '--allow-net',
+      '--ports',
       '--max-body',
       '--max-hold',
     ].sort(),

@@ -140,6 +140,18 @@ test('show has everything an operator asks for', () => {
   expect(text).toMatch(/^ {2}maxHold +15m$/m);
 });
 
+test('show lists the ports that are refused where requests may go inside and none are named', () => {
+  const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }));
+  for (const egress of [{ allow: ['10.0.0.0/8'] }, { allowHosts: ['*.corp.internal'] }]) {
+    const text = shown(egress);
+    expect(text).toMatch(/^ports +refused unless egress\.ports names them/m);
+    for (const port of [2375, 3306, 5432, 6379, 9200, 10250, 11211, 27017])
+      expect(text).toMatch(new RegExp(`[ ,]${port}(,|$)`, 'm'));
+    expect(shown({ ...egress, ports: [443, 9200] })).not.toMatch(/^ports/m);
+  }
+  expect(shown({})).not.toMatch(/^ports/m);
+});
+
 test('a list has one line a queue', () => {
   const lines = listText([
     state(),

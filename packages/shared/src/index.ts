@@ -1,6 +1,7 @@
 export { clip } from './clip.ts';
 export { duration, formatDuration, parseDuration } from './duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
+export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
 export { judgeHeaders, judgeMethod } from './egress/judge-request.ts';
 export { type UrlJudgement, judgeUrl } from './egress/judge-url.ts';

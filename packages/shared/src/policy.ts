@@ -56,7 +56,10 @@ const egress = z.strictObject({
     .default([]),
   /** Host names allowed although they look internal: `api.corp.internal`, `*.corp.internal`. */
   allowHosts: z.array(z.string().min(1)).default([]),
-  /** When set, the only ports that may be contacted. */
+  /**
+   * When set, the only ports that may be contacted. Absent: any but those that a browser refuses, and, with `allow` or
+   * `allowHosts`, those of databases, brokers, control planes and the like.
+   */
   ports: z.array(z.int().min(1).max(65_535)).optional(),
   /**
    * Origins that a redirect may take the body of a request to, besides the one that it was sent to; absent: none. The

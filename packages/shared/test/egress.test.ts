@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Egress } from '../src/egress/egress-policy.ts';
+import { closedPorts } from '../src/egress/infrastructure-ports.ts';
 import { judgeAddress } from '../src/egress/judge-address.ts';
 import { judgeHeaders, judgeMethod } from '../src/egress/judge-request.ts';
 import { judgeUrl } from '../src/egress/judge-url.ts';
@@ -305,6 +306,43 @@ describe('judgeUrl', () => {
     expect(judgeUrl('http://localhost:3000/', { allow: ['127.0.0.0/8'], allowHosts: [] }).ok).toBe(true);
     expect(judgeUrl('http://app.localhost/', { allow: ['::1'], allowHosts: [] }).ok).toBe(true);
     expect(judgeUrl('http://localhost/', { allow: ['10.0.0.0/8'], allowHosts: [] }).ok).toBe(false);
+  });
+
+  const inside: Egress[] = [
+    { allow: ['10.0.0.0/8'], allowHosts: [] },
+    { allow: [], allowHosts: ['*.corp.internal'] },
+  ];
+  it.for([
+    88, 445, 1433, 1521, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 5984, 6379, 6443, 8200,
+    8500, 9042, 9092, 9200, 9300, 10250, 10255, 11211, 15672, 26379, 27017,
+  ])('refuses port %d where internal addresses may be reached, unless the policy lists it', (port) => {
+    for (const egress of inside) {
+      for (const url of [
+        `http://10.1.2.3:${port}/`,
+        `https://a.corp.internal:${port}/`,
+        `http://a.test:${port}/`,
+      ]) {
+        expect(judgeUrl(url, egress).ok).toBe(false);
+      }
+      const judged = judgeUrl(`http://a.test:${port}/`, egress);
+      expect(reasonOf(judged)).toMatch(/^port \d+ is that of \w.*list it in egress\.ports/);
+      expect(judgeUrl(`http://a.test:${port}/`, { ...egress, ports: [443, port] }).ok).toBe(true);
+    }
+    expect(judgeUrl(`http://a.test:${port}/`, nothing).ok).toBe(true);
+  });
+
+  it.for([80, 443, 3000, 5000, 8000, 8080, 8443, 9000, 9090])('leaves port %d open', (port) => {
+    for (const egress of inside) expect(judgeUrl(`http://a.test:${port}/`, egress).ok).toBe(true);
+  });
+
+  it('lists the ports that it refuses, each once, none that a system hands out', () => {
+    expect([closedPorts(nothing), closedPorts({ ...inside[0]!, ports: [443] })]).toEqual([[], []]);
+    for (const egress of inside) {
+      const ports = closedPorts(egress).flatMap((group) => group.ports);
+      expect(new Set(ports).size).toBe(ports.length);
+      expect(Math.max(...ports)).toBeLessThan(32_768);
+      for (const port of ports) expect(judgeUrl(`http://a.test:${port}/`, egress).ok).toBe(false);
+    }
   });
 
   it('keeps to the ports that the policy lists, a bad one among them included, but never port 0', () => {

@@ -148,6 +148,17 @@ describe('a job ends as', () => {
     expect(outcome.error?.message).toContain('10.1.2.3');
   });
 
+  test.each(['http://127.0.0.1:6379/', 'http://localhost:2375/version'])(
+    'blocked for %s, a port of infrastructure that the policy does not name',
+    async (url) => {
+      for (const location of [url, `/redirect-to?url=${encodeURIComponent(url)}`]) {
+        const { outcome } = await rig.end(location);
+        expect(outcome).toMatchObject({ kind: 'blocked', error: { code: 'SLUICE_BLOCKED' } });
+        expect(outcome.error?.message).toMatch(/list it in egress\.ports/);
+      }
+    },
+  );
+
   test.each(['/bytes/200000', '/gzip/200000', '/gzip-bomb?mb=200'])(
     'too-large for %s, at once, and the rest is not read',
     async (path) => {

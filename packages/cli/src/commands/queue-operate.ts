@@ -1,4 +1,4 @@
-import { SluiceError } from '@sluice/shared';
+import { SluiceError, closedPorts } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { type RawPolicyOptions, patchPolicy } from '../queues/policy-patch.ts';
 import { listText, showText } from '../queues/show-text.ts';
@@ -39,7 +39,8 @@ export async function queueShow(
   await withSluice(raw, io, async (sluice) => {
     await knownQueue(sluice, name);
     const state = await sluice.queues.show(name);
-    io.stdout.write(raw.json ? `${JSON.stringify(state)}\n` : showText(state));
+    const closed = closedPorts(state.policy.egress);
+    io.stdout.write(raw.json ? `${JSON.stringify({ ...state, closedPorts: closed })}\n` : showText(state));
   });
   return exitCodes.allCompleted;
 }

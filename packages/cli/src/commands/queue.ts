@@ -67,6 +67,8 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
       cidrs,
     )
     .option('--no-allow-net', 'the public internet only')
+    .option('--ports <list>', 'the only ports that may be contacted, such as 443,9200')
+    .option('--no-ports', 'any port but those that are refused by default')
     .option('--max-body <size>', 'largest response body, such as 512KiB')
     .option('--max-hold <duration>', 'the longest hold that is obeyed blindly, such as 15m')
     .action(async (name, options) => done(await queueSet(name, options, io)));

@@ -8,6 +8,7 @@ import {
   prefixSchema,
 } from '@sluice/shared';
 import { redactRedisUrl, redisUrlSchema } from '@sluice/redis';
+import { portList } from '../queues/port-list.ts';
 
 /** The options of `sluice run` as they were typed. */
 export type RawRunOptions = {
@@ -18,6 +19,7 @@ export type RawRunOptions = {
   timeout?: string;
   maxBody?: string;
   allowNet?: string[];
+  ports?: string;
   out?: string;
   bodies?: boolean;
   redis?: string;
@@ -96,6 +98,11 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
     const allow = raw.allowNet.flatMap((list) => list.split(',')).map((cidr) => cidr.trim());
     check('--allow-net', () => validate(shape.egress, { allow }, code, ''));
     policy.egress = { allow };
+  }
+  if (raw.ports !== undefined) {
+    const ports = portList(raw.ports);
+    check('--ports', () => validate(shape.egress, { ports }, code, ''));
+    policy.egress = { ...policy.egress, ports };
   }
   if (redis !== undefined) {
     const name = raw.redis === undefined ? 'SLUICE_REDIS_URL' : '--redis';

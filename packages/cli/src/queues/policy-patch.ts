@@ -8,6 +8,7 @@ import {
   rateSchema,
   validate,
 } from '@sluice/shared';
+import { portList } from './port-list.ts';
 
 /** The options of `sluice queue set` that say something of the policy, as they were typed. */
 export type RawPolicyOptions = {
@@ -22,6 +23,7 @@ export type RawPolicyOptions = {
   attempts?: string;
   origin?: string | false;
   allowNet?: string[] | false;
+  ports?: string | false;
   maxBody?: string;
   maxHold?: string;
 };
@@ -39,6 +41,8 @@ const optionOf: Record<string, string> = {
   timeout: '--timeout',
   'retry.attempts': '--attempts',
   origin: '--origin',
+  'egress.allow': '--allow-net',
+  'egress.ports': '--ports',
   maxBody: '--max-body',
   maxHold: '--max-hold',
 };
@@ -113,12 +117,15 @@ export function patchPolicy(before: Policy | null, raw: RawPolicyOptions): Polic
     const allow = list.flatMap((some) => some.split(',')).map((cidr) => cidr.trim());
     next.egress = { ...policy.egress, allow };
   }
+  if (raw.ports !== undefined) {
+    const ports = raw.ports === false ? undefined : portList(raw.ports);
+    next.egress = { ...policy.egress, ...next.egress, ports };
+  }
   try {
     return validate(policySchema, next, code, '');
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
-    const option = (path: string) =>
-      path.startsWith('egress.allow[') ? '--allow-net' : (optionOf[path] ?? path);
+    const option = (path: string) => optionOf[path.replace(/\[\d+\]$/, '')] ?? path;
     const list = error.faults.map(({ path, message }) => `${option(path)}: ${message}`);
     throw new SluiceError(code, list.join('\n  '), { faults: error.faults });
   }

@@ -1,5 +1,5 @@
 import type { QueueState } from '@sluice/producer';
-import { formatRate } from '@sluice/shared';
+import { closedPorts, formatRate } from '@sluice/shared';
 import { policyFields } from '../text/policy.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
@@ -42,6 +42,14 @@ function gateText({ policy, gate, paceMs, gateOpensInMs }: QueueState): string {
   return `${jobs}${pace}${opens}`;
 }
 
+/** Requests go inside, so some ports must be named to be used. */
+function closedRows({ policy }: QueueState): string[][] {
+  const closed = closedPorts(policy.egress);
+  if (closed.length === 0) return [];
+  const rows = closed.map(({ kind, ports }) => ['', `${kind}: ${ports.join(', ')}`]);
+  return [['ports', 'refused unless egress.ports names them, and all others that are used:'], ...rows];
+}
+
 /** All about one queue. Pure. */
 export function showText(state: QueueState): string {
   const { policy, slowedTo, holds, counts, sent, refused } = state;
@@ -71,6 +79,7 @@ export function showText(state: QueueState): string {
     ],
     ['requests', `${sent} sent, ${refused} refused${share}`],
     ['concurrency', `${worker ?? "each worker's own"} in a worker, ${global ?? 'any number'} in the fleet`],
+    ...closedRows(state),
   ];
   const fields = policyFields(policy).map(([path, text]) => [`  ${path}`, text]);
   return `${table(rows)}policy\n${table(fields)}`;

@@ -8,7 +8,10 @@ export type Egress = {
    * address (RFC 1918, RFC 6598, unique local): whoever controls its DNS chooses which.
    */
   allowHosts: readonly string[];
-  /** When set, the only ports that may be contacted; one of the ports that browsers refuse counts when listed. */
+  /**
+   * When set, the only ports that may be contacted; one of the ports that browsers refuse, or of infrastructure, counts
+   * when listed.
+   */
   ports?: readonly number[] | undefined;
 };
 

@@ -1,5 +1,6 @@
 import { isBadPort } from './bad-ports.ts';
 import { type Egress, type Judgement, isAllowedHost } from './egress-policy.ts';
+import { closedTo } from './infrastructure-ports.ts';
 import { internalName, isLocalhost } from './internal-names.ts';
 import { judgeAddress } from './judge-address.ts';
 import { isMetadataName } from './never-allowed.ts';
@@ -45,9 +46,15 @@ function judgePort(url: URL, egress: Egress): Judgement {
     if (egress.ports.includes(port)) return { ok: true };
     return refuse(`port ${port} is not among the ports of this queue; add it to egress.ports on the queue`);
   }
-  if (!isBadPort(port)) return { ok: true };
+  if (isBadPort(port)) {
+    return refuse(
+      `port ${port} is not for HTTP (WHATWG bad port); list it in egress.ports on the queue if it must be`,
+    );
+  }
+  const service = closedTo(port, egress);
+  if (service === null) return { ok: true };
   return refuse(
-    `port ${port} is not for HTTP (WHATWG bad port); list it in egress.ports on the queue if it must be`,
+    `port ${port} is that of ${service}, and this queue may reach internal addresses; if it is meant, list it in egress.ports on the queue, with every other port that is used`,
   );
 }
 
