@@ -9,7 +9,7 @@ type Answer = (response: ServerResponse) => void;
 
 const both: PolicyInput['egress'] = { allow: ['127.0.0.0/8', '::1/128'] };
 
-/** A server that answers `/held` when it is told to, and everything else at once. */
+/** A server that ends its answer to `/held` (and `/held?begun`, whose head goes out at once) when it is told to. */
 class Server implements AsyncDisposable {
   readonly seen: string[] = [];
   readonly sockets = new Set<Socket>();
@@ -33,7 +33,8 @@ class Server implements AsyncDisposable {
   #receive(request: IncomingMessage, response: ServerResponse): void {
     request.resume();
     this.seen.push(`${request.method} ${request.url}`);
-    if (request.url === '/held') this.#held.push(response);
+    if (request.url === '/held?begun') response.writeHead(200).write('begun');
+    if (request.url!.startsWith('/held')) this.#held.push(response);
     else response.end('x');
   }
 
@@ -85,24 +86,27 @@ describe('a change of egress', () => {
     },
   );
 
-  test('cuts the requests whose peers the new rules refuse: they end blocked, and are not made again', async () => {
-    await using there = await Server.open();
-    await using refused = await Server.open('::1');
-    await using rig = await Rig.open({ policy: { egress: both } });
-    const kept = await begin(rig, `${there.url}/held`, mixed);
-    const cut = await begin(rig, `${refused.url}/held`, mixed);
-    await there.holds(mixed.length);
-    await refused.holds(mixed.length);
-    await change(rig, loopback, `${refused.url}/`, false);
-    for (const outcome of await outcomes(cut)) {
-      expect(outcome).toMatchObject({ kind: 'blocked', attempts: 1, error: { code: 'SLUICE_BLOCKED' } });
-      expect(outcome.error?.message).toMatch(/policy changed.*::1 is a loopback address/);
-    }
-    await until(() => refused.sockets.size === 0);
-    expect(refused.seen.filter((line) => line.endsWith('/held'))).toHaveLength(mixed.length);
-    there.release();
-    for (const outcome of await outcomes(kept)) expect(outcome.kind).toBe('response');
-  });
+  test.each(['/held', '/held?begun'])(
+    'cuts %s where the new rules refuse the peer: it ends blocked, and is not made again',
+    async (path) => {
+      await using there = await Server.open();
+      await using refused = await Server.open('::1');
+      await using rig = await Rig.open({ policy: { egress: both } });
+      const kept = await begin(rig, `${there.url}/held`, mixed);
+      const cut = await begin(rig, `${refused.url}${path}`, mixed);
+      await there.holds(mixed.length);
+      await refused.holds(mixed.length);
+      await change(rig, loopback, `${refused.url}/`, false);
+      for (const outcome of await outcomes(cut)) {
+        expect(outcome).toMatchObject({ kind: 'blocked', attempts: 1, error: { code: 'SLUICE_BLOCKED' } });
+        expect(outcome.error?.message).toMatch(/policy changed.*::1 is a loopback address/);
+      }
+      await until(() => refused.sockets.size === 0);
+      expect(refused.seen.filter((line) => line.endsWith(path))).toHaveLength(mixed.length);
+      there.release();
+      for (const outcome of await outcomes(kept)) expect(outcome.kind).toBe('response');
+    },
+  );
 
   test.each([
     ['its port', (url: string) => ({ ...loopback, ports: [Number(new URL(url).port)] })],
