@@ -67,22 +67,38 @@ describe('Retry-After in seconds', () => {
     expect(after('1.0000000000000000000001')).toBe(1001);
   });
 
+  it.each(['-0.5', '-0', '1e3', '1_000', '.5', '5.', '1.2.3', 'Infinity', '٣', '5;6', '0b1', '"5"'])(
+    'ignores %j',
+    (value) => expect(after(value)).toBe(null),
+  );
+
   it.each([
-    '-0.5',
-    '-0',
-    '1e3',
-    '1,5',
-    '1_000',
-    '.5',
-    '5.',
-    '5s',
-    '1.2.3',
-    'Infinity',
-    '٣',
-    '5;6',
-    '0b1',
-    '"5"',
-  ])('ignores %j', (value) => expect(after(value)).toBe(null));
+    ['5s', 5000],
+    ['10s', 10_000],
+    ['500ms', 500],
+    ['1m30s', 90_000],
+    ['1h2m3.5s', 3_723_500],
+    ['0.5ms', 1],
+    ['1m 30s', null],
+    ['s', null],
+    ['-5s', null],
+    ['5S', null],
+  ])('reads a Go duration: %s', (value, expected) => expect(after(value)).toBe(expected));
+
+  it.each([
+    ['1,5', 5000],
+    ['10, 20, 5', 20_000],
+    ['10,20', 20_000],
+    ['junk, 7', 7000],
+    ['3 , 1m', 60_000],
+    ['Sun, 22 Nov 2026 15:00:30 GMT,5', 30_000],
+    ['5,Sun, 22 Nov 2026 15:00:30 GMT', 30_000],
+    ['5,Sunday, 22-Nov-26 15:00:30 GMT, 2026-11-22T15:00:40Z', 40_000],
+    [',5,', 5000],
+    ['a,b', null],
+  ])('takes the largest valid member of a list: %s', (value, expected) =>
+    expect(after(value)).toBe(expected),
+  );
 
   it('caps what is longer than a day, and says so', () => {
     expect(advice({ 'retry-after': '86400' })).toMatchObject({ waitMs: longestAdviceMs, capped: false });
@@ -133,9 +149,16 @@ describe('Retry-After as an HTTP-date', () => {
     'Sun, 22-Nov-26 15:00:30 GMT',
     'Sun Nov 1 15:00:30 2026',
     '22 Nov 2026 15:00:30 GMT',
-    '2026-11-22T15:00:30Z',
     '2026-11-22',
+    '2026-11-22T15:00:30',
+    '2026-02-30T15:00:30Z',
   ])('ignores %s', (value) => expect(after(value)).toBe(null));
+
+  it.each([
+    ['2026-11-22T15:00:30Z', 30_000],
+    ['2026-11-22T16:00:30.5+01:00', 30_500],
+    ['2026-11-22T14:00:00Z', 0],
+  ])('or as an RFC 3339 time: %s', (value, expected) => expect(after(value)).toBe(expected));
 
   it('is judged by the Date of the response, whichever clock is ahead', () => {
     const date = 'Sun, 22 Nov 2026 14:00:00 GMT';
@@ -545,5 +568,30 @@ describe('any headers at all', () => {
     const start = performance.now();
     advice(hostile);
     expect(performance.now() - start).toBeLessThan(2000);
+  });
+});
+
+describe('a TimeSpan in the x-ms- family', () => {
+  it.each([
+    ['00:00:10', 10_000],
+    ['00:01:30.5', 90_500],
+    ['00:00:00.0000001', 1],
+    ['1.00:00:00', longestAdviceMs],
+    ['0:00:07', 7000],
+    ['24:00:00', null],
+    ['00:60:00', null],
+    ['00:00:60', null],
+    ['10:00', null],
+    ['-00:00:10', null],
+  ])('is read: %s', (value, expected) => {
+    expect(wait({ 'x-ms-retry-after-ms': value })).toBe(expected);
+    expect(wait({ 'x-ms-ratelimit-microsoft.costmanagement-entity-retry-after': value })).toBe(expected);
+  });
+
+  it('is read nowhere else, and a number stays a number', () => {
+    expect(after('00:00:10')).toBe(null);
+    expect(wait({ 'retry-after-ms': '00:00:10' })).toBe(null);
+    expect(wait({ 'x-ms-retry-after-ms': '250' })).toBe(250);
+    expect(wait({ 'x-ms-retry-after-ms': '250, 00:00:01' })).toBe(1000);
   });
 });

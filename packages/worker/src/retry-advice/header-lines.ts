@@ -19,9 +19,9 @@ export function headerLines(headers: RawHeaders): HeaderLines {
   return lines;
 }
 
-// Lines joined into one carry ", " between them (RFC 9110 5.3), and so does an HTTP-date after its weekday. A comma
-// without a space is left alone: `1,5` may be a decimal of a careless locale, and is read as neither 1 nor 5.
-const separator = /(?<!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|day)),[ \t]+/;
+// Lines joined into one carry a comma between them, with or without white space (RFC 9110 5.3 and 5.6.1), and so does an
+// HTTP-date after its weekday.
+const separator = /(?<!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|day))[ \t]*,[ \t]*/;
 
 /** Every value of a header, whether sent as several lines or joined into one; HTTP-dates stay whole. */
 export function headerValues(lines: HeaderLines, name: string): string[] {

@@ -2,7 +2,10 @@ import { decimalMs, unitNs } from './decimal.ts';
 import { delayOrEpoch } from './delay-or-epoch.ts';
 import { type HeaderLines, headerValues } from './header-lines.ts';
 import { httpDate } from './http-date.ts';
+import { goDurationMs } from './go-duration.ts';
 import { longest } from './longest.ts';
+import { rfc3339 } from './rfc3339.ts';
+import { timeSpanMs } from './time-span.ts';
 
 // Azure (Cosmos DB, OpenAI) and OpenAI: the precise form of a Retry-After that stands beside it rounded to seconds.
 const msHeaders = ['retry-after-ms', 'x-ms-retry-after-ms', 'x-retry-after-ms'];
@@ -18,20 +21,26 @@ const quotaRetryAfter = /rate-?limit-(?:.+-)?retry-after(?:-(seconds|millisecond
  * @param serverNow epoch ms, what absolute times are judged against
  */
 export function retryAfterMs(lines: HeaderLines, serverNow: number): number | null {
-  const precise = msHeaders.flatMap((name) => headerValues(lines, name));
+  const precise = msHeaders.flatMap((name) => headerValues(lines, name).map((value) => ({ name, value })));
   return (
-    longest(precise.map((value) => decimalMs(value, unitNs.ms))) ??
+    longest(precise.map(({ name, value }) => decimalMs(value, unitNs.ms) ?? timeSpanOf(name, value))) ??
     longest(headerValues(lines, 'retry-after').map((value) => retryAfterValue(value, serverNow))) ??
     longest(quotaRetryAfters(lines, serverNow))
   );
 }
 
-// Delay-seconds are integers by the RFC; Discord and Shopify send fractions. Epochs are Symfony's and others' habit.
+// Azure's alone are known to be written so.
+function timeSpanOf(name: string, value: string): number | null {
+  return name.startsWith('x-ms-') ? timeSpanMs(value) : null;
+}
+
+// Delay-seconds are integers by the RFC; Discord and Shopify send fractions. Epochs are Symfony's and others' habit, Go
+// durations and RFC 3339 times that of services which print what they have.
 function retryAfterValue(value: string, serverNow: number): number | null {
-  const wait = delayOrEpoch(value, serverNow);
+  const wait = delayOrEpoch(value, serverNow) ?? goDurationMs(value);
   if (wait !== null) return wait;
-  const date = httpDate(value, serverNow);
-  return date === null ? null : Math.max(0, date - serverNow);
+  const moment = httpDate(value, serverNow) ?? rfc3339(value);
+  return moment === null ? null : Math.max(0, moment - serverNow);
 }
 
 function quotaRetryAfters(lines: HeaderLines, serverNow: number): (number | null)[] {
@@ -39,8 +48,9 @@ function quotaRetryAfters(lines: HeaderLines, serverNow: number): (number | null
     const match = quotaRetryAfter.exec(name);
     if (!match) return [];
     const inMs = match[1] === 'ms' || match[1] === 'milliseconds';
-    return headerValues(lines, name).map((value) =>
-      inMs ? decimalMs(value, unitNs.ms) : retryAfterValue(value, serverNow),
+    return headerValues(lines, name).map(
+      (value) =>
+        (inMs ? decimalMs(value, unitNs.ms) : retryAfterValue(value, serverNow)) ?? timeSpanOf(name, value),
     );
   });
 }
