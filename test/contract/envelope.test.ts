@@ -6,8 +6,10 @@ import {
   type JobSpec,
   envelopeSchema,
   envelopeVersion,
+  judgeRequest,
   normalSpecSchema,
   readEnvelope,
+  readEnvelopeText,
 } from '../../packages/shared/src/index.ts';
 import { type Delivery, toJob } from '../../packages/producer/src/to-job.ts';
 import { Rig, until } from '../../packages/worker/test/rig.ts';
@@ -58,6 +60,48 @@ describe("today's producer writes what its version says", () => {
   test.each(written)('%s', (_name, { spec, delivery, name, data, opts }) => {
     const job = toJob(normalSpecSchema.parse(spec), delivery!);
     expect(JSON.parse(JSON.stringify(job)), whatToDo).toEqual({ name, data, opts });
+  });
+});
+
+/**
+ * The bounds of reading: the data of jobs at the edge of what a spec could hold when that version was released, as text.
+ * Such jobs wait for up to a year. What a spec may hold can be narrowed; what is read cannot.
+ */
+type Extreme = { name: string; text: string };
+
+function extremesOf(version: number): [name: string, text: string][] {
+  const file = `${folder}v${version}.extremes.json`;
+  if (!existsSync(file)) return [];
+  const held = JSON.parse(readFileSync(file, 'utf8')) as Extreme[];
+  return held.map(({ name, text }) => [name, text]);
+}
+
+describe.each(versions)("today's worker reads the extremes of version %d", (version) => {
+  test.each(extremesOf(version))('%s', (_name, text) => {
+    const data: unknown = JSON.parse(text);
+    const read = readEnvelope(data);
+    expect(read.type).toBe('envelope');
+    // It is not only read: nothing that the worker judges stops it.
+    expect(judgeRequest((read as { envelope: Envelope }).envelope.req)).toMatchObject({ ok: true });
+    expect(readEnvelopeText(text)).toEqual(readEnvelope(data));
+  });
+
+  test('of each field that has bounds', () => {
+    const fields = new Set(
+      extremesOf(version).flatMap(([, text]) => Object.keys(JSON.parse(text) as object)),
+    );
+    const bounded = [
+      'attempts',
+      'retry',
+      'timeoutMs',
+      'deadline',
+      'replyTo',
+      'keepMs',
+      'batch',
+      'meta',
+      'transform',
+    ];
+    expect(bounded.filter((field) => !fields.has(field))).toEqual([]);
   });
 });
 

@@ -10,10 +10,27 @@ export type BodyStoreLocation =
 
 const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
+// oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/** The path of a URL with its %XX decoded; or what is wrong with it. */
+function decodedPath(url: URL): { path: string } | string {
+  try {
+    const path = decodeURIComponent(url.pathname);
+    return controlCharacter.test(path) ? 'has a control character in its path; remove it' : { path };
+  } catch {
+    return 'has a bad percent sign in its path; write a literal % as %25';
+  }
+}
+
 function filesystem(url: URL): BodyStoreLocation | string {
   if (url.host !== '' || url.search !== '' || url.hash !== '' || url.pathname === '/') {
     return 'must be of the form file:///directory';
   }
+  // Which of the two is meant cannot be told.
+  if (/%2f/i.test(url.pathname)) return 'has an encoded slash (%2F) in its path; write /';
+  const decoded = decodedPath(url);
+  if (typeof decoded === 'string') return decoded;
   return { type: 'filesystem', directory: fileURLToPath(url) };
 }
 
@@ -29,7 +46,9 @@ function s3(url: URL): BodyStoreLocation | string {
   if (endpoint !== null && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
     return `its endpoint "${endpoint}" is not an http or https URL`;
   }
-  const prefix = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');
+  const decoded = decodedPath(url);
+  if (typeof decoded === 'string') return decoded;
+  const prefix = decoded.path.replaceAll(/^\/+|\/+$/g, '');
   return { type: 's3', bucket: url.host, prefix, endpoint, region: url.searchParams.get('region') };
 }
 

@@ -196,6 +196,8 @@ describe('S3', () => {
 describe('the URL of a body store', () => {
   test.each([
     ['file:///var/lib/sluice/bodies', { type: 'filesystem', directory: '/var/lib/sluice/bodies' }],
+    ['file:///a%20b/%C3%BC', { type: 'filesystem', directory: '/a b/ü' }],
+    ['s3://bucket/a%20b', { type: 's3', bucket: 'bucket', prefix: 'a b', endpoint: null, region: null }],
     ['s3://bucket', { type: 's3', bucket: 'bucket', prefix: '', endpoint: null, region: null }],
     [
       's3://bucket/a/b/?endpoint=http://localhost:9000&region=eu-west-1',
@@ -216,6 +218,15 @@ describe('the URL of a body store', () => {
     ['s3://key:secret@bucket', 'has credentials'],
     ['s3://bucket?regoin=x', 'unknown option'],
     ['s3://bucket?endpoint=localhost', 'is not an http or https URL'],
+    ['s3://bucket/%ZZ', 'has a bad percent sign in its path; write a literal % as %25'],
+    ['s3://bucket/a%', 'has a bad percent sign in its path'],
+    ['s3://bucket/%ff', 'has a bad percent sign in its path'],
+    ['s3://bucket/a%00b', 'has a control character in its path'],
+    ['file:///a%2Fb', 'has an encoded slash (%2F) in its path; write /'],
+    ['file:///a%2fb', 'has an encoded slash'],
+    ['file:///%ZZ', 'has a bad percent sign in its path'],
+    ['file:///%C3%28', 'has a bad percent sign in its path'],
+    ['file:///a%00b', 'has a control character in its path'],
   ])('%s is refused: %s', (url, message) => {
     expect(() => bodyStoreUrlSchema.parse(url)).toThrow(message);
   });

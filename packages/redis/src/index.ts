@@ -5,6 +5,7 @@ export { type OpenClientOptions, type RedisPlace, openClient } from './open-clie
 export { corkPerTurn } from './traffic/cork.ts';
 export {
   type FailureRule,
+  isScriptFault,
   isUnavailableForNow,
   retryCommand,
   withFailureRule,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { jobRetrySchema } from './retry-policy.ts';
 import { httpRequestSchema } from './http-request.ts';
+import { jsonValue } from './json-value.ts';
+import { queueNameSchema } from './policy.ts';
 import { deliverySchema } from './spec.ts';
 import { faultsOf, faultsText } from './validate.ts';
 
@@ -11,6 +13,9 @@ export const envelopeVersion = 1;
  * A job's data on the queue: what producers write and workers read. Times are epoch ms.
  * Kept small (it stays in Redis while the job waits), so the names are short.
  *
+ * Its bounds are what a spec of the first version could hold: jobs wait for up to a year, and are read then. What Redis
+ * or a timer would take for something else lies outside of them. Rules that are newer are those of specs alone.
+ *
  * Whatever is added to it, also an optional field, comes with another version: to a worker that does not know the
  * field it could mean anything, and a newer version is put off until a newer worker takes it (test/contract/envelope).
  */
@@ -18,25 +23,32 @@ export const envelopeSchema = z.strictObject({
   v: z.literal(envelopeVersion),
   req: httpRequestSchema,
   /** Tries in all; absent: the policy's. */
-  attempts: z.number().optional(),
+  attempts: z.int().min(1).max(100).optional(),
   /** Overrides of the policy's retry. */
   retry: jobRetrySchema.optional(),
   /** Timeout of one attempt, ms; absent: the policy's. */
-  timeoutMs: z.number().optional(),
+  timeoutMs: z.int().min(1).max(3_600_000).optional(),
   /** Absolute deadline, epoch ms. */
-  deadline: z.number().optional(),
+  deadline: z.int().min(0).optional(),
   /** The producer process whose reply stream takes the outcome; absent: nobody awaits it. */
-  replyTo: z.string().optional(),
+  replyTo: z
+    .string()
+    .regex(/^[!-~]{1,128}$/, 'must be 1 to 128 visible ASCII characters')
+    .optional(),
   /** How long the outcome is kept under the job's id, ms; absent: only a marker, the reply has the outcome. */
-  keepMs: z.number().optional(),
+  keepMs: z
+    .int()
+    .min(1)
+    .max(366 * 86_400_000)
+    .optional(),
   /** The batch that the outcome is added to, and the job's position in it. */
-  batch: z.strictObject({ name: z.string(), index: z.number() }).optional(),
-  /** The caller's own, returned with the outcome. */
-  meta: z.json().optional(),
+  batch: z.strictObject({ name: queueNameSchema, index: z.int().min(0) }).optional(),
+  /** The caller's own, returned with the outcome. As deep as its length allows. */
+  meta: jsonValue({ depth: 2048, length: 4096 }).optional(),
   /** What a crash means; absent: the policy's. */
   delivery: deliverySchema.optional(),
   /** The transform whose result takes the place of the body. */
-  transform: z.string().optional(),
+  transform: z.string().min(1).max(100).optional(),
   /** The producer's clock at the enqueue, epoch ms. */
   at: z.number(),
   /** The failures that an operator sent it back from, the last ones: when (epoch ms), and what they were. */

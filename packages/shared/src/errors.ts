@@ -25,7 +25,7 @@ export const errorCodes = {
   SLUICE_LEASE_LOST:
     'The lease of a semaphore ended before it could be renewed; others may be in the section.',
   SLUICE_WAIT_ABORTED: 'The caller stopped waiting before the outcome arrived.',
-  SLUICE_BLOCKED: 'The egress guard refused the URL or the address behind it.',
+  SLUICE_BLOCKED: 'The egress guard refused the URL, the address behind it, or the request itself.',
   SLUICE_TIMEOUT: 'The attempt took longer than its timeout.',
   SLUICE_NETWORK: 'The connection failed: refused, reset, or the name does not resolve.',
   SLUICE_HTTP_ERROR: 'The upstream answered with a retryable status to the last attempt.',
@@ -39,7 +39,7 @@ export const errorCodes = {
   SLUICE_EXPIRED: 'The deadline of the job passed before it could be attempted.',
   SLUICE_CANCELLED: 'The job was cancelled.',
   SLUICE_AMBIGUOUS: 'The request may or may not have been performed, and the job must not repeat it.',
-  SLUICE_POISON: 'The job brought its worker down too often, or cannot be read.',
+  SLUICE_POISON: 'The job brought its worker down too often, cannot be read, or its end cannot be kept.',
   SLUICE_INTERNAL: 'A fault of Sluice itself.',
 } as const;
 

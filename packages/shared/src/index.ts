@@ -1,9 +1,10 @@
+export { isBullKey } from './bull-keys.ts';
 export { clip } from './clip.ts';
 export { duration, formatDuration, parseDuration } from './duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
-export { judgeHeaders, judgeMethod } from './egress/judge-request.ts';
+export { type RequestJudgement, judgeHeaders, judgeMethod, judgeRequest } from './egress/judge-request.ts';
 export { type UrlJudgement, judgeUrl } from './egress/judge-url.ts';
 export { type Cidr, parseCidr } from './egress/parse-cidr.ts';
 export {
@@ -27,6 +28,7 @@ export { keepLockScript } from './lua/keep-lock.ts';
 export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
 export { putOffScript } from './lua/put-off.ts';
 export { quarantineScript } from './lua/quarantine.ts';
+export { removeStrayScript } from './lua/remove-stray.ts';
 export { purgeScript, redriveScript, redriveVerdicts } from './lua/redrive.ts';
 export { markScript, unmarkScript } from './lua/send-mark.ts';
 export { trimFailedScript } from './lua/trim-failed.ts';
@@ -55,7 +57,7 @@ export {
 } from './outcome.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pace.ts';
 export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
-export { type Rate, type RateInput, formatRate, rateSchema } from './rate.ts';
+export { type Rate, type RateInput, formatRate, rateSchema, storedRateSchema } from './rate.ts';
 export { type HttpRequest } from './http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './spec.ts';

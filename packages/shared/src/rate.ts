@@ -29,7 +29,7 @@ const rateObject = z.strictObject({
   /**
    * How late, in ms, a request may arrive after its permit without breaking the window (default 30, or 5 % of
    * `per` when that is less). Larger wastes `slack / per` of the rate; smaller makes slow connections miss permits.
-   * Below 5 no process keeps it: its timers alone are late by a millisecond or two, and no job would ever be sent.
+   * Less than `per`. Below 5 no process keeps it: its timers alone are late by a millisecond or two, and no job would ever be sent.
    */
   slack: duration({ min: 5, max: 60_000 }).optional(),
   /**
@@ -44,11 +44,8 @@ const rateObject = z.strictObject({
   adaptive: z.boolean().default(true),
 });
 
-/**
- * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack?, permitAge?, adaptive? }`.
- * The parsed value always has all six fields, times in ms.
- */
-export const rateSchema = z
+/** A rate as it may lie in Redis: 0.1 took one whose slack is not less than `per`. Otherwise as `rateSchema`. */
+export const storedRateSchema = z
   .union([z.string(), z.looseObject({})], { error: 'expected a rate such as "100/60s", or { limit, per }' })
   // Not inside the union: that would report "Invalid input" instead of this sentence.
   .transform((rate, ctx) => {
@@ -67,6 +64,15 @@ export const rateSchema = z
     // In one order, whatever was given: policies are compared as texts.
     return { limit, per, shape, slack, permitAge, adaptive };
   });
+
+/**
+ * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, slack?, permitAge?, adaptive? }`.
+ * The parsed value always has all six fields, times in ms.
+ */
+export const rateSchema = storedRateSchema.refine(({ per, slack }) => slack < per, {
+  path: ['slack'],
+  error: 'must be less than per: half of the rate and more would not be used',
+});
 
 export type RateInput = z.input<typeof rateSchema>;
 export type Rate = z.output<typeof rateSchema>;

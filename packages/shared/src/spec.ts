@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { isBullKey } from './bull-keys.ts';
 import { headerFaults } from './egress/judge-request.ts';
+import { jsonValue } from './json-value.ts';
 import { methods } from './methods.ts';
 import { jobRetrySchema } from './retry-policy.ts';
 
@@ -35,28 +37,15 @@ const headers = z.record(z.string(), z.string({ error: 'must be text' })).superR
   }
 });
 
-/** The keys that BullMQ keeps beside the jobs of a queue: a job of such an id would overwrite one. */
-const queueParts = new Set([
-  'active',
-  'completed',
-  'de',
-  'delay',
-  'delayed',
-  'events',
-  'failed',
-  'id',
-  'limiter',
-  'marker',
-  'meta',
-  'paused',
-  'pc',
-  'prioritized',
-  'repeat',
-  'stalled',
-  'stalled-check',
-  'wait',
-  'waiting-children',
-]);
+/** A time that a double holds exactly: Redis and BullMQ reckon with doubles. */
+const epochMs = z
+  .int({
+    error: ({ code }) => (code === 'too_big' ? 'must be less than 2^53 ms' : 'must be whole ms since 1970'),
+  })
+  .min(0, 'must not be before 1970');
+
+/** Arrays and objects in one another, in a value that is enqueued: what JSON parsers in common use still take. */
+const jsonDepth = 1000;
 
 /** What a caller may say of one HTTP request. Everything but `url` has a default. */
 export const jobSpecSchema = z.strictObject({
@@ -69,8 +58,8 @@ export const jobSpecSchema = z.strictObject({
   body: z.string().optional(),
   /** Body as bytes, in base64. */
   bodyBase64: z.base64('must be base64').optional(),
-  /** Body as JSON; sets `content-type: application/json` unless a header does. */
-  json: z.json().optional(),
+  /** Body as JSON, at most 1,000 deep; sets `content-type: application/json` unless a header does. */
+  json: jsonValue({ depth: jsonDepth }).optional(),
   /** Body as form fields; sets `content-type: application/x-www-form-urlencoded` unless a header does. */
   form: z.record(z.string(), z.string()).optional(),
   /**
@@ -84,27 +73,27 @@ export const jobSpecSchema = z.strictObject({
   /** Instead of the policy's `retry`: `base`, `factor`, `cap`, `jitter`, `statuses`, `methods`. */
   retry: jobRetrySchema.optional(),
   /** Absolute time, epoch ms, after which the job must not be attempted. Default: none. */
-  deadline: z.int().min(0).optional(),
+  deadline: epochMs.optional(),
   /** Not before: ms from now until the job may first be taken. Default 0. */
   delayMs: z
     .int()
     .min(0)
     .max(366 * 86_400_000)
     .optional(),
-  /** Not before: an absolute time, epoch ms or ISO 8601 (`"2027-01-01T08:00:00Z"`). Instead of `delayMs`. */
+  /**
+   * Not before: an absolute time, epoch ms (less than 2^53) or ISO 8601 (`"2027-01-01T08:00:00Z"`). Instead of
+   * `delayMs`.
+   */
   runAt: z
-    .union([z.int().min(0), z.iso.datetime({ offset: true })], 'must be epoch ms or an ISO 8601 time')
+    .union([epochMs, z.iso.datetime({ offset: true })], 'must be epoch ms or an ISO 8601 time')
     .optional(),
   /**
    * Order within the queue: smaller runs first, 0 (default) before all others. A retried job goes behind those of
    * its own priority.
    */
   priority: z.int().min(0).max(2_097_151).optional(),
-  /** Anything of the caller's, up to 4 KiB as JSON; returned with the outcome. */
-  meta: z
-    .json()
-    .refine((value) => JSON.stringify(value).length <= 4096, 'is larger than 4 KiB as JSON')
-    .optional(),
+  /** Anything of the caller's, up to 4 KiB as JSON and 1,000 deep; returned with the outcome. */
+  meta: jsonValue({ depth: jsonDepth, length: 4096 }).optional(),
   /** Default: the policy's (`at-least-once`). */
   delivery: deliverySchema.optional(),
   /** The name of a transform that the workers have: its result takes the place of the body. */
@@ -116,7 +105,7 @@ export const jobSpecSchema = z.strictObject({
       /^(?!\d+$)[A-Za-z0-9_.~-]{1,128}$/,
       'must be 1 to 128 letters, digits or _ . ~ - and not only digits',
     )
-    .refine((id) => !queueParts.has(id), 'is the name of a part of the queue; use another')
+    .refine((id) => !isBullKey(id), 'is the name of a part of the queue; use another')
     .optional(),
   /**
    * Makes enqueueing repeatable: the same key with the same request is the same job, for a day after the first time

@@ -1,9 +1,13 @@
 import type { z } from 'zod';
 import { SluiceError } from './errors.ts';
 import { type Policy, policySchema } from './policy.ts';
+import { storedRateSchema } from './rate.ts';
 import { faultsOf, faultsText } from './validate.ts';
 
 type Fields = Record<string, unknown>;
+
+/** What an older version could write, besides what this one does. */
+const storedPolicySchema = policySchema.extend({ rate: storedRateSchema.nullable().default(null) });
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -43,9 +47,9 @@ export function readStoredPolicy(queue: string, json: string): Policy {
   } catch (error) {
     throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: it is no JSON`, { cause: error });
   }
-  const parsed = policySchema.safeParse(written);
+  const parsed = storedPolicySchema.safeParse(written);
   if (parsed.success) return parsed.data;
-  const known = policySchema.safeParse(withoutUnknown(written, parsed.error));
+  const known = storedPolicySchema.safeParse(withoutUnknown(written, parsed.error));
   if (known.success) return completed(known.data, written) as Policy;
   const faults = faultsOf(known.error);
   throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: ${faultsText(faults)}`, { faults });

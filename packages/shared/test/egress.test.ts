@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Egress } from '../src/egress/egress-policy.ts';
 import { closedPorts } from '../src/egress/infrastructure-ports.ts';
 import { judgeAddress } from '../src/egress/judge-address.ts';
-import { judgeHeaders, judgeMethod } from '../src/egress/judge-request.ts';
+import { judgeHeaders, judgeMethod, judgeRequest } from '../src/egress/judge-request.ts';
 import { judgeUrl } from '../src/egress/judge-url.ts';
 import { contains, parseAddress, parseCidr } from '../src/egress/parse-cidr.ts';
 
@@ -403,6 +403,47 @@ describe('judgeHeaders and judgeMethod', () => {
       expect(judgeMethod(method)).not.toBeNull();
     }
     for (const method of ['GET', 'POST', 'PURGE']) expect(judgeMethod(method)).toBeNull();
+  });
+});
+
+describe('judgeRequest', () => {
+  const request = { url: 'http://a.test/', method: 'POST', headers: {} } as const;
+  const reason = (change: object) => {
+    const judged = judgeRequest({ ...request, ...change });
+    return judged.ok ? null : judged.reason;
+  };
+
+  it('gives the request back with its header names in lower case', () => {
+    const plain = { ...request, headers: { 'x-a': 'B' } };
+    expect(judgeRequest(plain)).toEqual({ ok: true, request: plain });
+    expect(judgeRequest({ ...request, headers: { 'X-A': 'B', accept: 'c' } })).toEqual({
+      ok: true,
+      request: { ...request, headers: { 'x-a': 'B', accept: 'c' } },
+    });
+  });
+
+  it.for(['GET', 'HEAD'])('refuses a %s with a body, an empty one, too', (method) => {
+    for (const body of ['x', ''])
+      expect(reason({ method, body })).toContain(`a ${method} request has no body`);
+    expect(reason({ method })).toBeNull();
+  });
+
+  it('lets every other method have a body', () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      expect(reason({ method, body: 'x' })).toBeNull();
+  });
+
+  it.for(['CONNECT', 'TRACE', 'GET\r\nx'])('refuses the method %j', (method) => {
+    expect(reason({ method })).not.toBeNull();
+  });
+
+  it('names each header that is there in several cases once, and the first three faults', () => {
+    expect(reason({ headers: { 'X-A': '1', 'x-a': '2', 'X-a': '3' } })).toBe(
+      'the header "x-a" is there more than once, in different cases; send it once',
+    );
+    expect(reason({ headers: { host: 'x', te: 'x', upgrade: 'x', trailer: 'x' } })).toMatch(
+      /^the header "host" .*; the header "te" .*; the header "upgrade" .*; and 1 more$/,
+    );
   });
 });
 

@@ -81,6 +81,77 @@ describe('the body', () => {
   });
 });
 
+describe('a value of JSON', () => {
+  const nested = (deep: number) => JSON.parse('['.repeat(deep) + ']'.repeat(deep)) as unknown;
+  const objects = (deep: number) => JSON.parse('{"a":'.repeat(deep) + '1' + '}'.repeat(deep)) as unknown;
+  const cyclic: Record<string, unknown> = {};
+  Object.assign(cyclic, { self: cyclic, again: [cyclic, cyclic] });
+  class Point {
+    x = 1;
+  }
+
+  test.each([1001, 2000, 3000, 100_000])('nested %d deep is a fault of the spec', (deep) => {
+    for (const value of [nested(deep), objects(deep)]) {
+      expect(faultsOf({ url, json: value })).toEqual({ json: 'is nested more than 1000 deep' });
+      expect(faultsOf({ url, meta: value })).toEqual({ meta: 'is nested more than 1000 deep' });
+      expect(faultsOf({ url, json: { list: [value] } })).toEqual({ json: 'is nested more than 1000 deep' });
+    }
+  });
+
+  test('nested 1,000 deep is enqueued', () => {
+    expect(requestOf({ json: nested(1000) }).body).toBe('['.repeat(1000) + ']'.repeat(1000));
+    expect(requestOf({ json: objects(1000) }).body).toHaveLength(6001);
+    expect(JSON.stringify(parse({ url, meta: nested(1000) }).meta)).toHaveLength(2000);
+  });
+
+  test.each([
+    ['a cycle', cyclic, 'is no JSON: Converting circular structure to JSON'],
+    ['undefined', { a: undefined }, 'holds undefined, which JSON does not have'],
+    // oxlint-disable-next-line no-sparse-arrays -- the hole is what is refused
+    ['a hole', [1, , 2], 'holds undefined, which JSON does not have'],
+    ['NaN', [Number.NaN], 'holds NaN, which JSON does not have'],
+    ['a Date', { at: new Date(0) }, 'holds an object of the class Date, which JSON does not have'],
+    ['a Map', new Map(), 'holds an object of the class Map, which JSON does not have'],
+    ['a class', [new Point()], 'holds an object of the class Point, which JSON does not have'],
+    ['a function', () => 1, 'holds a function, which JSON does not have'],
+    ['a bigint', { n: 1n }, 'is no JSON: Do not know how to serialize a BigInt'],
+  ])('with %s is a fault of the spec', (_, value, message) => {
+    expect(faultsOf({ url, json: value })).toEqual({ json: message });
+    expect(faultsOf({ url, meta: value })).toEqual({ meta: message });
+  });
+
+  test('is what it was when it was given', () => {
+    const meta = { list: [1] };
+    const spec = parse({ url, meta });
+    meta.list.push(2);
+    expect(spec).toMatchObject({ meta: { list: [1] } });
+  });
+
+  test('is at most 4 KiB in meta', () => {
+    expect(faultsOf({ url, meta: 'x'.repeat(4094) })).toEqual({});
+    expect(faultsOf({ url, meta: 'x'.repeat(4095) })).toEqual({ meta: 'is larger than 4 KiB as JSON' });
+  });
+});
+
+describe('a time', () => {
+  test.each([
+    [2 ** 53, 'must be less than 2^53 ms'],
+    [1e300, 'must be less than 2^53 ms'],
+    [-1, 'must not be before 1970'],
+  ])('%d is a fault', (ms, message) => {
+    expect(faultsOf({ url, runAt: ms })).toEqual({ runAt: message });
+    expect(faultsOf({ url, deadline: ms })).toEqual({ deadline: message });
+  });
+
+  test.each([1.5, Number.NaN, 'tomorrow'])('%j is a fault', (runAt) => {
+    expect(Object.keys(faultsOf({ url, runAt }))).toEqual(['runAt']);
+  });
+
+  test('just below is none', () => {
+    expect(parse({ url, runAt: 2 ** 53 - 1, deadline: 2 ** 53 - 1 })).toMatchObject({ runAt: 2 ** 53 - 1 });
+  });
+});
+
 describe('headers', () => {
   test('are in lower case and trimmed', () => {
     expect(requestOf({ headers: { 'X-One': ' 1 ', ACCEPT: 'a, b' } }).headers).toEqual({
@@ -140,6 +211,8 @@ describe('the rest of a spec', () => {
     ['id', 'a/b'],
     ['id', 'a:b'],
     ['id', 'x'.repeat(129)],
+    ['id', 'wait'],
+    ['id', 'stalled-check'],
   ])('has limits: %s is not %j', (name, value) => {
     expect(Object.keys(faultsOf({ url, [name]: value }))).toEqual([name]);
   });

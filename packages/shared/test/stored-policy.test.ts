@@ -10,6 +10,13 @@ test('a policy of an older version has the defaults of the fields that it lacks,
   expect(read({ ...older, retry })).toEqual(policySchema.parse({ rate: '5/1s', retry: { attempts: 2 } }));
 });
 
+test('a slack that an older version took is read, and is a fault of who writes it back', () => {
+  const rate = { limit: 5, per: 100, shape: 'smooth', slack: 60_000, permitAge: 50, adaptive: true };
+  const policy = read({ rate });
+  expect(policy.rate).toEqual(rate);
+  expect(policySchema.safeParse(policy).error?.issues).toMatchObject([{ path: ['rate', 'slack'] }]);
+});
+
 test('a field of a newer version is kept, and does not keep the others from having their defaults', () => {
   const policy = read({ rate: '5/1s', proxy: { url: 'x' }, retry: { attempts: 2, budget: 0.1 } });
   expect(policy).toMatchObject({

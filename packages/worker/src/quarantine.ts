@@ -1,6 +1,13 @@
 import type { Redis } from 'ioredis';
 import { type BoundScript, bindScript } from '@sluice/redis';
-import { type Keys, failedReason, quarantineScript, readEnvelopeText } from '@sluice/shared';
+import {
+  type Keys,
+  failedReason,
+  isBullKey,
+  quarantineScript,
+  readEnvelopeText,
+  removeStrayScript,
+} from '@sluice/shared';
 import type { Logger } from './logger.ts';
 import { mostStalls, unreadable } from './pipeline/admit.ts';
 import { ended } from './pipeline/endings.ts';
@@ -27,6 +34,7 @@ export class Quarantine {
   readonly #log: Logger;
   readonly #outcomes: Outcomes;
   readonly #move: BoundScript;
+  readonly #removeStray: BoundScript;
   readonly #sweeping = new Map<string, { again: boolean }>();
 
   constructor(parts: { redis: Redis; keys: Keys; outcomes: Outcomes; log: Logger }) {
@@ -35,6 +43,7 @@ export class Quarantine {
     this.#outcomes = parts.outcomes;
     this.#log = parts.log;
     this.#move = bindScript(parts.redis, quarantineScript);
+    this.#removeStray = bindScript(parts.redis, removeStrayScript);
   }
 
   /** Called with each error of a queue's BullMQ worker: it may have met a job that it cannot read. */
@@ -57,7 +66,41 @@ export class Quarantine {
 
   /** Called with each job that stalled: its worker was lost, or could not read it. */
   async look(queue: string, id: string): Promise<void> {
+    if (await this.removed(queue, id)) return;
     await this.take(queue, id, await this.examine(queue, id));
+  }
+
+  /**
+   * Removes an id that is the name of a key of BullMQ's, and leaves the key alone. It is no job: in the place of its hash
+   * lies a list of the queue, its settings, or another job's lock, so that there is nothing to keep, and nobody to tell.
+   * @returns false: the id is a job's
+   */
+  async removed(queue: string, id: string): Promise<boolean> {
+    if (!isBullKey(id)) return false;
+    const bull = this.#keys.bull(queue);
+    const found = await this.#removeStray(
+      [
+        bull.job(id),
+        bull.lock(id),
+        bull.active,
+        bull.stalled,
+        bull.wait,
+        bull.delayed,
+        bull.prioritized,
+        bull.failed,
+        this.#keys.deadlines(queue),
+        this.#keys.putOff(queue),
+        bull.marker,
+      ],
+      [id],
+    );
+    if (found === 1) {
+      this.#log.error(
+        { queue, id },
+        "a job's id was the name of a key of BullMQ's: it was removed, the key was not",
+      );
+    }
+    return true;
   }
 
   /** Reads a job as BullMQ does. */
@@ -110,7 +153,7 @@ export class Quarantine {
     this.#log.error({ queue, id }, reason);
     // Afterwards: a worker that reads it in vain holds its lock, under which nobody else may end it.
     const { addressee } = readEnvelopeText(data);
-    await this.#outcomes.commit({ queue, id, token: 'quarantine' }, addressee, end);
+    await this.#outcomes.tell({ queue, id, token: 'quarantine' }, addressee, end);
   }
 
   async #sweep(queue: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Job, type KeepJobs, Worker } from 'bullmq';
+import { type Job, type KeepJobs, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from './logger.ts';
 import type { Policy } from '@sluice/shared';
@@ -15,7 +15,7 @@ import type { ClockWatch } from './ops/clock-watch.ts';
 import type { WorkerMetrics } from './ops/metrics.ts';
 import { isTold } from './ops/outage-log.ts';
 import { run } from './pipeline/run.ts';
-import { backoffStrategy, settle } from './pipeline/settle.ts';
+import { Unsettled, backoffStrategy, settle } from './pipeline/settle.ts';
 import type { Suspects } from './pipeline/suspects.ts';
 import { abortReasons } from './pipeline/verdict.ts';
 import type { Quarantine } from './quarantine.ts';
@@ -85,6 +85,11 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   let isClosing = false;
 
   const processor = async (bull: Job, token: string | undefined) => {
+    // Ended as a job, it would write over the key that it names.
+    if (await shared.quarantine.removed(queue.name, bull.id!)) {
+      await permits.giveBack(queue.name, null, performance.now());
+      throw new WaitingError();
+    }
     // The policy says how often and when it is tried again; BullMQ would end a job of its own accord, with no outcome.
     bull.opts.attempts = Number.MAX_SAFE_INTEGER;
     bull.opts.backoff = { type: 'sluice' };
@@ -148,6 +153,9 @@ export function serveQueue(queue: ServedQueue, shared: Process): Serving {
   };
   worker.on('completed', unmark);
   worker.on('failed', unmark);
+  worker.on('failed', (bull, error) => {
+    if (error instanceof Unsettled) log.error({ queue: queue.name, id: bull?.id }, error.message);
+  });
   worker.on('stalled', (id) => {
     shared.quarantine
       .look(queue.name, id)

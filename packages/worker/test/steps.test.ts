@@ -6,7 +6,7 @@ import { EgressBlocked } from '../src/http/egress-blocked.ts';
 import { BadRedirect, BodyTooLarge, UnreadableHead, UrlBlocked, failureOf } from '../src/http/failure.ts';
 import { AttemptTimeout } from '../src/http/timeout.ts';
 import { type TakenJob, admit } from '../src/pipeline/admit.ts';
-import { guard } from '../src/pipeline/guard.ts';
+import { guard, guardRequest } from '../src/pipeline/guard.ts';
 import { RetryLater, backoffStrategy, settle } from '../src/pipeline/settle.ts';
 import type { Verdict } from '../src/pipeline/verdict.ts';
 import type { Holds } from '../src/limits/holds.ts';
@@ -48,6 +48,23 @@ describe('a job is admitted', () => {
 
   test('later, when a newer producer wrote it: a newer worker will read it', () => {
     expect(admit(job({ ...data, v: 2, req: 'in another form' }), anyPolicy, now)).toEqual({ type: 'newer' });
+  });
+
+  test('with its header names in lower case', () => {
+    const req = { ...data.req, headers: { 'X-A': 'B' } };
+    expect(admit(job({ ...data, req }), anyPolicy, now)).toMatchObject({
+      type: 'admitted',
+      envelope: { req: { headers: { 'x-a': 'B' } } },
+    });
+  });
+
+  test('not when its request is none that is ever sent; its caller is told', () => {
+    const req = { ...data.req, headers: { host: 'b.test' } };
+    expect(admit(job({ ...data, req, replyTo: 'me' }), anyPolicy, now)).toMatchObject({
+      type: 'blocked',
+      addressee: { replyTo: 'me' },
+      message: expect.stringContaining('the header "host" belongs to the connection') as string,
+    });
   });
 
   test('not when its worker was lost too often while it ran; its caller is told', () => {
@@ -102,6 +119,25 @@ describe('the guard', () => {
   test("holds the first URL to the policy's origin, and lets a redirect leave it", () => {
     expect(() => guard('https://other.test/', policy, true)).toThrow(/serves https:\/\/api.test only/);
     expect(guard('https://other.test/', policy, false).host).toBe('other.test');
+  });
+});
+
+describe("the guard of a redirect hop's request", () => {
+  const request = { url: 'https://api.test/', method: 'POST', headers: {} } as const;
+
+  test('gives it back with its header names in lower case', () => {
+    expect(guardRequest({ ...request, headers: { Range: 'a' } })).toEqual({
+      ...request,
+      headers: { range: 'a' },
+    });
+  });
+
+  test.each([
+    { headers: { host: 'b.test' } },
+    { headers: { 'x-a': '1', 'X-A': '2' } },
+    { method: 'GET' as const, body: 'x' },
+  ])('refuses %j', (change) => {
+    expect(() => guardRequest({ ...request, ...change })).toThrow(UrlBlocked);
   });
 });
 

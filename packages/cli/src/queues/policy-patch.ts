@@ -6,6 +6,7 @@ import {
   SluiceError,
   policySchema,
   rateSchema,
+  storedRateSchema,
   validate,
 } from '@sluice/shared';
 import { portList } from './port-list.ts';
@@ -61,8 +62,8 @@ function givenRate({ slack, permitAge, ...rate }: Rate): RateInput {
   const { limit, per } = rate;
   return {
     ...rate,
-    ...(slack !== rateSchema.parse({ limit, per }).slack && { slack }),
-    ...(permitAge !== rateSchema.parse({ limit, per, slack }).permitAge && { permitAge }),
+    ...(slack !== storedRateSchema.parse({ limit, per }).slack && { slack }),
+    ...(permitAge !== storedRateSchema.parse({ limit, per, slack }).permitAge && { permitAge }),
   };
 }
 

@@ -24,6 +24,21 @@ export function isUnavailableForNow(error: unknown): boolean {
   return error instanceof Error && forNow.test(error.message);
 }
 
+/**
+ * What Redis answers besides that is not about the command either: it has no memory left for now, does not know this
+ * connection (yet), or an operator ended the script.
+ */
+const notOfTheCommand = /^(OOM|NOAUTH|WRONGPASS|NOSCRIPT|UNBLOCKED)\b|Script killed/;
+
+/**
+ * True when Redis refuses a command for what it is, or a script failed in Redis: with the same keys and values it would
+ * fail again. What a script wrote before it failed stays.
+ */
+export function isScriptFault(error: unknown): boolean {
+  if (!(error instanceof Error) || error.name !== 'ReplyError') return false;
+  return !isUnavailableForNow(error) && !notOfTheCommand.test(error.message);
+}
+
 /** Commands of a client fail by a rule. A part of a transaction cannot be sent again alone: it fails with what Redis said. */
 export function withFailureRule(client: Redis, rule: FailureRule): Redis {
   const send = client.sendCommand.bind(client);

@@ -1,3 +1,5 @@
+import type { HttpRequest } from '../http-request.ts';
+
 /**
  * Headers of the connection and of the message's framing (RFC 9110, 7.6.1; RFC 9112, 6). One that differs from what is
  * really sent makes two servers in a row see two different requests; `upgrade` and `http2-settings` tunnel past a
@@ -54,4 +56,50 @@ export function judgeMethod(method: string): string | null {
   return notFetched.has(method.toUpperCase())
     ? `${method.toUpperCase()} is never a fetch; use another method`
     : null;
+}
+
+export type RequestJudgement =
+  /** `request`: the one that was judged, its header names in lower case. */
+  | { ok: true; request: HttpRequest }
+  /** A sentence that names the first faults. */
+  | { ok: false; reason: string };
+
+/** A request of another writer can have any number of faults, and each is kept with the job. */
+const faultsNamed = 3;
+
+/** Names that differ only by case are one field, sent twice. */
+function repeatedNames(headers: Readonly<Record<string, string>>): string[] {
+  const seen = new Set<string>();
+  return Object.keys(headers)
+    .map((name) => name.toLowerCase())
+    .filter((name) => seen.size === seen.add(name).size);
+}
+
+/**
+ * A whole request as it would be sent: its method, its headers, and whether it may have a body. Producers enqueue none
+ * that is refused here; whoever else writes to the queue may, and a redirect makes a new one.
+ */
+export function judgeRequest(request: HttpRequest): RequestJudgement {
+  const { method, headers, body } = request;
+  const faults = judgeHeaders(headers);
+  for (const name of new Set(repeatedNames(headers))) {
+    faults.push(
+      `the header ${JSON.stringify(name)} is there more than once, in different cases; send it once`,
+    );
+  }
+  const methodFault = judgeMethod(method);
+  if (methodFault !== null) faults.push(methodFault);
+  if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
+    faults.push(`a ${method} request has no body; use POST, or drop it`);
+  }
+  if (faults.length > 0) {
+    const more = faults.length - faultsNamed;
+    return {
+      ok: false,
+      reason: faults.slice(0, faultsNamed).join('; ') + (more > 0 ? `; and ${more} more` : ''),
+    };
+  }
+  if (Object.keys(headers).every((name) => name === name.toLowerCase())) return { ok: true, request };
+  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return { ok: true, request: { ...request, headers: Object.fromEntries(entries) } };
 }

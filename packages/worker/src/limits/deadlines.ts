@@ -72,6 +72,7 @@ export class DeadlineSweeper {
   }
 
   async #end(queue: string, id: string, now: number): Promise<void> {
+    if (await this.#quarantine.removed(queue, id)) return;
     const examined = await this.#quarantine.examine(queue, id);
     if (examined.fault !== null) return await this.#quarantine.take(queue, id, examined);
     const { data, attemptsMade } = examined;
@@ -80,7 +81,7 @@ export class DeadlineSweeper {
       const { addressee } = readEnvelopeText(data);
       // No worker has this token, so a job that one has is left to it.
       const job = { queue, id, token: 'deadline' };
-      if ((await this.#outcomes.commit(job, addressee, verdict)) === 'refused') return;
+      if ((await this.#outcomes.tell(job, addressee, verdict)) === 'refused') return;
     }
     await this.#expire(...expireCall(this.#keys, queue, id, now, failedReason(verdict.outcome.error!)));
   }

@@ -1,4 +1,12 @@
-import { type Addressee, type Envelope, type Policy, readEnvelope } from '@sluice/shared';
+import {
+  type Addressee,
+  type Envelope,
+  type Policy,
+  judgeHeaders,
+  judgeRequest,
+  readEnvelope,
+} from '@sluice/shared';
+import { withIdempotencyKey } from './idempotency-key.ts';
 import { type Terms, termsOf } from './terms.ts';
 
 /** What BullMQ hands over, as values. */
@@ -22,7 +30,8 @@ export type TakenJob = {
 export type Admission = { envelope: Envelope; terms: Terms };
 
 export type Rejection =
-  | { type: 'poison'; addressee: Addressee; message: string }
+  /** It cannot be read, or its request is none that is ever sent. */
+  | { type: 'poison' | 'blocked'; addressee: Addressee; message: string }
   /** Written by a newer producer: a newer worker will read it. */
   | { type: 'newer' }
   | { type: 'expired'; envelope: Envelope };
@@ -44,7 +53,15 @@ export function admit(job: TakenJob, policy: Policy, now: number): Admitted {
     return { type: 'poison', addressee, message };
   }
   if (isPast(envelope.deadline, now)) return { type: 'expired', envelope };
-  return { type: 'admitted', envelope, terms: termsOf(envelope, policy) };
+  const judged = judgeRequest(envelope.req);
+  if (!judged.ok) return { type: 'blocked', addressee, message: judged.reason };
+  const { request } = judged;
+  // The id is another writer's, too, and may be no header value.
+  const [fault] = judgeHeaders(withIdempotencyKey(request, job.id).headers);
+  if (fault !== undefined)
+    return { type: 'blocked', addressee, message: `the job's id cannot be its key: ${fault}` };
+  const own = request === envelope.req ? envelope : { ...envelope, req: request };
+  return { type: 'admitted', envelope: own, terms: termsOf(own, policy) };
 }
 
 /** Why a job that no worker can read has failed. */

@@ -42,9 +42,10 @@ export function notAdmitted(rejection: Rejection, job: TakenJob, { now }: Circum
       return { verdict: { type: 'give-back', putOffMs: newerMs }, addressee: {} };
     case 'expired':
       return { verdict: expired(job.attemptsMade, now()), addressee: rejection.envelope };
-    case 'poison': {
-      const { message, addressee } = rejection;
-      return { verdict: ended('poison', job.attemptsMade, now(), message), addressee };
+    case 'poison':
+    case 'blocked': {
+      const { type, message, addressee } = rejection;
+      return { verdict: ended(type, job.attemptsMade, now(), message), addressee };
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type Policy, judgeUrl } from '@sluice/shared';
+import { type HttpRequest, type Policy, judgeRequest, judgeUrl } from '@sluice/shared';
 import { UrlBlocked } from '../http/failure.ts';
 
 /**
@@ -13,4 +13,14 @@ export function guard(raw: string, policy: Pick<Policy, 'egress' | 'origin'>, fi
     throw new UrlBlocked(`the queue serves ${policy.origin} only, and this URL is of ${judged.url.origin}`);
   }
   return judged.url;
+}
+
+/**
+ * The request of a redirect hop, judged as the first one was (`admit`), with its header names in lower case.
+ * @throws UrlBlocked
+ */
+export function guardRequest(request: HttpRequest): HttpRequest {
+  const judged = judgeRequest(request);
+  if (!judged.ok) throw new UrlBlocked(judged.reason);
+  return judged.request;
 }

@@ -6,7 +6,7 @@ import type { AttemptTimer } from '../http/timeout.ts';
 import type { PermitAnswer } from '../limits/permit.ts';
 import { sleepUntil } from '../limits/sleep.ts';
 import { StalePermit, type Ticket } from '../limits/ticket.ts';
-import { guard } from './guard.ts';
+import { guard, guardRequest } from './guard.ts';
 import { isRedirect, redirected } from './redirect.ts';
 
 /** What sending needs besides the request. */
@@ -137,7 +137,7 @@ export async function send(first: HttpRequest, url: URL, context: SendContext): 
     if (hops === policy.maxRedirects) {
       throw new BadRedirect(`more than ${policy.maxRedirects} redirects; the last one leads to ${next.url}`);
     }
-    request = next;
+    request = guardRequest(next);
     target = guard(next.url, { origin: policy.origin, egress }, false);
     response = await hop(request, target, context);
   }

@@ -1,8 +1,10 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { isScriptFault } from '@sluice/redis';
 import { type Addressee, clip, failedReason } from '@sluice/shared';
 import type { Holds } from '../limits/holds.ts';
 import type { Outcomes } from '../results/store.ts';
 import type { TakenJob } from './admit.ts';
+import { ended } from './endings.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Ends an attempt that is followed by another; carries the delay to the worker's backoff strategy. */
@@ -16,6 +18,9 @@ export class RetryLater extends Error {
   }
 }
 
+/** Redis refuses what the end of a run asks of it: the job fails, and is not run again. BullMQ knows it by its class. */
+export class Unsettled extends UnrecoverableError {}
+
 /** BullMQ's `settings.backoffStrategy`: every worker of a queue must have it. -1 would fail the job at once. */
 export function backoffStrategy(attemptsMade: number, _type?: string, error?: Error): number {
   if (error instanceof RetryLater) return error.delayMs;
@@ -26,9 +31,47 @@ export function backoffStrategy(attemptsMade: number, _type?: string, error?: Er
 /**
  * Verdict -> BullMQ verb. The only place that throws BullMQ's control errors. The outcome is committed first: when
  * BullMQ hears of the end and this process dies in between, the next run finds the outcome and sends nothing.
+ *
+ * What Redis refuses for what it is, it would refuse again, and the request would be made each time: such a job joins
+ * those that nobody can read, with its data kept.
  * @returns the job's return value, kept to a few bytes: BullMQ copies it into its event stream
  */
 export async function settle(
+  verdict: Verdict,
+  job: TakenJob,
+  bull: Job,
+  addressee: Addressee,
+  outcomes: Outcomes,
+  holds: Holds,
+): Promise<string> {
+  try {
+    return await carryOut(verdict, job, bull, addressee, outcomes, holds);
+  } catch (error) {
+    if (!isScriptFault(error)) throw error;
+    throw await unsettled(error as Error, verdict, job, addressee, outcomes);
+  }
+}
+
+async function unsettled(
+  { message }: Error,
+  verdict: Verdict,
+  job: TakenJob,
+  addressee: Addressee,
+  outcomes: Outcomes,
+): Promise<Unsettled> {
+  const attempts =
+    'outcome' in verdict ? verdict.outcome.attempts : job.attemptsMade + (verdict.type === 'retry' ? 1 : 0);
+  const end = ended(
+    'poison',
+    attempts,
+    Date.now(),
+    `its end cannot be kept: ${message}; its raw data is kept`,
+  );
+  await outcomes.tellInstead(job, addressee, end);
+  return new Unsettled(failedReason(end.outcome.error!));
+}
+
+async function carryOut(
   verdict: Verdict,
   job: TakenJob,
   bull: Job,

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundScript, bindScript, isScriptFault } from '@sluice/redis';
 import {
   type Addressee,
   type Committed,
@@ -12,6 +12,9 @@ import {
   settleCall,
   settleScript,
 } from '@sluice/shared';
+
+/** So long an end can be had by the job's id whose addressee cannot be told, ms. */
+const untoldKeepMs = 3_600_000;
 
 /** Outcomes in Redis: set once under the job's id, and appended to the streams of whoever awaits. */
 export class Outcomes {
@@ -31,6 +34,32 @@ export class Outcomes {
   /** Commits the outcome of a job, once, and tells its addressee. */
   async commit(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed> {
     return committedOf(await this.#settle(...settleCall(this.#keys, job, addressee, end, this.#replyTtlMs)));
+  }
+
+  /**
+   * Commits an end, though its addressee may be what Redis refuses (another type of key in the place of its stream):
+   * then the end can be had by the job's id alone. Null: not even so.
+   */
+  async tell(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed | null> {
+    for (const whom of [addressee, { keepMs: untoldKeepMs }]) {
+      try {
+        return await this.commit(job, whom, end);
+      } catch (error) {
+        if (!isScriptFault(error)) throw error;
+        await this.#forget(job);
+      }
+    }
+    return null;
+  }
+
+  /** The same in the place of an outcome that was committed in part only: what a script wrote before it failed stays. */
+  async tellInstead(job: EndedJob, addressee: Addressee, end: Settled): Promise<void> {
+    await this.#forget(job);
+    await this.tell(job, addressee, end);
+  }
+
+  async #forget({ queue, id }: EndedJob): Promise<void> {
+    await this.#redis.unlink(this.#keys.outcome(queue, id));
   }
 
   /**
