@@ -35,17 +35,20 @@ test('a failed job keeps its request, its attempts and its last response; secret
   await until(async () => (await fleet.client.queues.show('api')).counts.failed === 1);
 
   const list = await fleet.ok(['dead', 'list', 'api']);
-  expect(list).toMatch(/^ID +FAILED +CODE +ATTEMPTS +REQUEST\n/);
+  expect(list).toMatch(/^ID +FAILED +CODE +KIND +ATTEMPTS +REQUEST\n/);
   expect(list).toContain(`${handle.id}  `);
-  expect(list).toMatch(/ ago +SLUICE_HTTP_ERROR +2 +PUT http:/);
+  expect(list).toMatch(/ ago +SLUICE_HTTP_ERROR +http-error +2 +PUT http:/);
 
   const shown = await fleet.ok(['dead', 'show', 'api', handle.id]);
   expect(shown).toMatch(/^because +SLUICE_HTTP_ERROR: the upstream answered 503 to attempt 2/m);
   expect(shown).toMatch(/^attempts +2$/m);
   expect(shown).toMatch(/^response +503 from http:/m);
-  expect(shown).toMatch(/^ {2}x-a +b$/m);
-  expect(shown).toContain('{"a":1}');
+  expect(shown).toMatch(/^ {2}x-a +\(hidden; --reveal shows it\)$/m);
+  expect(shown).not.toContain('{"a":1}');
   expect(shown).not.toContain('hush');
+  const revealed = await fleet.ok(['dead', 'show', 'api', handle.id, '--reveal']);
+  expect(revealed).toMatch(/^ {2}x-a +b$/m);
+  expect(revealed).toContain('{"a":1}');
 
   const json = JSON.parse(await fleet.ok(['dead', 'show', 'api', handle.id, '--json'])) as DeadLetter;
   expect(json).toMatchObject({

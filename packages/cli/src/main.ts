@@ -4,17 +4,23 @@ import { SluiceError } from '@sluice/shared';
 import { interruptSignal } from './interrupt.ts';
 import { exitCodes } from './process-io.ts';
 import { createProgram } from './program.ts';
+import { reason } from './reason.ts';
+import { printableOnly } from './text/printable.ts';
 
 // The process: arguments, environment, streams and signals -> a command -> the exit code.
 const { stdin, stdout, stderr, env, argv } = process;
+let unwritten: NodeJS.ErrnoException | undefined;
 // A reader that has gone must not bring the process down before it has cleaned up.
-stdout.on('error', () => {});
+stdout.on('error', (error) => (unwritten ??= error));
 stderr.on('error', () => {});
+// What upstreams and other writers said must not steer the terminal, wherever it is written.
+printableOnly(stdout);
+const terminal = printableOnly(stderr);
 const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`));
 
 let code: number = exitCodes.fault;
 try {
-  const program = createProgram({ env, stdin, stdout, stderr, interrupt }, (done) => (code = done));
+  const program = createProgram({ env, stdin, stdout, stderr, terminal, interrupt }, (done) => (code = done));
   await program.parseAsync(argv);
 } catch (error) {
   if (error instanceof CommanderError) code = error.exitCode;
@@ -28,6 +34,15 @@ const flushed = (stream: NodeJS.WriteStream) =>
     if (stream.destroyed || stream.errored !== null) resolve();
     else stream.write('', () => resolve());
   });
-await Promise.all([flushed(stdout), flushed(stderr)]);
+await flushed(stdout);
+// Known before it is emitted.
+unwritten ??= stdout.errored ?? undefined;
+// `sluice … | head` is not a fault worth a message.
+if (unwritten !== undefined && code === exitCodes.allCompleted) {
+  code = exitCodes.fault;
+  if (unwritten.code !== 'EPIPE')
+    stderr.write(`sluice: cannot write to standard output: ${reason(unwritten)}\n`);
+}
+await flushed(stderr);
 // A connection to a Redis that is gone would keep the process alive.
 process.exit(code);

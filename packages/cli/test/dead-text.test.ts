@@ -8,6 +8,7 @@ const letter = (change: Partial<DeadLetterDetail> = {}): DeadLetterDetail => ({
   id: 'job-1',
   queue: 'api',
   code: 'SLUICE_HTTP_ERROR',
+  kind: 'http-error',
   failedReason: 'SLUICE_HTTP_ERROR: the upstream answered 500',
   attempts: 6,
   enqueuedAt: now - 7_200_000,
@@ -39,9 +40,9 @@ const letter = (change: Partial<DeadLetterDetail> = {}): DeadLetterDetail => ({
 test('a list has one line a job, also for one that cannot be read', () => {
   expect(deadListText([letter(), letter({ id: 'b', spec: null })], now)).toBe(
     [
-      'ID     FAILED      CODE               ATTEMPTS  REQUEST',
-      'job-1  1m 30s ago  SLUICE_HTTP_ERROR         6  POST https://api.test/orders',
-      'b      1m 30s ago  SLUICE_HTTP_ERROR         6  (cannot be read)',
+      'ID     FAILED      CODE               KIND        ATTEMPTS  REQUEST',
+      'job-1  1m 30s ago  SLUICE_HTTP_ERROR  http-error         6  POST https://api.test/orders',
+      'b      1m 30s ago  SLUICE_HTTP_ERROR  http-error         6  (cannot be read)',
       '',
     ].join('\n'),
   );
@@ -61,17 +62,16 @@ test('all about one job, but for what looks like a secret', () => {
       'redriven 2026-01-02T11:00:00.000Z (1h ago) after 6 attempts: SLUICE_TIMEOUT: no answer',
       'request POST https://api.test/orders',
       ' timeoutMs 500',
-      ' Authorization (hidden; --json has it)',
-      ' x-api-key (hidden; --json has it)',
-      ' cookie (hidden; --json has it)',
+      ' Authorization (hidden; --reveal shows it)',
+      ' x-api-key (hidden; --reveal shows it)',
+      ' cookie (hidden; --reveal shows it)',
       ' accept text/html',
-      ' {"a":1}',
+      ' (7 bytes, hidden; --reveal shows them)',
       'outcome http-error, the last attempt took 12.3 ms',
       'response 500 from https://api.test/orders',
-      ' set-cookie (hidden; --json has it)',
+      ' set-cookie (hidden; --reveal shows it)',
       ' server x',
-      ' oh no',
-      ' really',
+      ' (12 bytes, hidden; --reveal shows them)',
       '',
     ].join('\n'),
   );
@@ -83,11 +83,20 @@ test('nothing that the upstream sent can steer the terminal, and bytes are not p
     body: new TextEncoder().encode('\u001b]0;x\u0007'),
   });
   // oxlint-disable-next-line no-control-regex -- that is what must not be there
-  expect(deadShowText(hostile, now)).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
-  expect(deadShowText(letter({ body: new Uint8Array([0xff, 0xfe]) }), now)).toContain(
+  expect(deadShowText(hostile, now, true)).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  expect(deadShowText(letter({ body: new Uint8Array([0xff, 0xfe]) }), now, true)).toContain(
     '(2 bytes that are no text)',
   );
-  expect(deadShowText(letter({ spec: null, data: '{"v":9' }), now)).toContain('{"v":9');
+  expect(deadShowText(letter({ spec: null, data: '{"v":9' }), now, true)).toContain('{"v":9');
+  expect(deadShowText(letter({ spec: null, data: '{"v":9' }), now)).not.toContain('{"v":9');
+});
+
+test('the query of a URL may carry a key: it is hidden, too', () => {
+  const keyed = letter({ spec: { url: 'https://api.test/a?key=hush', method: 'GET' } });
+  expect(deadListText([keyed], now)).toContain('GET https://api.test/a?(hidden; --reveal shows it)');
+  expect(deadShowText(keyed, now)).not.toContain('hush');
+  expect(deadShowText(keyed, now, true)).toContain('GET https://api.test/a?key=hush');
+  expect(deadShowText(letter(), now, true).match(/hush/g)).toHaveLength(5);
 });
 
 test('for programs: the body as text where it is text, else in base64; the raw data only where nothing else is', () => {

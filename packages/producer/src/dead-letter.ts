@@ -3,6 +3,8 @@ import {
   type HttpRequest,
   type JobSpec,
   type Outcome,
+  type OutcomeKind,
+  codeOfOutcome,
   decodeSettled,
   envelopeSchema,
   readEnvelope,
@@ -25,6 +27,8 @@ export type DeadLetter = {
   code: string;
   /** `CODE: sentence`. */
   failedReason: string;
+  /** How it ended, by its code; null: the code is of none. `ambiguous`: its request may have been performed. */
+  kind: OutcomeKind | null;
   /** Tries made. */
   attempts: number;
   enqueuedAt: number | null;
@@ -88,6 +92,14 @@ function redrivesOf(data: Record<string, unknown> | null): Redrive[] {
   return envelopeSchema.shape.redrives.safeParse(data?.['redrives']).data ?? [];
 }
 
+const kinds = new Map(
+  Object.entries(codeOfOutcome).map(([kind, code]) => [code as string, kind as OutcomeKind]),
+);
+
+function kindOf(code: string): OutcomeKind | null {
+  return code === 'SLUICE_UNKNOWN_TRANSFORM' ? 'transform-error' : (kinds.get(code) ?? null);
+}
+
 /** A failed job as read. Pure. @param failedAt epoch ms */
 export function deadLetterOf(
   queue: string,
@@ -98,12 +110,14 @@ export function deadLetterOf(
   const data = readData(fields.data);
   const settled = fields.outcome === null ? null : decodeSettled(fields.outcome);
   const failedReason = fields.failedReason ?? '';
+  const code = /^SLUICE_[A-Z_]+/.exec(failedReason)?.[0] ?? 'SLUICE_INTERNAL';
   const enqueuedAt = Number(fields.timestamp ?? 0);
   return {
     id,
     queue,
-    code: /^SLUICE_[A-Z_]+/.exec(failedReason)?.[0] ?? 'SLUICE_INTERNAL',
+    code,
     failedReason,
+    kind: kindOf(code),
     attempts: settled?.outcome.attempts ?? Number(fields.attemptsMade ?? 0),
     enqueuedAt: Number.isSafeInteger(enqueuedAt) && enqueuedAt > 0 ? enqueuedAt : null,
     failedAt,

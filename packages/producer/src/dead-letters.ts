@@ -16,8 +16,23 @@ export type DeadListOptions = {
   code?: string;
 };
 
-/** What a redrive did. `skipped`: ids that are no failed jobs (any more), or cannot be read by any worker. */
-export type RedriveResult = { redriven: number; skipped: string[] };
+export type RedriveOptions = {
+  /**
+   * Also jobs that ended `ambiguous`: they are to be performed at most once, and may have been. Default false: they are
+   * left where they are.
+   */
+  ambiguous?: boolean;
+  /** Ends it between two jobs. */
+  signal?: AbortSignal;
+};
+
+export type RedriveResult = {
+  redriven: number;
+  /** Ids that are no failed jobs (any more), or cannot be read by any worker. */
+  skipped: string[];
+  /** Ids of jobs that may have been performed, left where they are. */
+  ambiguous: string[];
+};
 
 const atOnce = 100;
 const readAtOnce = 20;
@@ -65,17 +80,21 @@ export class DeadLetters {
   /**
    * Sends failed jobs back to where they wait, oldest first, their attempts anew and their failure remembered. Of
    * many redrives at once, one moves a job; those that fail again meanwhile are left.
-   * @param signal ends it between two jobs
    */
-  async redrive(queue: string, which: DeadSelection, signal?: AbortSignal): Promise<RedriveResult> {
+  async redrive(
+    queue: string,
+    which: DeadSelection,
+    { ambiguous = false, signal }: RedriveOptions = {},
+  ): Promise<RedriveResult> {
     const entries = await this.#select(queue, which);
-    const result: RedriveResult = { redriven: 0, skipped: [] };
+    const result: RedriveResult = { redriven: 0, skipped: [], ambiguous: [] };
     for (let start = 0; start < entries.length && signal?.aborted !== true; start += readAtOnce) {
       const some = entries.slice(start, start + readAtOnce);
-      const moved = await Promise.all(some.map((entry) => this.#redriveOne(queue, entry)));
+      const ends = await Promise.all(some.map((entry) => this.#redriveOne(queue, entry, ambiguous)));
       for (const [index, { id }] of some.entries()) {
-        if (moved[index]) result.redriven += 1;
-        else result.skipped.push(id);
+        const end = ends[index]!;
+        if (end === 'redriven') result.redriven += 1;
+        else result[end].push(id);
       }
     }
     return result;
@@ -118,10 +137,15 @@ export class DeadLetters {
     return removed;
   }
 
-  async #redriveOne(queue: string, entry: FailedEntry): Promise<boolean> {
+  async #redriveOne(
+    queue: string,
+    entry: FailedEntry,
+    ambiguous: boolean,
+  ): Promise<'redriven' | 'skipped' | 'ambiguous'> {
     const letter = await this.#read(queue, entry, false);
+    if (letter?.kind === 'ambiguous' && !ambiguous) return 'ambiguous';
     const next = letter === null ? null : redrivenData(letter, Date.now());
-    if (next === null) return false;
+    if (next === null) return 'skipped';
     const keys = this.#keys;
     const bull = keys.bull(queue);
     const { id, score } = entry;
@@ -143,7 +167,7 @@ export class DeadLetters {
       ],
       [id, score, next.data, next.deadline ?? ''],
     );
-    return answer === redriveVerdicts.redriven;
+    return answer === redriveVerdicts.redriven ? 'redriven' : 'skipped';
   }
 
   /** Oldest first; what fails from now on is not among them. */

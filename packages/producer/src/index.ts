@@ -6,7 +6,13 @@ export type { EnqueueOptions, Specs } from './enqueue.ts';
 export type { FetchInit } from './fetch.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type { DeadLetter, DeadLetterDetail, Redrive } from './dead-letter.ts';
-export { type DeadListOptions, DeadLetters, type DeadSelection, type RedriveResult } from './dead-letters.ts';
+export {
+  type DeadListOptions,
+  DeadLetters,
+  type DeadSelection,
+  type RedriveOptions,
+  type RedriveResult,
+} from './dead-letters.ts';
 export { Group } from './group.ts';
 export { Handle, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';

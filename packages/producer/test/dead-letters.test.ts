@@ -60,7 +60,11 @@ test('a worker that sleeps is woken by a redrive, in a queue with priorities, to
   for (const { id, priority } of jobs) await failing(rig, id, { priority });
   await until(async () => (await failedCount(rig)) === 2);
   await rig.sluice.queues.pause(rig.queue);
-  expect(await rig.sluice.dead.redrive(rig.queue, { all: true })).toEqual({ redriven: 2, skipped: [] });
+  expect(await rig.sluice.dead.redrive(rig.queue, { all: true })).toEqual({
+    redriven: 2,
+    skipped: [],
+    ambiguous: [],
+  });
   const { prioritized, marker } = rig.keys.bull(rig.queue);
   expect(await rig.redis.zrange(prioritized, 0, '-1')).toEqual(['soon', 'late']);
   expect(await rig.redis.exists(marker)).toBe(0);
@@ -159,7 +163,11 @@ test('what no worker can read is kept as it is, and not sent back', async () => 
     data: '{"v":1',
     code: 'SLUICE_POISON',
   });
-  expect(await rig.sluice.dead.redrive(rig.queue, { all: true })).toEqual({ redriven: 0, skipped: ['raw'] });
+  expect(await rig.sluice.dead.redrive(rig.queue, { all: true })).toEqual({
+    redriven: 0,
+    skipped: ['raw'],
+    ambiguous: [],
+  });
 });
 
 test('a letter keeps the outcome of a failure; of a large body only the size', () => {
@@ -200,4 +208,33 @@ test('the list of redrives is bounded, a batch is left, and the rest of the data
   expect(next['batch']).toBeUndefined();
   expect(next.redrives).toHaveLength(20);
   expect(next.redrives.at(-1)).toEqual({ at: 77, attempts: 6, reason: 'SLUICE_TIMEOUT: x' });
+});
+
+test('a job that may have been performed is sent back only by whoever says so', async () => {
+  await using rig = await Rig.open({ idle: true, policy: { delivery: 'at-most-once' } });
+  const pool = await rig.startPool();
+  const { id } = await rig.sluice.enqueue({ url: rig.url('/hang'), method: 'POST', body: 'x', id: 'a' });
+  await rig.sluice.enqueue({ url: rig.url('/status/500'), id: 'b' });
+  await rig.arrived(2);
+  await until(async () => (await failedCount(rig)) === 1);
+  await pool.drain(0);
+  const next = await rig.startPool();
+  await until(async () => (await failedCount(rig)) === 2);
+  await next.drain(0);
+
+  const { dead } = rig.sluice;
+  const { letters } = await dead.list(rig.queue);
+  expect(letters.map((letter) => [letter.id, letter.kind])).toEqual([
+    ['a', 'ambiguous'],
+    ['b', 'http-error'],
+  ]);
+  const left = { redriven: 0, skipped: [], ambiguous: ['a'] };
+  expect(await dead.redrive(rig.queue, id)).toEqual(left);
+  expect(await dead.redrive(rig.queue, { all: true })).toEqual({ ...left, redriven: 1 });
+  expect(await rig.redis.zrange(rig.keys.bull(rig.queue).failed, 0, '-1')).toEqual(['a']);
+  expect(await dead.redrive(rig.queue, id, { ambiguous: true })).toEqual({
+    redriven: 1,
+    skipped: [],
+    ambiguous: [],
+  });
 });

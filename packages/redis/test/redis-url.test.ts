@@ -59,6 +59,17 @@ describe('a Redis URL', () => {
   });
 });
 
+test.each([
+  'redis://user:12/secret@h',
+  'redis://:s/secret@h:1/0',
+  'redis://:a#secret@h',
+  'redis://:a?secret@h',
+  'redis+sentinel://u:a/secret@h:1/main',
+  'redis+cluster://u:a/secret@h:1',
+])('a password that is not percent-encoded (%s) is refused with the fix, and not quoted', (url) => {
+  expect(faultsOf(url)).toEqual(['has a password with a / ? # or @ in it; write %2F %3F %23 %40 instead']);
+});
+
 test('the URL of Sentinels is read with its defaults', () => {
   expect(parseSentinelUrl('redis+sentinel://:p@w@a,b:1/main')).toEqual({
     sentinels: [
@@ -98,6 +109,16 @@ test.each([
     'redis+sentinel://u:***@a:1,b:2/main/1?sentinel_username=v&sentinel_password=***',
   ],
   ['rediss+cluster://u:s@cret@a:1,b:2', 'rediss+cluster://u:***@a:1,b:2'],
+  // Not percent-encoded, as people write them.
+  ['redis://user:s/ecret@h:1/0', 'redis://user:***@h:1/0'],
+  ['redis://:s@e:c/r?e#t@h:1', 'redis://:***@h:1'],
+  ['redis://user:12/ecret@h', 'redis://user:***@h'],
+  ['redis://s/ecret@h', 'redis://s:***@h'],
+  [
+    'redis+sentinel://u:s/ecret@a:1/main?sentinel_password=s@e#cret',
+    'redis+sentinel://u:***@a:1/main?sentinel_password=***',
+  ],
+  ['redis+unix:///run/a@b.sock', 'redis+unix:///run/a@b.sock'],
 ])('%s is shown as %s', (url, shown) => {
   expect(redactRedisUrl(url)).toBe(shown);
 });

@@ -145,7 +145,10 @@ describe('at most once: the worker is killed', () => {
     expect(await upstream.arrivals()).toHaveLength(1);
 
     // Its caller decides: sent back, it is sent once more.
-    expect(await fleet.client.dead.redrive('api', handle.id)).toMatchObject({ redriven: 1 });
+    expect(await fleet.client.dead.redrive('api', handle.id)).toMatchObject({ ambiguous: [handle.id] });
+    expect(await fleet.client.dead.redrive('api', handle.id, { ambiguous: true })).toMatchObject({
+      redriven: 1,
+    });
     await until(async () => (await handle.status()) === 'completed');
     expect(await upstream.arrivals()).toHaveLength(2);
   });

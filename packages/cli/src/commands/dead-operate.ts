@@ -47,7 +47,7 @@ export async function deadList(
 export async function deadShow(
   queue: string,
   id: string,
-  raw: RawRedisOptions & { json?: boolean },
+  raw: RawRedisOptions & { json?: boolean; reveal?: boolean },
   io: ProcessIo,
 ): Promise<number> {
   await withSluice(raw, io, async (sluice) => {
@@ -59,7 +59,7 @@ export async function deadShow(
       throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
     }
     io.stdout.write(
-      raw.json ? `${JSON.stringify(deadShowJson(letter))}\n` : deadShowText(letter, Date.now()),
+      raw.json ? `${JSON.stringify(deadShowJson(letter))}\n` : deadShowText(letter, Date.now(), raw.reveal),
     );
   });
   return exitCodes.allCompleted;
@@ -69,7 +69,7 @@ export async function deadShow(
 export async function deadRedrive(
   queue: string,
   ids: string[],
-  raw: RawRedisOptions & { all?: boolean; code?: string },
+  raw: RawRedisOptions & { all?: boolean; code?: string; ambiguous?: boolean },
   io: ProcessIo,
 ): Promise<number> {
   const code = codeOf(raw.code);
@@ -82,14 +82,20 @@ export async function deadRedrive(
   const which: DeadSelection = ids.length > 0 ? ids : { all: true, ...(code !== undefined && { code }) };
   return await withSluice(raw, io, async (sluice) => {
     await knownQueue(sluice, queue);
-    const { redriven, skipped } = await sluice.dead.redrive(queue, which, io.interrupt);
+    const { redriven, skipped, ambiguous } = await sluice.dead.redrive(queue, which, {
+      ambiguous: raw.ambiguous === true,
+      signal: io.interrupt,
+    });
     io.stdout.write(`${queue}: ${counted(redriven)} sent back to the queue\n`);
-    if (skipped.length === 0) return exitCodes.allCompleted;
+    const leftAlone = (some: string[], why: string) => {
+      if (some.length === 0) return;
+      const names = some.slice(0, 20).join(', ') + (some.length > 20 ? ', …' : '');
+      io.stderr.write(`sluice: ${some.length} left alone, ${why}: ${names}\n`);
+    };
     // Of all, some were redriven by somebody else at the same time: they are where they should be.
-    const why = 'not failed (any more), or no worker could read it';
-    io.stderr.write(
-      `sluice: left alone, ${why}: ${skipped.slice(0, 20).join(', ')}${skipped.length > 20 ? ', …' : ''}\n`,
-    );
+    leftAlone(skipped, 'not failed (any more), or no worker could read it');
+    leftAlone(ambiguous, 'may have been performed; --ambiguous sends them again');
+    if (skipped.length + ambiguous.length === 0) return exitCodes.allCompleted;
     return ids.length > 0 ? exitCodes.someFailed : exitCodes.allCompleted;
   });
 }

@@ -14,8 +14,9 @@ Examples:
 const redriveHelp = `
 A job that is sent back begins its attempts anew, at the back of the queue (or in its priority); a deadline that has
 passed is dropped, and the failure stays on its list. Of several redrives at once, one moves a job. A batch is not told
-of its job a second time: its new outcome is had by its id.
-Exit code: 2 when a job that was named is not among the failed ones.
+of its job a second time: its new outcome is read by its id.
+A job that is performed at most once and ended "ambiguous" may have been performed: it is left alone, and named.
+Exit code: 2 when a job that was named was left alone.
 
 Examples:
   sluice dead redrive github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1
@@ -38,14 +39,19 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
   add(
     'show <queue> <id>',
     'one failed job: request, attempts, the last response, earlier failures',
-    '\nExamples:\n  sluice dead show github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1\n  sluice dead show github my-id --json | jq .outcome',
+    '\nExamples:\n  sluice dead show github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1\n  sluice dead show github my-id --reveal\n  sluice dead show github my-id --json | jq .outcome',
   )
-    .option('--json', 'print one JSON object, with header values that are hidden otherwise')
+    .option('--reveal', 'show what is hidden: the query of the URL, bodies, headers that may be secrets')
+    .option('--json', 'print one JSON object, with all that is hidden otherwise')
     .action(async (queue, id, options) => done(await deadShow(queue, id, options, io)));
 
   add('redrive <queue> [ids...]', 'send failed jobs back to the queue', redriveHelp)
     .option('--all', 'all that have failed by now')
     .option('--code <code>', 'with --all: only those that failed with this code')
+    .option(
+      '--ambiguous',
+      'also jobs that ended "ambiguous": they may have been performed, and would be a second time',
+    )
     .action(async (queue, ids, options) => done(await deadRedrive(queue, ids, options, io)));
 
   add(

@@ -8,6 +8,7 @@ import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { type Display, barDisplay, lineDisplay, quietDisplay } from '../progress/display.ts';
 import { type RunResult, runList } from '../run/run-list.ts';
 import { counted, summaryText } from '../run/summary.ts';
+import { printableInLine } from '../text/printable.ts';
 import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './run-options.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
   }
   await using source = await openSource(file, io.stdin, io.interrupt);
   const input = await checkInput(source, (line, message) => {
-    io.stderr.write(`sluice: line ${line}: ${message}\n`);
+    io.stderr.write(`sluice: line ${line}: ${printableInLine(message)}\n`);
   });
   if (input.faults > 0) {
     const message = `${counted(input.faults, 'bad line')}; nothing was enqueued`;
@@ -67,7 +68,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
 
 /** `--json` wants standard output for itself. */
 async function openSink(options: RunCommandOptions, input: string, io: ProcessIo): Promise<Sink> {
-  if (options.out !== undefined) return await openOutFile(options.out, input);
+  if (options.out !== undefined) return await openOutFile(options.out, input, io);
   return options.json ? noSink : stdoutSink(io.stdout);
 }
 
@@ -75,7 +76,9 @@ async function openSink(options: RunCommandOptions, input: string, io: ProcessIo
 function chooseDisplay(options: RunCommandOptions, io: ProcessIo): Display {
   if (options.quiet) return quietDisplay(io.stderr);
   const shared = io.stdout.isTTY && options.out === undefined && !options.json;
-  return io.stderr.isTTY && !shared ? barDisplay(io.stderr) : lineDisplay(io.stderr, () => performance.now());
+  return io.stderr.isTTY && !shared
+    ? barDisplay(io.terminal)
+    : lineDisplay(io.stderr, () => performance.now());
 }
 
 function report({ summary, tally }: RunResult, options: RunCommandOptions, io: ProcessIo): number {

@@ -1,39 +1,45 @@
 import type { DeadLetter, DeadLetterDetail } from '@sluice/producer';
+import { printable } from '../text/printable.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
 
 /** So much of a body is shown, characters. */
 const bodyShown = 2000;
 
-/** Headers whose value is a secret as a rule. */
-const secretHeader = /^(?:proxy-)?authorization$|cookie|token|secret|api-?key/i;
+/** Headers that never carry a secret. Of all others the value is hidden: it could be one, whatever its name. */
+const shownHeader =
+  /^(?:accept(?:-.+)?|age|allow|cache-control|connection|content-(?:encoding|language|length|range|type)|date|etag|expires|if-(?:match|none-match|modified-since|unmodified-since|range)|last-modified|range|retry-after(?:-ms)?|server|transfer-encoding|user-agent|vary|via|warning|x-request-id|x-correlation-id|(?:x-)?rate-?limit(?:-.+)?)$/i;
 
-/** What it says is the upstream's: nothing of it may steer the terminal. */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- the control characters are what is replaced
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\uFFFD');
+const hidden = '(hidden; --reveal shows it)';
+
+/** A URL without its query, which may carry a key. */
+function requestText({ method, url }: { method?: string | undefined; url: string }, reveal: boolean): string {
+  const query = url.indexOf('?');
+  return `${method ?? 'GET'} ${reveal || query === -1 ? url : `${url.slice(0, query)}?${hidden}`}`;
 }
 
 /** One line a failed job. Pure. @param now epoch ms */
 export function deadListText(letters: readonly DeadLetter[], now: number): string {
-  const rows = letters.map(({ id, code, attempts, failedAt, spec }) => [
+  const rows = letters.map(({ id, code, kind, attempts, failedAt, spec }) => [
     id,
     `${timeText(Math.max(0, now - failedAt))} ago`,
     code,
+    kind ?? '',
     String(attempts),
-    spec === null ? '(cannot be read)' : printable(`${spec.method} ${spec.url}`),
+    spec === null ? '(cannot be read)' : requestText(spec, false),
   ]);
-  return table([['ID', 'FAILED', 'CODE', 'ATTEMPTS', 'REQUEST'], ...rows], [3]);
+  return table([['ID', 'FAILED', 'CODE', 'KIND', 'ATTEMPTS', 'REQUEST'], ...rows], [4]);
 }
 
-function headerRows(headers: Record<string, string | string[]>): string[][] {
+function headerRows(headers: Record<string, string | string[]>, reveal: boolean): string[][] {
   return Object.entries(headers).map(([name, value]) => [
     `  ${name}`,
-    secretHeader.test(name) ? '(hidden; --json has it)' : printable([value].flat().join(', ')),
+    reveal || shownHeader.test(name) ? [value].flat().join(', ') : hidden,
   ]);
 }
 
-function bodyText(body: Uint8Array): string {
+function bodyText(body: Uint8Array, reveal: boolean): string {
+  if (!reveal) return `  (${body.byteLength} bytes, hidden; --reveal shows them)\n`;
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
@@ -45,8 +51,12 @@ function bodyText(body: Uint8Array): string {
   return `  ${shown.replaceAll('\n', '\n  ')}${more}\n`;
 }
 
-/** All about one failed job. Pure. @param now epoch ms */
-export function deadShowText(letter: DeadLetterDetail, now: number): string {
+/**
+ * All about one failed job. Pure.
+ * @param now epoch ms
+ * @param reveal with the query, all headers and the bodies, where credentials and personal data are
+ */
+export function deadShowText(letter: DeadLetterDetail, now: number, reveal = false): string {
   const { spec, outcome } = letter;
   const at = (ms: number) => `${new Date(ms).toISOString()} (${timeText(Math.max(0, now - ms))} ago)`;
   const {
@@ -63,29 +73,32 @@ export function deadShowText(letter: DeadLetterDetail, now: number): string {
     ['job', letter.id],
     ['queue', letter.queue],
     ['failed', at(letter.failedAt)],
-    ['because', printable(letter.failedReason)],
+    ['because', letter.failedReason],
     ['attempts', String(letter.attempts)],
     ['enqueued', letter.enqueuedAt === null ? 'not known' : at(letter.enqueuedAt)],
     ...letter.redrives.map((redrive, index) => [
       index === 0 ? 'redriven' : '',
-      `${at(redrive.at)} after ${redrive.attempts} attempts: ${printable(redrive.reason)}`,
+      `${at(redrive.at)} after ${redrive.attempts} attempts: ${redrive.reason}`,
     ]),
-    ['request', spec === null ? 'cannot be read' : printable(`${spec.method} ${spec.url}`)],
+    ['request', spec === null ? 'cannot be read' : requestText(spec, reveal)],
     ...Object.entries(options).map(([name, value]) => [`  ${name}`, JSON.stringify(value)]),
-    ...headerRows(spec?.headers ?? {}),
+    ...headerRows(spec?.headers ?? {}, reveal),
   ]);
-  if (spec === null && letter.data !== null) text += bodyText(new TextEncoder().encode(letter.data));
-  if (spec?.body !== undefined) text += bodyText(new TextEncoder().encode(spec.body));
+  if (spec === null && letter.data !== null) text += bodyText(new TextEncoder().encode(letter.data), reveal);
+  if (spec?.body !== undefined) text += bodyText(new TextEncoder().encode(spec.body), reveal);
   if (spec?.bodyBase64 !== undefined)
-    text += bodyText(Uint8Array.from(Buffer.from(spec.bodyBase64, 'base64')));
+    text += bodyText(Uint8Array.from(Buffer.from(spec.bodyBase64, 'base64')), reveal);
   if (outcome === null) return text;
   text += table([
     ['outcome', `${outcome.kind}, the last attempt took ${numberText(outcome.durationMs)} ms`],
     ...(outcome.response === undefined
       ? []
       : [
-          ['response', `${outcome.response.status} from ${printable(outcome.response.url)}`],
-          ...headerRows(outcome.response.headers),
+          [
+            'response',
+            `${outcome.response.status} from ${requestText({ method: '', url: outcome.response.url }, reveal).trim()}`,
+          ],
+          ...headerRows(outcome.response.headers, reveal),
         ]),
     ...(outcome.stored === undefined
       ? []
@@ -94,7 +107,7 @@ export function deadShowText(letter: DeadLetterDetail, now: number): string {
       ? []
       : [['body', `${outcome.bodyLeftOut} bytes, too large to be kept`]]),
   ]);
-  return letter.body.byteLength > 0 ? `${text}${bodyText(letter.body)}` : text;
+  return letter.body.byteLength > 0 ? `${text}${bodyText(letter.body, reveal)}` : text;
 }
 
 /** The same for programs: the body as text where it is text, else in base64. Pure. */

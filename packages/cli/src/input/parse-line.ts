@@ -1,4 +1,4 @@
-import { type JobSpec, SluiceError, normalSpecSchema, validate } from '@sluice/shared';
+import { type JobSpec, SluiceError, clip, normalSpecSchema, validate } from '@sluice/shared';
 import { type Line, longestLine } from './lines.ts';
 
 /** What one line of the input says. */
@@ -6,6 +6,9 @@ export type ParsedLine =
   | { type: 'skip' }
   | { type: 'spec'; spec: JobSpec }
   | { type: 'fault'; message: string };
+
+/** Of a bad line, so much is quoted, bytes: it may have megabytes. */
+const longestFault = 500;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -31,7 +34,7 @@ function parseJob(text: string): ParsedLine {
     return check(JSON.parse(text) as JobSpec);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { type: 'fault', message: `is not a JSON object (${why})` };
+    return { type: 'fault', message: clip(`is not a JSON object (${why})`, longestFault) };
   }
 }
 
@@ -41,6 +44,6 @@ function check(spec: JobSpec): ParsedLine {
     return { type: 'spec', spec };
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
-    return { type: 'fault', message: error.message.replace(/^: /, '') };
+    return { type: 'fault', message: clip(error.message.replace(/^: /, ''), longestFault) };
   }
 }

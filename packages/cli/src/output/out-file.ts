@@ -1,4 +1,7 @@
+import { constants, openSync } from 'node:fs';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '@sluice/shared';
 import { reason } from '../reason.ts';
 import { type Sink, streamSink } from './sink.ts';
@@ -6,18 +9,56 @@ import { type Sink, streamSink } from './sink.ts';
 const fault = (message: string, cause?: unknown) =>
   new SluiceError('SLUICE_INVALID_CONFIG', message, { cause });
 
+/** Whom to tell what is waited for, and what ends the waiting. */
+export type OutFileIo = { stderr: { write(text: string): unknown }; interrupt: AbortSignal };
+
+/** How often a FIFO is looked at that nobody reads yet, ms. */
+const lookAgainMs = 100;
+
+/**
+ * A FIFO can be written when somebody reads it. Opened in the usual way it would hold a thread until then, which no
+ * signal ends, and the process with it.
+ * @throws the interrupt's AbortError
+ */
+async function openFifo(path: string, { stderr, interrupt }: OutFileIo): Promise<Sink> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      // Not blocking, so it is done at once.
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      const stream = new Socket({ fd, readable: false, writable: true });
+      const sink = streamSink(stream, (error) =>
+        fault(`--out: cannot write ${path}: ${reason(error)}`, error),
+      );
+      return {
+        ...sink,
+        async [Symbol.asyncDispose]() {
+          stream.destroy();
+        },
+      };
+    } catch (error) {
+      // No reader.
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') {
+        throw fault(`--out: cannot write ${path}: ${reason(error)}`, error);
+      }
+    }
+    if (isFirst) stderr.write(`sluice: --out: waiting for a reader of ${path}; Ctrl-C ends it\n`);
+    await sleep(lookAgainMs, undefined, { signal: interrupt });
+  }
+}
+
 /**
  * Opens the file of `--out` and sees that it can be written; what is in it stays until `begin()`. A file that was not
  * there goes away again when the run never begins.
  * @param input the file that the lines come from: it must not be overwritten
- * @throws SluiceError SLUICE_INVALID_CONFIG when it cannot be written
+ * @throws SluiceError SLUICE_INVALID_CONFIG when it cannot be written; AbortError when a FIFO is waited for
  */
-export async function openOutFile(path: string, input: string): Promise<Sink> {
+export async function openOutFile(path: string, input: string, io: OutFileIo): Promise<Sink> {
   const before = await stat(path).catch(() => null);
   const source = await stat(input).catch(() => null);
   if (before !== null && source !== null && before.ino === source.ino && before.dev === source.dev) {
     throw fault(`--out: ${path} is the input, which would be overwritten; name another file`);
   }
+  if (before?.isFIFO() === true) return await openFifo(path, io);
   let file: FileHandle;
   try {
     file = await open(path, 'a');

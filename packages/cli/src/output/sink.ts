@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { SluiceError } from '@sluice/shared';
+import { reason } from '../reason.ts';
 
 /** Where result lines go. Disposed of without `begin()`, it leaves no trace. */
 export type Sink = AsyncDisposable & {
@@ -56,6 +58,10 @@ export function streamSink(stream: Writable, faultOf: (error: NodeJS.ErrnoExcept
 /** Standard output; a reader that has gone is OutputClosed. */
 export function stdoutSink(stdout: Writable): Sink {
   return streamSink(stdout, (error) =>
-    error.code === 'EPIPE' ? new OutputClosed('standard output was closed') : error,
+    error.code === 'EPIPE'
+      ? new OutputClosed('standard output was closed')
+      : new SluiceError('SLUICE_INVALID_CONFIG', `cannot write to standard output: ${reason(error)}`, {
+          cause: error,
+        }),
   );
 }

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { printable } from '../text/printable.ts';
 import type { Progress } from './meter.ts';
 
 /** Shows where a run stands, on standard error. */
@@ -63,7 +64,7 @@ export function barDisplay(stream: NodeJS.WriteStream): Display {
     },
     line(text) {
       if (started) stream.write('\r\x1b[K');
-      stream.write(`${text}\n`);
+      stream.write(`${printable(text)}\n`);
     },
     stop,
   };

@@ -1,8 +1,11 @@
+import { printableInLine } from './printable.ts';
+
 /**
  * Rows as aligned columns, two spaces apart. Pure.
  * @param right columns that are flushed right (numbers), by index
  */
-export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+export function table(cells: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const rows = cells.map((row) => row.map(printableInLine));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);

@@ -5,6 +5,9 @@ import { isSentinelUrl, parseSentinelUrl } from './sentinel-url.ts';
 
 const schemes = ['redis:', 'rediss:', 'redis+unix:'];
 
+/** The value of an option whose name speaks of a password. */
+const passwordOption = /([?&][^=&]*password[^=&]*=)[^&]*/gi;
+
 /** What is wrong with the URL of one server; ioredis would take its defaults instead, or throw without a name. */
 function faultOfServer(text: string): string | null {
   const url = URL.parse(text);
@@ -30,8 +33,20 @@ function faultOfServer(text: string): string | null {
   return null;
 }
 
-/** What is wrong with a URL, if anything. */
+/** An `@` behind the hosts: the password has a sign that ends them, and what follows would be quoted as something else. */
+function hasLoosePassword(text: string): boolean {
+  const rest = text.replaceAll(passwordOption, '$1').replace(/^[a-z+]*:\/\//i, '');
+  // The path of a socket may have one.
+  if (rest.startsWith('/')) return false;
+  const authority = /^[^/?#]*/.exec(rest)![0];
+  return rest.includes('@', authority.length);
+}
+
+/** What is wrong with a URL, if anything. Never quotes a password. */
 function faultsOf(text: string): string[] {
+  if (hasLoosePassword(text)) {
+    return ['has a password with a / ? # or @ in it; write %2F %3F %23 %40 instead'];
+  }
   if (isSentinelUrl(text) || isClusterUrl(text)) {
     const address = isSentinelUrl(text) ? parseSentinelUrl(text) : parseClusterUrl(text);
     return Array.isArray(address) ? address : [];
@@ -49,14 +64,17 @@ export const redisUrlSchema = z.string().superRefine((text, ctx) => {
   for (const fault of faultsOf(text)) ctx.addIssue(fault);
 });
 
-/** A Redis URL without its passwords, for messages. */
+/**
+ * A Redis URL without its passwords, for messages. One that is not percent-encoded as it must be may hold any of the
+ * signs that divide a URL: all up to the last `@` is hidden, but for the user.
+ */
 export function redactRedisUrl(text: string): string {
-  const [, scheme, authority = '', rest = ''] = /^([a-z+]+:\/\/)([^/?#]*)(.*)$/is.exec(text) ?? [];
+  const [, scheme, all = ''] = /^([a-z+]+:\/\/)(.*)$/is.exec(text) ?? [];
   if (scheme === undefined) throw new SluiceError('SLUICE_INVALID_CONFIG', 'not a Redis URL');
-  const at = authority.lastIndexOf('@');
-  const user = authority.slice(0, Math.max(0, at)).split(':', 1)[0]!;
-  const secret = at > user.length;
-  const hosts = authority.slice(at + 1);
-  const shown = at === -1 ? hosts : `${user}${secret ? ':***' : ''}@${hosts}`;
-  return `${scheme}${shown}${rest.replaceAll(/([?&][^=&]*password[^=&]*=)[^&#]*/gi, '$1***')}`;
+  const rest = all.replaceAll(passwordOption, '$1***');
+  const at = rest.lastIndexOf('@');
+  if (at === -1 || rest.startsWith('/')) return `${scheme}${rest}`;
+  const credentials = rest.slice(0, at);
+  const user = /^[^:@/?#]*/.exec(credentials)![0];
+  return `${scheme}${user}${credentials === user ? '' : ':***'}${rest.slice(at)}`;
 }
