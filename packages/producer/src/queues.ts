@@ -4,6 +4,7 @@ import { type BoundScript, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, SluiceError, encodeMessage, pacingOf, releaseScript } from '@sluice/shared';
 import type { OpenQueues } from './open-queues.ts';
 import type { Policies } from './policies.ts';
+import { QueueRemoval } from './queue-removal.ts';
 
 /** What a queue is doing now. Times in ms. */
 export type QueueState = {
@@ -127,13 +128,19 @@ export class Queues {
   }
 
   /**
-   * Removes a queue with its policy, every job in it, and the records of ids and idempotency keys. Outcomes that are
-   * kept stay until their TTL.
+   * Removes a queue with its policy, every job in it, and the records of ids and idempotency keys. Jobs that have not
+   * ended do so as `cancelled`, for whoever awaits them. Outcomes that are kept stay until their TTL.
    */
   async remove(name: string): Promise<void> {
     const keys = this.#keys;
+    const queue = this.#open.get(name);
+    const removal = new QueueRemoval(this.#redis, keys, name);
     await this.#redis.hdel(keys.queues, name);
-    await this.#open.get(name).obliterate({ force: true });
+    await queue.pause();
+    const active = await removal.active();
+    await removal.endWaiting();
+    await queue.obliterate({ force: true });
+    await removal.settle(active);
     const own = [
       keys.policy,
       keys.pace,
