@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { RunSummary } from './test/support/run-summary.ts';
 
 // The packages' sources, not their builds; with Node's own conditions, which this list replaces.
 const conditions = ['sluice-source', 'node', 'import', 'default'];
@@ -13,19 +14,16 @@ const project = (name: string, include: string, globalSetup: string[] = []) => (
 const redis = ['test/support/global-setup.ts'];
 
 /**
- * Runs a project's files one after another, when all others are through. For tests of whole programs, which bring
- * their own processes and look at rates: beside others they would measure those.
+ * Two files at once, when all others are through: tests of whole programs bring processes of their own, and more at a
+ * time would only take the cores from each other.
  */
-const alone = <Project extends { test: object }>({ test, ...rest }: Project) => ({
+const programs = <Project extends { test: object }>({ test, ...rest }: Project) => ({
   ...rest,
-  test: { ...test, fileParallelism: false, sequence: { groupOrder: 1 } },
+  test: { ...test, maxWorkers: 2, sequence: { groupOrder: 1 } },
 });
 
-/** Two files at once, when all others are through: tests that mostly wait for locks and clocks. */
-const two = <Project extends { test: object }>({ test, ...rest }: Project) => ({
-  ...rest,
-  test: { ...test, maxWorkers: 2, sequence: { groupOrder: 2 } },
-});
+/** A JSON report of the run is written here, too, for whoever counts the tests. */
+const report = process.env['SLUICE_TEST_REPORT'];
 
 export default defineConfig({
   resolve: { conditions },
@@ -36,6 +34,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     passWithNoTests: true,
+    reporters: ['default', new RunSummary(), ...(report === undefined ? [] : ['json'])],
+    ...(report !== undefined && { outputFile: { json: report } }),
     projects: [
       project('shared', 'packages/shared/test/**/*.test.ts'),
       project('redis', 'packages/redis/test/**/*.test.ts'),
@@ -44,8 +44,12 @@ export default defineConfig({
       project('worker', 'packages/worker/test/**/*.test.ts', redis),
       project('cli', 'packages/cli/test/**/*.test.ts', redis),
       project('contract', 'test/contract/**/*.test.ts', redis),
-      alone(project('e2e', 'test/e2e/{,outages/}*.test.ts', redis)),
-      two(project('faults', 'test/e2e/faults/*.test.ts', redis)),
+      programs(project('e2e', 'test/e2e/*.test.ts', redis)),
+      // One short case of each fault.
+      programs(project('faults', 'test/e2e/faults/*.test.ts', redis)),
+      // Not part of `npm test`: `npm run test:faults` and `npm run test:release`.
+      programs(project('outages', 'test/e2e/outages/*.test.ts', redis)),
+      programs(project('release', 'test/release/*.test.ts', redis)),
     ],
   },
 });

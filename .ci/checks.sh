@@ -33,12 +33,13 @@ skip() {
   echo "!!! SKIPPED: $2"
 }
 
-# check_tests COMMAND...: runs Vitest by way of COMMAND and counts every test of its report.
+# check_tests NAME COMMAND...: runs Vitest by way of COMMAND and counts every test of its report.
 check_tests() {
-  local report began=$SECONDS status
+  local name=$1 report began=$SECONDS status
+  shift
   report=$(mktemp)
-  heading tests
-  "$@" --reporter=default --reporter=json --outputFile.json="$report" < /dev/null
+  heading "$name"
+  SLUICE_TEST_REPORT=$report "$@" < /dev/null
   status=$?
   local counts
   if counts=$(node -e '
@@ -49,15 +50,15 @@ check_tests() {
     passed=$((passed + p))
     failed=$((failed + f))
     skipped=$((skipped + s))
-    [ "$f" -eq 0 ] || failures+=("$f tests")
+    [ "$f" -eq 0 ] || failures+=("$name: $f tests")
     # A file that does not load, an error outside of any test or a process left behind fails the run all the same.
-    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then note_failure 'the test run'; fi
-    if [ "$p" -eq 0 ] && [ "$f" -eq 0 ]; then note_failure 'there was no test'; fi
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then note_failure "$name"; fi
+    if [ "$p" -eq 0 ] && [ "$f" -eq 0 ]; then note_failure "$name: there was no test"; fi
   else
-    note_failure 'the test run wrote no report'
+    note_failure "$name wrote no report"
   fi
   rm -f "$report"
-  echo "--- tests: exit code $status ($((SECONDS - began)) s)"
+  echo "--- $name: exit code $status ($((SECONDS - began)) s)"
 }
 
 # Prints the closing line; its status is the run's.

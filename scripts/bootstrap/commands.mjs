@@ -15,6 +15,15 @@ const benchNames = () => {
   return names.filter((name) => existsSync(join(folder, name, 'main.ts')));
 };
 
+/** Runs the tests of these projects, or of those that the arguments name. */
+async function runTests(args, ...projects) {
+  await ensureInstalled();
+  await ensureRedisForTests();
+  const areNamed = args.some((argument) => argument.startsWith('--project'));
+  const chosen = areNamed ? [] : projects.map((name) => `--project=${name}`);
+  return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...chosen, ...args]);
+}
+
 const commands = {
   async install() {
     await ensureInstalled();
@@ -55,11 +64,9 @@ const commands = {
     return runNode([...program('test', 'chaos', 'main.ts'), ...args]);
   },
 
-  async test(args) {
-    await ensureInstalled();
-    await ensureRedisForTests();
-    return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args]);
-  },
+  test: (args) => runTests(args, '!outages', '!release'),
+  'test:faults': (args) => runTests(args, 'outages'),
+  'test:release': (args) => runTests(args, 'release'),
 };
 
 /** Runs one command to its end; resolves with the exit code. */

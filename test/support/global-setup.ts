@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestProject } from 'vitest/node';
+import { removeContainers } from './containers.ts';
 import { endMarked } from './leftovers.ts';
 import { type TestRedis, startRedis } from './redis.ts';
-import { testRun } from './test-run.ts';
+import { scratchFiles, testRun } from './test-run.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -28,16 +30,26 @@ export async function setup(project: TestProject): Promise<void> {
   project.provide('redisUrl', url);
 }
 
+/** Ends what the run has left behind, and fails it for that. */
 export async function teardown(): Promise<void> {
   const shared = place.sluiceTestRedis;
   if (shared === undefined || --shared.users > 0) return;
   delete place.sluiceTestRedis;
   await (await shared.redis).stop();
-  const left = endMarked(testRun().id);
-  if (left.length > 0) {
-    const list = left.map(({ pid, command }) => `  ${pid} ${command}`).join('\n');
-    throw new Error(`tests left ${left.length} processes running (they are ended now):\n${list}`);
-  }
+  const { id } = testRun();
+  const left = [
+    ...endMarked(id).map(({ pid, command }) => `process ${pid}, ended now: ${command}`),
+    ...(await removeContainers(id)).map((container) => `container ${container}, removed now`),
+    ...(await lasting(scratchFiles)).map((name) => `temporary file ${name}`),
+  ];
+  if (left.length > 0) throw new Error(`tests left behind:\n${left.map((line) => `  ${line}`).join('\n')}`);
+}
+
+/** What is there still after a while: a process that was killed has a reaper that removes its files a moment later. */
+async function lasting(look: () => string[]): Promise<string[]> {
+  const end = Date.now() + 5000;
+  while (look().length > 0 && Date.now() < end) await sleep(50);
+  return look();
 }
 
 async function announced(): Promise<TestRedis> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { markVariable } from './test-run.ts';
 
 export interface Leftover {
@@ -7,10 +7,13 @@ export interface Leftover {
   command: string;
 }
 
-/** The running processes that carry the mark of test run `id`, whoever their parent is by now. */
+/**
+ * The running processes that carry the mark of test run `id`, whoever their parent is by now; and those that work in its
+ * folder, which has the id in its name: a Redis server writes its title over its environment, and the mark with it.
+ */
 export function marked(id: string): Leftover[] {
   const mark = `${markVariable}=${id}`;
-  return existsSync('/proc/self/environ') ? markedInProc(mark) : markedByPs(mark);
+  return existsSync('/proc/self/environ') ? markedInProc(mark, id) : markedByPs(mark);
 }
 
 /** Kills them all, with what they start meanwhile; returns the ones there were. */
@@ -33,13 +36,14 @@ export function endMarked(id: string): Leftover[] {
   return ended;
 }
 
-function markedInProc(mark: string): Leftover[] {
+function markedInProc(mark: string, id: string): Leftover[] {
   const found: Leftover[] = [];
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
     try {
-      if (!readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark)) continue;
+      const isMarked = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
+      if (!isMarked && !readlinkSync(`/proc/${pid}/cwd`).includes(id)) continue;
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       // A zombie has neither any more.
       if (command !== '') found.push({ pid, command });

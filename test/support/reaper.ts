@@ -13,6 +13,8 @@ await new Promise((resolve) => process.stdin.once('end', resolve).once('error', 
 const left = endMarked(id);
 const containers = await removeContainers(id);
 rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
-if (left.length + containers > 0) {
-  console.error(`tests: ended ${left.length} processes and ${containers} containers that were left running`);
+if (left.length + containers.length > 0) {
+  console.error(
+    `tests: ended ${left.length} processes and ${containers.length} containers that were left running`,
+  );
 }

@@ -25,8 +25,8 @@ const pullPatience = 20_000;
 const settings = ['--save', '', '--hz', '100', '--maxmemory-policy', 'noeviction'];
 
 /**
- * Starts a Redis: with Testcontainers where an engine answers and has the image or gets it soon, else as a
- * process. SLUICE_TEST_REDIS=testcontainers or =spawned allows only that way.
+ * Starts a Redis: as a process where a server is installed, else with Testcontainers where an engine answers and has
+ * the image or gets it. SLUICE_TEST_REDIS=testcontainers or =spawned allows only that way.
  * Throws when neither can be had.
  */
 export async function startRedis(): Promise<TestRedis> {
@@ -35,6 +35,7 @@ export async function startRedis(): Promise<TestRedis> {
     throw new Error(`SLUICE_TEST_REDIS is "${way}"; it takes auto, testcontainers or spawned`);
   }
   if (way === 'spawned') return spawned('SLUICE_TEST_REDIS=spawned');
+  if (way === 'auto' && installedServer() !== undefined) return spawned('SLUICE_TEST_REDIS=auto');
   try {
     return await contained(process.env['SLUICE_TEST_REDIS_IMAGE'] ?? defaultImage);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +30,8 @@ export function testRun(): TestRun {
 
   const id = randomUUID();
   const run: TestRun = { id, dir: join(tmpdir(), `sluice-test-${id}`) };
-  mkdirSync(run.dir, { recursive: true });
+  mkdirSync(scratch(run.dir), { recursive: true });
+  process.env['TMPDIR'] = scratch(run.dir);
   process.env[variable] = JSON.stringify(run);
 
   // The reaper learns of our end from its stdin, so a SIGKILL of this process is no way round it. It has a process
@@ -44,6 +45,14 @@ export function testRun(): TestRun {
   child.stdin?.on('error', () => {});
   child.unref();
   return run;
+}
+
+/** Where the run's programs, and this process, make temporary files of their own accord; they remove them themselves. */
+const scratch = (dir: string) => join(dir, 'tmp');
+
+/** What is left in it, by name. */
+export function scratchFiles(): string[] {
+  return readdirSync(scratch(testRun().dir));
 }
 
 /** A new empty folder that goes away with the run. */

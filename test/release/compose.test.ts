@@ -43,7 +43,7 @@ test('docker-compose up with two workers, and a run through them: all done, insi
   const upstream = {
     image: builtImage ?? name,
     entrypoint: ['node', '/upstream.ts'],
-    volumes: [`${join(workspace, 'test/e2e/compose-upstream.ts')}:/upstream.ts:ro`],
+    volumes: [`${join(workspace, 'test/release/compose-upstream.ts')}:/upstream.ts:ro`],
     healthcheck: { disable: true },
     // A name with a domain: without one it would be refused as a name of the internal network.
     networks: { default: { aliases: ['upstream.example.org'] } },

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
-import { nginxConfig, parseAccessLog } from '../support/nginx-config.ts';
 import { nginxAvailable, startNginx } from '../support/nginx.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-files-'));
@@ -65,20 +64,4 @@ test.skipIf(!nginxAvailable())('nginx ends with its parent, even one that is kil
   expect(await answers()).toBe(true);
   parent.kill('SIGKILL');
   await expect.poll(answers).toBe(false);
-});
-
-test('the configuration states odd rates exactly, and refuses what nginx cannot do', () => {
-  const place = { root, folder: '/tmp/x', port: 1 };
-  expect(nginxConfig({ ...place, ratePerSecond: 2.5, burst: 20 })).toContain('rate=150r/m');
-  expect(nginxConfig({ ...place, ratePerSecond: 2.5, burst: 20 })).toContain('burst=20 nodelay;');
-  expect(() => nginxConfig({ ...place, ratePerSecond: 0, burst: 0 })).toThrow('ratePerSecond');
-  expect(() => nginxConfig({ ...place, ratePerSecond: 1, burst: -1 })).toThrow('burst');
-});
-
-test('the access log is read in order of arrival, not of its lines', () => {
-  const log = '10.500\t0.400\t200\tPASSED\t3\tGET\t/slow\n10.300\t0.000\t429\tREJECTED\t4\tGET\t/fast\n';
-  expect(parseAccessLog(log).map(({ path, refused, socket }) => [path, refused, socket])).toEqual([
-    ['/slow', false, 3],
-    ['/fast', true, 4],
-  ]);
 });

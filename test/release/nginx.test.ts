@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { worstWindow } from '../support/measure/window.ts';
 import { nginxAvailable, startNginx } from '../support/nginx.ts';
 import { temporaryFolder } from '../support/test-run.ts';
-import { listFile, resultsOf, sluice } from './sluice.ts';
+import { listFile, resultsOf, sluice } from '../e2e/sluice.ts';
 
 const root = '/usr/share/doc';
 const wanted = 2000;
