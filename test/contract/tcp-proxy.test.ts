@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, inject, test } from 'vitest';
 import { startTcpProxy } from '../support/faults/tcp-proxy.ts';
@@ -92,4 +93,16 @@ test('a partition takes connections and answers none, until it is healed', async
   expect(await Promise.race([old, fresh, later])).toBe('silent');
   proxy.heal();
   expect(await (await open()).ping()).toBe('PONG');
+});
+
+test('an answer that is lost is that of a command which was obeyed', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { proxy, open, client } = await setUp(stack);
+  const key = `{lost-${randomUUID()}}`;
+  const lost = proxy.loseAnswer('set', key);
+  expect(await client.echo('another')).toBe('another');
+  const answer = expect(client.set(key, 'kept', 'EX', 60)).rejects.toThrow();
+  await lost;
+  await answer;
+  expect(await (await open()).get(key)).toBe('kept');
 });

@@ -17,6 +17,11 @@ export interface TcpProxy extends AsyncDisposable {
   swallow(): void;
   /** Swallows the connections of now, and serves no new one until `heal`: as if the wire had been cut. */
   partition(): void;
+  /**
+   * The next bytes of a client that hold all these texts reach the server, its answer does not reach the client: the
+   * connection is reset instead. Resolves then; the server has done what it was asked for.
+   */
+  loseAnswer(...texts: string[]): Promise<void>;
   /** Ends `refuse`, `stall` and `partition`. What was swallowed stays swallowed. */
   heal(): void;
   stop(): Promise<void>;
@@ -33,6 +38,8 @@ export async function startTcpProxy(target: { host: string; port: number }, port
   const links = new Set<Link>();
   let accepting: 'yes' | 'reset' | 'silent' = 'yes';
   let stalled = false;
+  /** What `loseAnswer` waits for. */
+  let losing: { texts: string[]; lost: () => void } | undefined;
   /** Accepted and never answered. */
   const ignored = new Set<Socket>();
 
@@ -57,7 +64,9 @@ export async function startTcpProxy(target: { host: string; port: number }, port
     const forward = (from: Socket, to: Socket) => {
       from.on('data', (chunk: Buffer) => {
         if (link.swallowed) return;
+        const isLost = from === client && losing?.texts.every((text) => chunk.includes(text)) === true;
         if (!to.write(chunk)) from.pause();
+        if (isLost) lose(link);
       });
       to.on('drain', () => {
         if (!stalled) from.resume();
@@ -74,6 +83,19 @@ export async function startTcpProxy(target: { host: string; port: number }, port
     };
     forward(client, upstream);
     forward(upstream, client);
+  };
+
+  const lose = (link: Link) => {
+    const { lost } = losing!;
+    losing = undefined;
+    link.swallowed = true;
+    // It reads to the end of what it was sent, answers, and closes.
+    link.server.end();
+    link.server.resume();
+    link.server.once('close', () => {
+      link.client.resetAndDestroy();
+      lost();
+    });
   };
 
   const each = (act: (socket: Socket) => void) => {
@@ -110,6 +132,10 @@ export async function startTcpProxy(target: { host: string; port: number }, port
       proxy.swallow();
       accepting = 'silent';
     },
+    loseAnswer: (...texts) =>
+      new Promise((resolve) => {
+        losing = { texts, lost: resolve };
+      }),
     heal: () => {
       accepting = 'yes';
       stalled = false;

@@ -9,12 +9,19 @@ const codes = /^(E(CONN\w+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)|ENOTFO
 const sentences =
   /^(connection is closed|socket timeout|connect ETIMEDOUT|all sentinels are unreachable|READONLY|NOREPLICAS|MASTERDOWN|LOADING|MOVED|ASK|TRYAGAIN|CLUSTERDOWN)/i;
 
-/** BullMQ says it of each job, each time it tries; that locks ran out is told once. */
-const lostLocks = /^(could not renew lock for job|Missing lock for job) /;
+/**
+ * BullMQ says it of each job, each time it tries; that locks ran out is told once. Or the answer to a move was lost with
+ * the connection, which sent it again: the job had been moved, and is not where it was.
+ */
+const movedOn =
+  /^(could not renew lock for job |(Missing (key|lock)|Lock mismatch) for job |Job \S+ is not in the \S+ state\. )/;
 
-/** Whether an error of BullMQ only says what is told once elsewhere: that Redis is away, or that locks ran out. Pure. */
+/**
+ * Whether an error of BullMQ only says what is told once elsewhere: that Redis is away, that locks ran out, or that a
+ * job has had its end already. Pure.
+ */
 export function isTold(error: Error & { code?: unknown }): boolean {
-  return codes.test(String(error.code)) || sentences.test(error.message) || lostLocks.test(error.message);
+  return codes.test(String(error.code)) || sentences.test(error.message) || movedOn.test(error.message);
 }
 
 /**
