@@ -6,6 +6,8 @@ import { type Sluice, connect } from '../../packages/producer/src/index.ts';
 import { type Exit, type Program, startProgram } from '../support/processes.ts';
 import { sluice } from './sluice.ts';
 
+export { until } from '../support/until.ts';
+
 /** Worker processes, a producer and the command line on one prefix of the run's Redis; `await using` ends it all. */
 export type Fleet = AsyncDisposable & {
   prefix: string;
@@ -54,6 +56,7 @@ export async function openFleet(workers: number, extra: Record<string, string> =
           ...own,
         },
         ipc: true,
+        patience: 60_000,
       });
       fleet.workers.push(worker);
       await worker.message((message): message is object => typeof message === 'object');
@@ -74,11 +77,17 @@ export async function openFleet(workers: number, extra: Record<string, string> =
   return fleet;
 }
 
-/** Waits until a condition holds; the test's own timeout ends the wait. @returns ms that it took */
-export async function until(condition: () => Promise<boolean> | boolean): Promise<number> {
-  const start = performance.now();
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
-  return performance.now() - start;
+/** The locks of the queue's active jobs run out now instead of later. */
+export async function unlock({ redis, keys }: Fleet, queue: string): Promise<void> {
+  const bull = keys.bull(queue);
+  const ids = await redis.lrange(bull.active, 0, -1);
+  if (ids.length > 0) await redis.unlink(ids.map((id) => bull.lock(id)));
+}
+
+/** Kills the only worker that has jobs of the queue; their locks run out now instead of later. */
+export async function killAndUnlock(fleet: Fleet, queue: string, worker: Program): Promise<void> {
+  await worker.kill();
+  await unlock(fleet, queue);
 }
 
 /** Reads to the end; tells how many there were. */

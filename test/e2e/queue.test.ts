@@ -6,8 +6,11 @@ import { spawnUpstream } from '../support/upstream/spawn.ts';
 import type { Upstream } from '../support/upstream/server.ts';
 import { type Fleet, drained, openFleet, until } from './fleet.ts';
 
-/** A change must be obeyed within this, ms. */
-const obeyedWithin = 2000;
+/**
+ * After it nothing is sent by what held before, ms: a permit is granted at most a second ahead. How soon a change is
+ * obeyed besides is a figure of `npm run bench -- delays`.
+ */
+const oldPermitsMs = 2000;
 
 // Each starts many processes, one after another.
 vi.setConfig({ testTimeout: 60_000 });
@@ -29,7 +32,7 @@ async function enqueue(fleet: Fleet, count: number): Promise<void> {
   await drained(fleet.client.enqueueMany(specs, { queue: 'api' }));
 }
 
-test('1/1h -> 100/s takes effect at once', async () => {
+test('1/1h -> 100/s does not wait for the hour', async () => {
   await using fleet = await openFleet(2);
   await fleet.ok(['queue', 'set', 'api', '--rate', '1/1h', ...allow]);
   await enqueue(fleet, 150);
@@ -39,31 +42,26 @@ test('1/1h -> 100/s takes effect at once', async () => {
   expect(await fleet.ok(['queue', 'set', 'api', '--rate', '100/s'])).toBe(
     'api: changed\n  rate: 1/1h -> 100/1s\n',
   );
-  const changed = performance.now();
   await until(async () => (await arrived()) === 150);
-  const next = (await times()).toSorted((a, b) => a - b);
-  expect(next[1]! - changed).toBeLessThan(obeyedWithin);
-  expect(next[149]! - next[1]!).toBeLessThan(2500);
-  expect(worstWindow(next, 1000).count).toBeLessThanOrEqual(100);
+  expect(worstWindow(await times(), 1000).count).toBeLessThanOrEqual(100);
 });
 
-test('a lowered and a raised rate are obeyed within 2 s by workers that run on', async () => {
+test('a lowered and a raised rate are obeyed by workers that run on', async () => {
   await using fleet = await openFleet(2);
-  await fleet.ok(['queue', 'set', 'api', '--rate', '100/s', ...allow]);
-  await enqueue(fleet, 1500);
-  await until(async () => (await arrived()) >= 150);
+  await fleet.ok(['queue', 'set', 'api', '--rate', '50/s', ...allow]);
+  await enqueue(fleet, 800);
+  await until(async () => (await arrived()) >= 50);
 
   await fleet.ok(['queue', 'set', 'api', '--rate', '10/s']);
-  const lowered = performance.now() + obeyedWithin;
-  await until(() => performance.now() > lowered + 3000);
-  const slow = (await after(lowered)).filter((t) => t <= lowered + 3000);
-  expect(worstWindow(slow, 1000).count).toBeLessThanOrEqual(10);
-  expect(slow.length).toBeGreaterThan(25);
+  const lowered = performance.now() + oldPermitsMs;
+  await until(async () => (await after(lowered)).length >= 15);
+  expect(worstWindow(await after(lowered), 1000).count).toBeLessThanOrEqual(10);
 
   await fleet.ok(['queue', 'set', 'api', '--rate', '200/s']);
-  const raised = performance.now() + obeyedWithin;
-  await until(() => performance.now() > raised + 1000);
-  expect((await after(raised)).length).toBeGreaterThan(150);
+  const raised = performance.now();
+  // More than the rate before would let through.
+  await until(async () => worstWindow(await after(raised), 1000).count > 11);
+  await until(async () => (await arrived()) === 800);
   expect(worstWindow(await after(raised), 1000).count).toBeLessThanOrEqual(200);
   expect(fleet.workers.map(({ pid }) => process.kill(pid, 0))).toEqual([true, true]);
 });
@@ -75,48 +73,45 @@ test('a paused queue sends nothing until it is resumed', async () => {
   await until(async () => (await arrived()) >= 20);
 
   expect(await fleet.ok(['queue', 'pause', 'api'])).toMatch(/^api: paused/);
+  // What was taken before has ended.
+  await until(async () => (await fleet.client.queues.show('api')).counts.active === 0);
   const paused = performance.now();
-  await until(() => performance.now() > paused + 1500);
-  expect(await after(paused + 500)).toEqual([]);
+  await until(() => performance.now() > paused + 500);
+  expect(await after(paused)).toEqual([]);
   expect(await fleet.ok(['queue', 'show', 'api'])).toMatch(/^state +paused$/m);
 
   expect(await fleet.ok(['queue', 'resume', 'api'])).toBe('api: resumed\n');
   const resumed = performance.now();
   await until(async () => (await after(resumed)).length >= 20);
-  expect((await after(resumed))[0]! - resumed).toBeLessThan(obeyedWithin);
 });
 
-test.each(['single-origin', 'mixed'] as const)(
-  'a hold of a %s queue is seen and lifted within 2 s',
-  async (kind) => {
-    await using fleet = await openFleet(2);
-    const origin = kind === 'mixed' ? [] : ['--origin', upstream.url];
-    await fleet.ok(['queue', 'set', 'api', '--rate', '100/s', ...allow, ...origin]);
-    const refused = `${upstream.url}/status/429?retryAfter=600&times=1&case=${randomUUID()}`;
-    await fleet.client.enqueue(refused, { queue: 'api' });
-    await until(async () => (await fleet.client.queues.show('api')).holds.length === 1);
-    await enqueue(fleet, 20);
-    // In a mixed queue the jobs are taken, meet the hold, and are put off.
-    if (kind === 'mixed') {
-      await until(async () => (await fleet.client.queues.show('api')).counts.delayed === 21);
-    }
-    const shown = await fleet.ok(['queue', 'show', 'api']);
-    expect(shown).toMatch(new RegExp(`^holds +${upstream.url} for 9m \\d+s$`, 'm'));
-    expect(shown).toMatch(kind === 'mixed' ? /^state +open, 1 held$/m : /^state +held 9m \d+s$/m);
-    expect(shown).toMatch(/^requests +1 sent, 1 refused/m);
-    expect(await arrived()).toBe(1);
+test.each(['single-origin', 'mixed'] as const)('a hold of a %s queue is seen and lifted', async (kind) => {
+  await using fleet = await openFleet(2);
+  const origin = kind === 'mixed' ? [] : ['--origin', upstream.url];
+  await fleet.ok(['queue', 'set', 'api', '--rate', '100/s', ...allow, ...origin]);
+  const refused = `${upstream.url}/status/429?retryAfter=600&times=1&case=${randomUUID()}`;
+  await fleet.client.enqueue(refused, { queue: 'api' });
+  await until(async () => (await fleet.client.queues.show('api')).holds.length === 1);
+  await enqueue(fleet, 20);
+  // In a mixed queue the jobs are taken, meet the hold, and are put off.
+  if (kind === 'mixed') {
+    await until(async () => (await fleet.client.queues.show('api')).counts.delayed === 21);
+  }
+  const shown = await fleet.ok(['queue', 'show', 'api']);
+  expect(shown).toMatch(new RegExp(`^holds +${upstream.url} for 9m \\d+s$`, 'm'));
+  expect(shown).toMatch(kind === 'mixed' ? /^state +open, 1 held$/m : /^state +held 9m \d+s$/m);
+  expect(shown).toMatch(/^requests +1 sent, 1 refused/m);
+  expect(await arrived()).toBe(1);
 
-    expect(await fleet.ok(['queue', 'release', 'api', 'https://elsewhere.test'])).toBe(
-      `api: https://elsewhere.test is not held (${upstream.url})\n`,
-    );
-    expect(await arrived()).toBe(1);
-    expect(await fleet.ok(['queue', 'release', 'api', `${upstream.url}/`])).toBe('api: 1 hold lifted\n');
-    const released = performance.now();
-    await until(async () => (await arrived()) === 22);
-    expect((await times()).toSorted((a, b) => a - b)[21]! - released).toBeLessThan(obeyedWithin);
-    expect(await fleet.ok(['queue', 'release', 'api'])).toBe('api: nothing is held\n');
-  },
-);
+  expect(await fleet.ok(['queue', 'release', 'api', 'https://elsewhere.test'])).toBe(
+    `api: https://elsewhere.test is not held (${upstream.url})\n`,
+  );
+  expect(await arrived()).toBe(1);
+  expect(await fleet.ok(['queue', 'release', 'api', `${upstream.url}/`])).toBe('api: 1 hold lifted\n');
+  // Long before the hold would have ended.
+  await until(async () => (await arrived()) === 22);
+  expect(await fleet.ok(['queue', 'release', 'api'])).toBe('api: nothing is held\n');
+});
 
 test('a file is applied as a whole or not at all; applied twice it changes nothing', async () => {
   await using fleet = await openFleet(0);

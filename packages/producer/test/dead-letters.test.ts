@@ -74,7 +74,8 @@ test('a worker that sleeps is woken by a redrive, in a queue with priorities, to
   const start = performance.now();
   await rig.sluice.dead.redrive(rig.queue, 'late');
   await rig.arrived(5);
-  expect(performance.now() - start).toBeLessThan(1000);
+  // One that is not woken looks for jobs every 5 s.
+  expect(performance.now() - start).toBeLessThan(4500);
 });
 
 test('a deadline that passed is dropped, one to come is kept and still ends the job', async () => {

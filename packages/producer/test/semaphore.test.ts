@@ -59,7 +59,7 @@ describe('a semaphore', () => {
     const order: number[] = [];
     const first = await a.semaphore('s', 1).acquire();
     const queue: Promise<unknown>[] = [];
-    for (let n = 0; n < 20; n++) {
+    for (let n = 0; n < 30; n++) {
       const { lease } = await queueUp(n % 2 ? a : b);
       const enter = async () => {
         await using _ = await lease;
@@ -67,12 +67,10 @@ describe('a semaphore', () => {
       };
       queue.push(enter());
     }
-    const began = performance.now();
     await first.release();
+    // Each is called: by polls once a second the test's time would not suffice.
     await Promise.all(queue);
-    expect(order).toEqual(Array.from({ length: 20 }, (_, n) => n));
-    // Each was called: by polls once a second it would take far longer.
-    expect(performance.now() - began).toBeLessThan(8000);
+    expect(order).toEqual(Array.from({ length: 30 }, (_, n) => n));
   });
 
   test('calls the one whose turn it is when a place is given back', async () => {

@@ -565,9 +565,11 @@ describe('any headers at all', () => {
       'x-ratelimit-next': '1m'.repeat(8000),
       ratelimit: '("a" '.repeat(3000),
     };
-    const start = performance.now();
+    const start = process.cpuUsage();
     advice(hostile);
-    expect(performance.now() - start).toBeLessThan(2000);
+    const { user, system } = process.cpuUsage(start);
+    // Of the processor's time, µs: what else the machine does is not in it.
+    expect(user + system).toBeLessThan(2_000_000);
   });
 });
 

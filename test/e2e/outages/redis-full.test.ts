@@ -5,7 +5,7 @@ import { installedServer, startOwnRedis } from '../../support/own-redis.ts';
 import { startProgram } from '../../support/processes.ts';
 import { until } from '../fleet.ts';
 import { openShakyFleet } from './shaky-fleet.ts';
-import { expectQuiet } from './steady-load.ts';
+import { expectQuiet } from './expectations.ts';
 
 const mib = 2 ** 20;
 const maxBytes = 48 * mib;

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { installedServer } from '../../support/own-redis.ts';
 import { until } from '../fleet.ts';
 import { openShakyFleet } from './shaky-fleet.ts';
-import { expectQuiet, expectRecovered, prepare, reportOf } from './steady-load.ts';
+import { expectQuiet, expectRecovered } from './expectations.ts';
+import { prepare, reportOf } from './steady-load.ts';
 
 const policy = { egress: { allow: ['127.0.0.0/8'] } };
 
@@ -36,10 +37,7 @@ describe.skipIf(!installedServer())('a Redis that is killed and comes back', () 
       );
       await until(async () => (await upstream.arrivals()).length === 1);
       await redis.restart();
-      const begun = performance.now();
       await Promise.all(lost);
-      // One read of the reply stream, and the time that the clients need to be back.
-      expect(performance.now() - begun).toBeLessThan(11_000);
       // Its worker had it, and tells how it ended; or it is as lost as the others.
       const end = await running.outcome().then(
         ({ outcome }) => outcome.kind,

@@ -5,7 +5,7 @@ import { connect } from '../../../packages/producer/src/index.ts';
 import { startSentinelSet } from '../../support/faults/sentinel.ts';
 import { type OwnRedis, installedServer } from '../../support/own-redis.ts';
 import { runProgram } from '../../support/processes.ts';
-import { kinds, openGround, warnings, withinMs } from './ground.ts';
+import { kinds, openGround, warnings } from './ground.ts';
 
 /** Clients of a server that are not a Sentinel's, a replica's or this one. */
 async function connections({ host, port }: OwnRedis): Promise<string[]> {
@@ -31,20 +31,19 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
     ['killed', 'SIGKILL'],
     ['frozen', 'SIGSTOP'],
   ])(
-    'a primary that is %s is replaced within 5 s of the election, and no job that the replica has is lost',
+    'a primary that is %s is replaced, and no job that the replica has is lost',
     async (_how, signal) => {
       await using ground = await openGround(startSentinelSet);
       const { set, workers } = ground;
       const before = await ground.enqueue('before', 400);
-      await ground.fullRate(performance.now());
+      await ground.flows();
       await set.replicated();
       const old = await set.primary();
       await old.kill(signal);
       // These wait for a primary, and are accepted by the new one.
       const during = ground.enqueue('during', 50);
       await set.elected(old);
-      const electedAt = performance.now();
-      expect(await ground.fullRate(electedAt)).toBeLessThan(withinMs);
+      await ground.flows();
       expect(await kinds([...before, ...(await during)])).toEqual(['response']);
 
       // The old one comes back, as a replica; nobody goes on with it.
@@ -72,12 +71,11 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
     // Hears of failovers by itself: it has another URL.
     await using impatient = await connect({ redis: `${set.url}/0`, queue: 'api', whenDown: 'fail' });
     const before = await ground.enqueue('before', 400);
-    await ground.fullRate(performance.now());
+    await ground.flows();
     const old = await set.primary();
     await set.order();
     await set.elected(old);
-    const electedAt = performance.now();
-    expect(await ground.fullRate(electedAt)).toBeLessThan(withinMs);
+    await ground.flows();
     expect(await connections(old)).toEqual([]);
     await impatient.enqueue(`${ground.upstream.url}/?impatient`);
     // These are the new primary's. (What the old one took after the new one had begun is lost.)
@@ -97,14 +95,13 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
       }
     })();
     try {
-      await ground.fullRate(performance.now());
+      await ground.flows();
       const old = await set.primary();
       await set.order();
       await set.elected(old);
       // With two servers the new primary has no replica before the old one follows it.
       await set.replicated();
-      const backAt = performance.now();
-      expect(await ground.fullRate(backAt)).toBeLessThan(withinMs);
+      await ground.flows();
     } finally {
       isOver = true;
       await load;

@@ -3,14 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { installedServer } from '../../support/own-redis.ts';
 import { expectTold } from './fails-fast.ts';
 import { openShakyFleet } from './shaky-fleet.ts';
-import { expectQuiet, expectRecovered, prepare, reportOf } from './steady-load.ts';
+import { expectQuiet, expectRecovered } from './expectations.ts';
+import { prepare, reportOf } from './steady-load.ts';
 
 /** A pending command without an answer for so long tells a client that its connection is dead. */
 const socketTimeoutMs = 15_000;
 
 describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
   test(
-    'is noticed; everything is back within 5 s of its mending, and no finished request was made again',
+    'is noticed; everything is back after its mending, and no finished request was made again',
     { timeout: 120_000 },
     async () => {
       await using fleet = await openShakyFleet();
@@ -26,7 +27,7 @@ describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
     },
   );
 
-  test('is told within a second to a client that would rather fail', { timeout: 60_000 }, async () => {
+  test('is told to a client that would rather fail, while it lasts', { timeout: 60_000 }, async () => {
     await using fleet = await openShakyFleet({ workers: 1 });
     await prepare(fleet);
     await expectTold(fleet, () => fleet.proxy.partition());
