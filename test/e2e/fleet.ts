@@ -3,8 +3,8 @@ import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { type Keys, keysOf } from '../../packages/shared/src/index.ts';
 import { type Sluice, connect } from '../../packages/producer/src/index.ts';
-import { type Exit, type Program, startProgram } from '../support/processes.ts';
-import { sluice } from './sluice.ts';
+import { type Program, startProgram } from '../support/processes.ts';
+import { type Performed, performHere } from './perform-here.ts';
 
 export { until } from '../support/until.ts';
 
@@ -15,8 +15,8 @@ export type Fleet = AsyncDisposable & {
   redis: Redis;
   client: Sluice;
   workers: Program[];
-  /** Runs `sluice …` on this fleet to its end. */
-  cli(args: string[], input?: string): Promise<Exit>;
+  /** Runs `sluice …` on this fleet to its end, in this process: a start of its own takes longer than most commands. */
+  cli(args: string[], input?: string): Promise<Performed>;
   /** The same, and what it printed; throws what it said when it did not end with 0. */
   ok(args: string[], input?: string): Promise<string>;
   /** @param own variables of this worker alone */
@@ -39,7 +39,7 @@ export async function openFleet(workers: number, extra: Record<string, string> =
     redis,
     client,
     workers: [],
-    cli: (args, input) => sluice(args, { env, ...(input !== undefined && { input }) }),
+    cli: (args, input = '') => performHere(args, env, input),
     async ok(args, input) {
       const { code, stdout, stderr } = await fleet.cli(args, input);
       if (code !== 0) throw new Error(`sluice ${args.join(' ')}: exit code ${code}\n${stderr}`);

@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
-import { SluiceError } from '@sluice/shared';
 import { interruptSignal } from './interrupt.ts';
+import { perform } from './perform.ts';
 import { exitCodes } from './process-io.ts';
-import { createProgram } from './program.ts';
 import { reason } from './reason.ts';
 import { printableOnly } from './text/printable.ts';
 
@@ -18,17 +16,7 @@ printableOnly(stdout);
 const terminal = printableOnly(stderr);
 const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`));
 
-let code: number = exitCodes.fault;
-try {
-  const program = createProgram({ env, stdin, stdout, stderr, terminal, interrupt }, (done) => (code = done));
-  await program.parseAsync(argv);
-} catch (error) {
-  if (error instanceof CommanderError) code = error.exitCode;
-  else if (error instanceof SluiceError) stderr.write(`sluice: ${error.message}\n`);
-  else if (interrupt.aborted && error instanceof Error && error.name === 'AbortError')
-    code = interrupt.reason as number;
-  else stderr.write(`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-}
+let code = await perform(argv, { env, stdin, stdout, stderr, terminal, interrupt });
 const flushed = (stream: NodeJS.WriteStream) =>
   new Promise<void>((resolve) => {
     if (stream.destroyed || stream.errored !== null) resolve();

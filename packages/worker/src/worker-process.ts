@@ -4,7 +4,6 @@ import { readWorkerConfig } from './config.ts';
 import { redactRedisUrl } from '@sluice/redis';
 import { startHealthServer } from './ops/health.ts';
 import type { Shutdown } from './ops/shutdown.ts';
-import { startTelemetry } from './ops/telemetry.ts';
 import { openPool } from './pool.ts';
 
 /** The environment -> config -> logger -> pool -> health -> jobs. Exits with code 1 and a sentence when that cannot be. */
@@ -15,11 +14,12 @@ export async function runWorker(env: Record<string, string | undefined>, shutdow
     // Warnings of Node and of libraries are log lines like any other, not loose text between them.
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.debug(`${warning.name}: ${warning.message}`));
-    const serveMetrics = startTelemetry();
-    const pool = await openPool(config, log);
     const { health } = config;
+    // The SDK where its figures can be read: to load it takes a fifth of the start of a worker.
+    const serveMetrics = health.port === 0 ? null : (await import('./ops/telemetry.ts')).startTelemetry();
+    const pool = await openPool(config, log);
     const server =
-      health.port === 0 ? null : await startHealthServer(health, () => pool.notReady(), serveMetrics);
+      serveMetrics === null ? null : await startHealthServer(health, () => pool.notReady(), serveMetrics);
     shutdown.drains(pool, config.graceMs, log, () => server?.close());
     await pool.serve();
     log.info(

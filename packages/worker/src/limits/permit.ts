@@ -18,6 +18,8 @@ const longestWaitMs = 1000;
 /** After a longer sleep the hold is asked for again: its message may have been lost. */
 const trustedSleepMs = 100;
 
+const never = new AbortController().signal;
+
 /** The right to send one request. Times of performance.now(), ms. */
 export type Permit = {
   startAt: number;
@@ -126,10 +128,11 @@ export class Permits {
     origin: string,
     { mayStartAt, grantedAt }: Reserved,
   ): Promise<PermitAnswer | null> {
-    let heldFor = this.#holds.heldFor(queue, origin);
-    if (heldFor === 0 && mayStartAt - grantedAt > trustedSleepMs) {
-      heldFor = await this.#holds.readHeldFor(queue, origin);
-    }
+    // What was published may be over: the message that a hold was lifted comes after the job that it set free.
+    const asks = this.#holds.heldFor(queue, origin) > 0 || mayStartAt - grantedAt > trustedSleepMs;
+    const heldFor = asks ? await this.#holds.readHeldFor(queue, origin) : 0;
+    // Woken by a hold that was lifted since: the start is still to come, a second away at most.
+    if (heldFor === 0) await sleepUntil(mayStartAt, never);
     return heldFor > 0 ? { type: 'not-now', reason: 'held', forMs: heldFor } : null;
   }
 
