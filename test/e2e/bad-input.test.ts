@@ -199,7 +199,7 @@ test('an upstream that refuses connections fails its jobs, with the address and 
   const url = `http://127.0.0.1:${await freePort()}/`;
   await using program = startSluice(['run', listFile([url]), '--attempts', '2', ...allow]);
   const { code, stdout, stderr } = await program.exit();
-  expect(code).toBe(2);
+  expect(code, stderr).toBe(2);
   expect(resultsOf(stdout)).toMatchObject([
     { outcome: 'network', status: null, attempts: 2, bytes: 0, error: { code: 'SLUICE_NETWORK' } },
   ]);
@@ -212,7 +212,7 @@ test('a body above the limit fails its job, and the way to raise the limit is na
   const lines = [`${upstream.url}/bytes/2000`, `${upstream.url}/bytes/1000`];
   await using program = startSluice(['run', listFile(lines), '--max-body', '1KiB', ...allow]);
   const { code, stdout, stderr } = await program.exit();
-  expect(code).toBe(2);
+  expect(code, stderr).toBe(2);
   expect(resultsOf(stdout)).toMatchObject([
     { outcome: 'too-large', attempts: 1, error: { code: 'SLUICE_TOO_LARGE' } },
     { outcome: 'response', bytes: 1000 },
@@ -224,7 +224,7 @@ test('an address that is not public is blocked unless it is allowed', async () =
   await upstream.reset();
   await using program = startSluice(['run', list]);
   const { code, stderr } = await program.exit();
-  expect(code).toBe(2);
+  expect(code, stderr).toBe(2);
   expect(stderr).toMatch(/1 x blocked.*--allow-net 127\.0\.0\.0\/8/);
   expect(await upstream.arrivals()).toEqual([]);
 });

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeadLetter } from '../../packages/producer/src/index.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
 import type { Upstream } from '../support/upstream/server.ts';
 import { drained, openFleet, until } from './fleet.ts';
 
 const policy = { egress: { allow: ['127.0.0.0/8'] }, retry: { attempts: 1 } };
-
-// Each starts many processes, one after another.
-vi.setConfig({ testTimeout: 60_000 });
 
 let upstream: Upstream;
 beforeAll(async () => {

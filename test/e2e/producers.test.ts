@@ -5,7 +5,7 @@ import { type Program, startProgram } from '../support/processes.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
 
 const producers = 10;
-const jobsEach = 300;
+const jobsEach = 100;
 
 const isStarted = (message: unknown): message is { type: 'started' } =>
   (message as { type?: string } | null)?.type === 'started';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { connect } from '../../packages/producer/src/index.ts';
 import { worstWindow } from '../support/measure/window.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
@@ -11,9 +11,6 @@ import { type Fleet, drained, openFleet, until } from './fleet.ts';
  * obeyed besides is a figure of `npm run bench -- delays`.
  */
 const oldPermitsMs = 2000;
-
-// Each starts many processes, one after another.
-vi.setConfig({ testTimeout: 60_000 });
 
 let upstream: Upstream;
 beforeAll(async () => {

@@ -16,7 +16,7 @@ export interface ProgramOptions {
   input?: string;
   /** Opens an IPC channel; the program needs nothing for it but `process.send`. */
   ipc?: boolean;
-  /** How long a wait for a line, a message or the end lasts before it fails, in ms. 15 s if left out. */
+  /** How long a wait for a line, a message or the end lasts before it fails, in ms. 60 s if left out. */
   patience?: number;
 }
 
@@ -59,7 +59,7 @@ export function startProgram(file: string, args: string[] = [], options: Program
 
 /** The same for any command. */
 export function startCommand(command: string, args: string[], options: ProgramOptions = {}): Program {
-  const { env = {}, cwd = workspace, input, ipc = false, patience = 15_000 } = options;
+  const { env = {}, cwd = workspace, input, ipc = false, patience = 60_000 } = options;
   const child = spawn(command, args, {
     cwd,
     env: markedEnvironment(env),

@@ -59,7 +59,7 @@ describe('a semaphore', () => {
     const order: number[] = [];
     const first = await a.semaphore('s', 1).acquire();
     const queue: Promise<unknown>[] = [];
-    for (let n = 0; n < 30; n++) {
+    for (let n = 0; n < 40; n++) {
       const { lease } = await queueUp(n % 2 ? a : b);
       const enter = async () => {
         await using _ = await lease;
@@ -70,7 +70,7 @@ describe('a semaphore', () => {
     await first.release();
     // Each is called: by polls once a second the test's time would not suffice.
     await Promise.all(queue);
-    expect(order).toEqual(Array.from({ length: 30 }, (_, n) => n));
+    expect(order).toEqual(Array.from({ length: 40 }, (_, n) => n));
   });
 
   test('calls the one whose turn it is when a place is given back', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import type { Handle, JobSpec, PolicyInput } from '../../../packages/producer/src/index.ts';
 import { startTcpProxy } from '../../support/faults/tcp-proxy.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -7,8 +7,6 @@ import type { Upstream } from '../../support/upstream/server.ts';
 import { type Fleet, killAndUnlock, openFleet, until } from '../fleet.ts';
 
 const env = { SLUICE_LOCK_DURATION: '5s', SLUICE_STALLED_INTERVAL: '1s' };
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let upstream: Upstream;
 beforeAll(async () => {

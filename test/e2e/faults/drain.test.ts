@@ -84,7 +84,7 @@ describe('a worker that is told to end', () => {
         .map(({ path }) => path)
         .sort(),
     ).toEqual(['/long-1', '/long-2']);
-  }, 60_000);
+  });
 
   test('ends when its last request does, not later', async () => {
     await using upstream = await startHeldUpstream();
@@ -98,7 +98,7 @@ describe('a worker that is told to end', () => {
     const [code] = await ending;
     expect(code).toBe(0);
     expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
-  }, 60_000);
+  });
 
   test('twice gives everything back at once', async () => {
     await using upstream = await startHeldUpstream();
@@ -114,7 +114,7 @@ describe('a worker that is told to end', () => {
     const [code] = await end(worker!);
     expect(code).toBe(0);
     expect(await fleet.redis.llen(fleet.keys.bull(queue).wait)).toBe(40);
-  }, 60_000);
+  });
 
   test('while its queue has no permits for an hour, or is held, ends at once', async () => {
     await using upstream = await spawnUpstream();
@@ -129,7 +129,7 @@ describe('a worker that is told to end', () => {
     await until(async () => (await fleet.redis.zcard(fleet.keys.holds('held'))) === 1);
     const [code] = await end(fleet.workers[0]!);
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   test('while it starts ends at once', async () => {
     const { proxy, through } = await shakyRedis();
@@ -141,7 +141,7 @@ describe('a worker that is told to end', () => {
     await until(() => proxy.connections > 0);
     const [code] = await end(worker);
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   test.skipIf(!namespaces)(
     'as process 1, as in a container, heeds the signal all the same: while it starts, and when it serves',
@@ -169,7 +169,6 @@ describe('a worker that is told to end', () => {
       expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
       expect((await serving.exit()).code).toBe(0);
     },
-    60_000,
   );
 
   test.each([
@@ -196,7 +195,6 @@ describe('a worker that is told to end', () => {
       await fleet.startWorker();
       expect((await handle.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
     },
-    60_000,
   );
 
   test('while Redis is away for a moment still reports what it finished', async () => {
@@ -217,5 +215,5 @@ describe('a worker that is told to end', () => {
     const [code] = await ending;
     expect(code).toBe(0);
     expect(upstream.requests).toHaveLength(1);
-  }, 60_000);
+  });
 });

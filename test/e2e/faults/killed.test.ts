@@ -36,5 +36,5 @@ describe('a worker that is killed', () => {
     for (const { outcome } of outcomes) expect(outcome).toMatchObject({ kind: 'response', attempts: 1 });
     second.signal('SIGTERM');
     expect((await second.exit()).code).toBe(0);
-  }, 60_000);
+  });
 });

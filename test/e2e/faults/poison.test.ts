@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeadLetter } from '../../../packages/producer/src/index.ts';
 import { spawnUpstream } from '../../support/upstream/spawn.ts';
 import type { Upstream } from '../../support/upstream/server.ts';
@@ -7,8 +7,6 @@ import { envelopeFor, plant, put } from './plant.ts';
 
 const env = { SLUICE_LOCK_DURATION: '5s', SLUICE_STALLED_INTERVAL: '1s' };
 const policy = { egress: { allow: ['127.0.0.0/8'] }, retry: { attempts: 1 } };
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let upstream: Upstream;
 beforeAll(async () => {
