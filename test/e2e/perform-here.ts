@@ -1,5 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import { perform } from '../../packages/cli/src/perform.ts';
+import { printableOnly } from '../../packages/cli/src/text/printable.ts';
 
 /** How a command ended, and what it printed. */
 export type Performed = { code: number; stdout: string; stderr: string };
@@ -26,11 +27,14 @@ export async function performHere(
   input: string,
 ): Promise<Performed> {
   const [stdout, stderr] = [sink(), sink()];
+  printableOnly(stdout.stream);
+  const terminal = printableOnly(stderr.stream);
   const code = await perform(['node', 'sluice', ...args], {
     env,
     stdin: Readable.from([Buffer.from(input)]),
     stdout: stdout.stream,
     stderr: stderr.stream,
+    terminal,
     interrupt: new AbortController().signal,
   });
   return { code, stdout: await stdout.text(), stderr: await stderr.text() };
