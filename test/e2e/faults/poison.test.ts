@@ -212,13 +212,15 @@ test('operators see what cannot be read, cannot send it back, and remove it', as
 
   const list = await fleet.ok(['dead', 'list', 'api', '--code', 'poison']);
   for (const id of ['no-json', 'no-version', 'no-hash']) {
-    expect(list).toMatch(new RegExp(`^${id} .*SLUICE_POISON +0 +\\(cannot be read\\)$`, 'm'));
+    expect(list).toMatch(new RegExp(`^${id} .*SLUICE_POISON +poison +0 +\\(cannot be read\\)$`, 'm'));
   }
   const shown = await fleet.ok(['dead', 'show', 'api', 'no-json']);
   expect(shown).toMatch(/^because +SLUICE_POISON: the job cannot be read: it is no JSON/m);
   expect(shown).toMatch(/^request +cannot be read$/m);
-  expect(shown).toContain('{"raw\ufffd[31m":xxx');
-  expect(shown).toContain('(of 5012 bytes; --json has all)');
+  expect(shown).toContain('(5012 bytes, hidden; --reveal shows them)');
+  const revealed = await fleet.ok(['dead', 'show', 'api', 'no-json', '--reveal']);
+  expect(revealed).toContain(String.raw`{"raw\u001b[31m":xxx`);
+  expect(revealed).toContain('(of 5012 bytes; --json has all)');
   expect(await fleet.ok(['dead', 'show', 'api', 'no-hash'])).toMatch(/^enqueued +not known$/m);
   const json = JSON.parse(await fleet.ok(['dead', 'show', 'api', 'no-version', '--json'])) as DeadLetter;
   expect(json).toMatchObject({
@@ -255,7 +257,7 @@ test('a job of 10 MB is performed; one that fails is shown, and sent back', asyn
   await quarantined(fleet, 'huge');
   const shown = await fleet.ok(['dead', 'show', 'api', 'huge']);
   expect(shown.length).toBeLessThan(5000);
-  expect(shown).toContain('(of 10000000 bytes; --json has all)');
+  expect(shown).toContain('(10000000 bytes, hidden; --reveal shows them)');
   await fleet.ok(['dead', 'redrive', 'api', 'huge']);
   const huge = fleet.client.job('huge', { queue: 'api' });
   await until(async () => (await huge.status()) === 'completed');
