@@ -17,8 +17,10 @@ export type Note = {
 
 /** Makes the script known to a client, so that its transactions can have it. */
 export function defineAdded(redis: Redis): void {
-  redis.defineCommand(addedScript.name, { numberOfKeys: addedScript.keys, lua: addedScript.lua });
+  redis.defineCommand(addedCommand, { lua: addedScript.lua });
 }
+
+const addedCommand = 'sluiceAdded';
 
 const againMs = 100;
 
@@ -33,7 +35,7 @@ export type NotedAdd = {
 
 /**
  * Adds a job, and notes that it was added, both or neither: a process that dies leaves no record of a job that is not
- * there, and no batch that waits for one. Twice is once.
+ * there, and no batch that waits for one. Adding it again changes nothing.
  * The queue's client must know the script (`defineAdded`).
  * @returns false when it had been added before; then nothing was changed
  */
@@ -62,16 +64,14 @@ async function addOnce(
   const bull = new Job(queue, jobName, data, opts, id);
   const transaction = client.multi();
   await queue.backend.addJobToTransaction(transaction, bull.asJSON(), id);
-  const state = batch === undefined ? record! : keys.batchState(batch);
-  transaction.runCommand(addedScript.name, [
-    record ?? state,
-    state,
-    keys.bull(name).job(id),
-    keys.outcome(name, id),
-    record === undefined ? 0 : 1,
-    batch === undefined ? 0 : 1,
-    batchKeepMs,
-  ]);
+  const own = addedScript.keys(keys, name, id, record, batch);
+  const args = {
+    hasRecord: record === undefined ? 0 : 1,
+    hasBatch: batch === undefined ? 0 : 1,
+    batchTtlMs: batchKeepMs,
+  };
+  const values = addedScript.args.map((argument) => args[argument]);
+  transaction.runCommand(addedCommand, [own.length, ...own, ...values]);
   const results = await transaction.exec().catch((error: unknown) => {
     // Redis refused a part of it, and therefore the whole: the part's error says why.
     throw (error as { previousErrors?: unknown[] }).previousErrors?.[0] ?? error;

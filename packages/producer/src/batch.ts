@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import type { BoundTo } from '@sluice/redis';
 import {
   type Keys,
   SluiceError,
   batchTtlMs,
   decodeSettled,
   queueNameSchema,
-  sealScript,
+  type sealScript,
   validate,
 } from '@sluice/shared';
 import { readPages } from './batch-pages.ts';
@@ -52,13 +52,8 @@ export type BatchClient = {
   blockMs: number;
   /** Aborts when the client is closed. */
   closed: AbortSignal;
-  seal: BoundScript;
+  seal: BoundTo<typeof sealScript>;
 };
-
-/** Binds the script of batches to a client: once, before its first pipeline. */
-export function bindSeal(redis: Redis): BoundScript {
-  return bindScript(redis, sealScript);
-}
 
 /** The error of a batch that takes no more jobs. */
 export function batchSealed(name: string): SluiceError {
@@ -138,10 +133,10 @@ export class Batch {
 
   /**
    * No more jobs are added: the reading ends when all have ended. `enqueueMany` does so at its end; by hand after
-   * `{ seal: false }`, or when the process that filled the batch is gone for good. Twice is once.
+   * `{ seal: false }`, or when the process that filled the batch is gone for good. Sealing it again changes nothing.
    */
   async seal(): Promise<void> {
-    await this.#client.seal([this.#state, this.#stream], [batchTtlMs]);
+    await this.#client.seal([this.name], { ttlMs: batchTtlMs });
   }
 
   /** Removes the outcomes and the counts. Jobs that have not ended go on: remove a batch when it is complete. */

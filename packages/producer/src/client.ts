@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf } from '@sluice/shared';
-import { Batch, type BatchClient, bindSeal } from './batch.ts';
+import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf, sealScript } from '@sluice/shared';
+import { bindScript } from '@sluice/redis';
+import { Batch, type BatchClient } from './batch.ts';
 import { type Connections, disconnect } from './connections.ts';
 import { type AddOne, enqueueMany } from './enqueue-many.ts';
 import { type EnqueueOptions, type EnqueueRequest, Enqueuer, type Specs } from './enqueue.ts';
@@ -90,9 +91,16 @@ export class Sluice {
     };
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
     const closed = this.#closing.signal;
-    this.#batches = { redis, keys, open, blockMs: connections.blockMs, closed, seal: bindSeal(redis) };
+    this.#batches = {
+      redis,
+      keys,
+      open,
+      blockMs: connections.blockMs,
+      closed,
+      seal: bindScript(redis, keys, sealScript),
+    };
     const turns = new Turns(keys.turns, open);
-    this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis) };
+    this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis, keys) };
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
-import { type Keys, purgeScript, redriveScript, redriveVerdicts } from '@sluice/shared';
+import { type BoundTo, bindScript } from '@sluice/redis';
+import { type Keys, purgeScript, redriveScript } from '@sluice/shared';
 import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
 import { type FailedEntry, cursorOf, failedPages } from './failed-pages.ts';
 
@@ -41,14 +41,14 @@ const readAtOnce = 20;
 export class DeadLetters {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #redrive: BoundScript;
-  readonly #purge: BoundScript;
+  readonly #redrive: BoundTo<typeof redriveScript>;
+  readonly #purge: BoundTo<typeof purgeScript>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#redrive = bindScript(redis, redriveScript);
-    this.#purge = bindScript(redis, purgeScript);
+    this.#redrive = bindScript(redis, keys, redriveScript);
+    this.#purge = bindScript(redis, keys, purgeScript);
   }
 
   /** The newest first. `cursor`: where to go on; null at the end. @throws SluiceError SLUICE_INVALID_SPEC for a bad one */
@@ -109,7 +109,6 @@ export class DeadLetters {
     queue: string,
     { olderThanMs = 0, ids, code }: { olderThanMs?: number; ids?: readonly string[]; code?: string } = {},
   ): Promise<number> {
-    const keys = this.#keys;
     const [seconds] = await this.#redis.time();
     // A second more: the clocks of workers may be ahead of Redis'.
     const until = olderThanMs > 0 ? (Number(seconds) + 1) * 1000 - olderThanMs : Number.MAX_SAFE_INTEGER;
@@ -117,22 +116,9 @@ export class DeadLetters {
     let removed = 0;
     for (let start = 0; start < entries.length; start += atOnce) {
       const answers = await Promise.all(
-        entries
-          .slice(start, start + atOnce)
-          .map(({ id }) =>
-            this.#purge(
-              [
-                keys.bull(queue).failed,
-                keys.bull(queue).job(id),
-                keys.outcome(queue, id),
-                keys.cancel(queue, id),
-                keys.sent(queue, id),
-              ],
-              [id, until],
-            ),
-          ),
+        entries.slice(start, start + atOnce).map(({ id }) => this.#purge([queue, id], { id, before: until })),
       );
-      removed += answers.filter((answer) => answer === 1).length;
+      removed += answers.filter(Boolean).length;
     }
     return removed;
   }
@@ -146,28 +132,9 @@ export class DeadLetters {
     if (letter?.kind === 'ambiguous' && !ambiguous) return 'ambiguous';
     const next = letter === null ? null : redrivenData(letter, Date.now());
     if (next === null) return 'skipped';
-    const keys = this.#keys;
-    const bull = keys.bull(queue);
     const { id, score } = entry;
-    const answer = await this.#redrive(
-      [
-        bull.failed,
-        bull.job(id),
-        bull.wait,
-        bull.prioritized,
-        bull.priorityCounter,
-        bull.meta,
-        bull.active,
-        bull.marker,
-        bull.eventStream,
-        keys.outcome(queue, id),
-        keys.cancel(queue, id),
-        keys.deadlines(queue),
-        keys.sent(queue, id),
-      ],
-      [id, score, next.data, next.deadline ?? ''],
-    );
-    return answer === redriveVerdicts.redriven ? 'redriven' : 'skipped';
+    const args = { id, score, data: next.data, deadline: next.deadline ?? '' };
+    return (await this.#redrive([queue, id], args)) === 'redriven' ? 'redriven' : 'skipped';
   }
 
   /** Oldest first; what fails from now on is not among them. */

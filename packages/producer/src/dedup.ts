@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type HttpRequest,
   type Keys,
@@ -8,7 +8,6 @@ import {
   SluiceError,
   batchTtlMs,
   claimScript,
-  claimVerdicts,
   readEnvelopeText,
 } from '@sluice/shared';
 
@@ -75,11 +74,11 @@ export function payloadOf(
 /** The records of ids and idempotency keys: the same name with the same payload is the same job. */
 export class Dedup {
   readonly #keys: Keys;
-  readonly #claim: BoundScript;
+  readonly #claim: BoundTo<typeof claimScript>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#keys = keys;
-    this.#claim = bindScript(redis, claimScript);
+    this.#claim = bindScript(redis, keys, claimScript);
   }
 
   /**
@@ -95,20 +94,14 @@ export class Dedup {
     const record = this.#keys.record(queue, kind, name);
     const proposed = spec.id ?? randomUUID();
     const payload = payloadOf(spec.request, spec.transform, batch);
-    const bull = this.#keys.bull(queue);
     // A key, and an id in a batch (which has the outcome), stand for one job; an id alone is free after its job.
     const reusable = kind === 'id' && batch === undefined;
-    const [index, id, data] = (await this.#claim(
-      [
-        record,
-        bull.job(proposed),
-        this.#keys.outcome(queue, proposed),
-        bull.failed,
-        this.#keys.sent(queue, proposed),
-      ],
-      [proposed, payload, recordMs, reusable ? 1 : 0],
-    )) as [number, string, string];
-    const verdict = claimVerdicts[index]!;
+    const { verdict, id, data } = await this.#claim([queue, proposed, record], {
+      id: proposed,
+      payload,
+      ttlMs: recordMs,
+      isReusable: reusable ? 1 : 0,
+    });
     if (verdict === 'conflict' || (verdict === 'unrecorded' && payloadIn(data) !== payload)) {
       const taken =
         kind === 'id'

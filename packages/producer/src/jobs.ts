@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Keys,
   type Outcome,
   SluiceError,
   codeOfOutcome,
   outcomeError,
-  committedOf,
   decodeSettled,
   encodeMessage,
   failureMarker,
@@ -37,7 +36,7 @@ export class Jobs {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #queues: OpenQueues;
-  readonly #settle: BoundScript;
+  readonly #settle: BoundTo<typeof settleScript>;
   #closed = false;
 
   constructor(redis: Redis, keys: Keys, queues: OpenQueues, bodies: StoredBodies) {
@@ -45,7 +44,7 @@ export class Jobs {
     this.#redis = redis;
     this.#keys = keys;
     this.#queues = queues;
-    this.#settle = bindScript(redis, settleScript);
+    this.#settle = bindScript(redis, keys, settleScript);
   }
 
   /** From here on every call is refused. */
@@ -141,12 +140,10 @@ export class Jobs {
       error: outcomeError(codeOfOutcome[kind], message),
     };
     // No worker has this token, so a job that one has is refused.
-    const call = settleCall(this.#keys, { queue, id, token: 'cancel' }, read.addressee, {
-      outcome,
-      body: new Uint8Array(),
-    });
-    const committed = committedOf(await this.#settle(...call));
-    if (committed === 'refused') return 'cancelling';
+    const end = { outcome, body: new Uint8Array() };
+    const { place, args } = settleCall({ queue, id, token: 'cancel' }, read.addressee, end);
+    const committed = await this.#settle(place, args);
+    if (committed === 'lock-lost') return 'cancelling';
     if (committed === 'already') return 'ended';
     // A worker that took it just now finds the outcome and drops it; removing then fails, and need not succeed.
     await this.#queues

@@ -1,12 +1,11 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Keys,
   type Policy,
   type PolicyInput,
   SluiceError,
   applyPolicyScript,
-  applyVerdicts,
   encodeMessage,
   pacingOf,
   policySchema,
@@ -46,12 +45,12 @@ export function differences(from: unknown, to: unknown, path = ''): string[] {
 export class Policies {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #apply: BoundScript;
+  readonly #apply: BoundTo<typeof applyPolicyScript>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#apply = bindScript(redis, applyPolicyScript);
+    this.#apply = bindScript(redis, keys, applyPolicyScript);
   }
 
   /**
@@ -106,33 +105,20 @@ export class Policies {
     validate(queueNameSchema, queue, 'SLUICE_INVALID_POLICY', `queue "${queue}"`);
     const policy = validate(policySchema, input, 'SLUICE_INVALID_POLICY', `policy of queue "${queue}"`);
     const { gate, paceUs, unitUs } = pacingOf(policy.rate);
-    const keys = this.#keys;
-    const bull = keys.bull(queue);
-    const [index, , json] = (await this.#apply(
-      [
-        keys.queues,
-        keys.policy(queue),
-        bull.meta,
-        bull.limiter,
-        keys.pace(queue),
-        keys.holds(queue),
-        keys.flow(queue),
-      ],
-      [
-        queue,
-        JSON.stringify(policy),
-        gate.max,
-        gate.duration,
-        paceUs,
-        policy.concurrency.global ?? '',
-        policy.origin ?? '',
-        mode,
-        keys.events,
-        encodeMessage({ type: 'policy', queue }),
-        unitUs,
-      ],
-    )) as [number, number, string];
-    const change = applyVerdicts[index]! as Written<M>['change'];
+    const { verdict, json } = await this.#apply([queue], {
+      queue,
+      json: JSON.stringify(policy),
+      max: gate.max,
+      durationMs: gate.duration,
+      paceUs,
+      concurrency: policy.concurrency.global ?? '',
+      origin: policy.origin ?? '',
+      mode,
+      channel: this.#keys.events,
+      message: encodeMessage({ type: 'policy', queue }),
+      unitUs,
+    });
+    const change = verdict as Written<M>['change'];
     // What was overwritten need not be readable.
     const conflict = change === 'conflict' && json !== '';
     return { change, policy, inForce: conflict ? readStoredPolicy(queue, json) : null };

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Addressee,
   type Keys,
@@ -23,14 +23,14 @@ export class QueueRemoval {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #queue: string;
-  readonly #settle: ReturnType<typeof bindScript>;
+  readonly #settle: BoundTo<typeof settleScript>;
   readonly #ended = new Set<string>();
 
   constructor(redis: Redis, keys: Keys, queue: string) {
     this.#redis = redis;
     this.#keys = keys;
     this.#queue = queue;
-    this.#settle = bindScript(redis, settleScript);
+    this.#settle = bindScript(redis, keys, settleScript);
   }
 
   /** Ends the jobs that wait, and those that were added meanwhile. */
@@ -66,7 +66,8 @@ export class QueueRemoval {
         const error = outcomeError(codeOfOutcome[kind], `queue "${this.#queue}" was removed`);
         const outcome = { kind, attempts, endedAt, durationMs: 0, error } as const;
         const job = { queue: this.#queue, id, token: 'removal' };
-        await this.#settle(...settleCall(this.#keys, job, addressee, { outcome, body: new Uint8Array() }));
+        const { place, args } = settleCall(job, addressee, { outcome, body: new Uint8Array() });
+        await this.#settle(place, args);
       }),
     );
   }

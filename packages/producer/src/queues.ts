@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, SluiceError, encodeMessage, pacingOf, releaseScript } from '@sluice/shared';
 import type { OpenQueues } from './open-queues.ts';
 import type { Policies } from './policies.ts';
@@ -38,14 +38,14 @@ export class Queues {
   readonly #keys: Keys;
   readonly #policies: Policies;
   readonly #open: OpenQueues;
-  readonly #release: BoundScript;
+  readonly #release: BoundTo<typeof releaseScript>;
 
   constructor(redis: Redis, keys: Keys, policies: Policies, open: OpenQueues) {
     this.#redis = redis;
     this.#keys = keys;
     this.#policies = policies;
     this.#open = open;
-    this.#release = bindScript(redis, releaseScript);
+    this.#release = bindScript(redis, keys, releaseScript);
   }
 
   /** The names of all queues that have a policy, sorted. */
@@ -115,12 +115,10 @@ export class Queues {
   async release(name: string, origin = ''): Promise<number> {
     await this.#assertThere(name);
     const keys = this.#keys;
-    const [lifted, ids] = (await this.#release(
-      [keys.holds(name), keys.bull(name).limiter, keys.putOff(name)],
-      [origin, keys.events, encodeMessage({ type: 'release', queue: name })],
-    )) as [number, string[]];
+    const message = encodeMessage({ type: 'release', queue: name });
+    const { lifted, jobs } = await this.#release([name], { origin, channel: keys.events, message });
     const queue = this.#open.get(name);
-    for (const id of ids) {
+    for (const id of jobs) {
       // Throws for a job that is no longer delayed, which needs no waking, and for one that cannot be read.
       await wake(queue, id).catch(() => {});
     }

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Keys,
   type Settled,
   SluiceError,
-  acknowledgeLua,
+  type WatchReply,
+  acknowledgeScript,
   decodeSettled,
   watchScript,
-  watchVerdicts,
 } from '@sluice/shared';
 import { type Connections, failAfterMs } from './connections.ts';
 import { OutageWatch } from './outage-watch.ts';
@@ -58,12 +58,12 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 export class Replies {
   /** This process' name on jobs: workers reply to it. */
   readonly name: string;
-  readonly #keys: Keys;
   readonly #stream: string;
   readonly #commands: Redis;
   readonly #reader: Redis;
   readonly #blockMs: number;
-  readonly #watch: BoundScript;
+  readonly #watch: BoundTo<typeof watchScript>;
+  readonly #acknowledged: BoundTo<typeof acknowledgeScript>;
   readonly #outages: OutageWatch | null;
   readonly #waiters = new Map<string, Waiter>();
   #delivered: Waiter[] = [];
@@ -80,12 +80,12 @@ export class Replies {
   constructor(name: string, keys: Keys, connections: Connections, reader: Redis) {
     const { commands, whenDown, blockMs } = connections;
     this.name = name;
-    this.#keys = keys;
     this.#stream = keys.replies(name);
     this.#commands = commands;
     this.#reader = reader;
     this.#blockMs = blockMs;
-    this.#watch = bindScript(commands, watchScript, 'buffers');
+    this.#watch = bindScript(commands, keys, watchScript);
+    this.#acknowledged = bindScript(commands, keys, acknowledgeScript);
     this.#outages =
       whenDown === 'wait' ? null : new OutageWatch(commands, failAfterMs, (error) => this.#giveUp(error));
     reader.on('ready', () => {
@@ -141,19 +141,9 @@ export class Replies {
   }
 
   /** Has the job ended? If not, this process is told when it does. */
-  async #ask({
-    queue,
-    id,
-    asked,
-  }: Waiter): Promise<{ verdict: keyof typeof watchVerdicts; end: Settled | null }> {
-    const keys = this.#keys;
-    const [verdict, bytes] = (await this.#watch(
-      [keys.outcome(queue, id), keys.watchers(queue, id), keys.bull(queue).job(id)],
-      // Who added the job is told in any case.
-      [asked ? this.name : '', watchTtlMs],
-    )) as [number, Buffer];
-    if (verdict === watchVerdicts.ended) return { verdict: 'ended', end: decodeSettled(bytes) };
-    return { verdict: verdict === watchVerdicts.watching ? 'watching' : 'unknown', end: null };
+  async #ask({ queue, id, asked }: Waiter): Promise<WatchReply> {
+    // The process that added the job is told in any case.
+    return await this.#watch([queue, id], { producer: asked ? this.name : '', ttlMs: watchTtlMs });
   }
 
   /** Stops awaiting a job: its add failed, or it was given up. */
@@ -243,14 +233,8 @@ export class Replies {
     this.#delivered = [];
     this.#timer = isAll ? undefined : setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
     if (last === '') return;
-    const keys = waiters.flatMap(({ queue, id }) => [
-      this.#keys.outcome(queue, id),
-      this.#keys.bull(queue).job(id),
-    ]);
-    await this.#commands
-      .eval(acknowledgeLua, 1 + keys.length, this.#stream, ...keys, last)
-      // The stream has a TTL, so what could not be acknowledged goes by itself.
-      .catch(() => {});
+    // The stream has a TTL, so what could not be acknowledged goes by itself.
+    await this.#acknowledged([this.name, waiters], { last }).catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Keys,
   SluiceError,
   acquireScript,
   acquireVerdicts,
-  giveBackScript,
+  leaveScript,
   queueNameSchema,
   renewScript,
   validate,
@@ -44,14 +44,17 @@ export type SemaphoreClient = {
   scripts: SemaphoreScripts;
 };
 
-export type SemaphoreScripts = { acquire: BoundScript; renew: BoundScript; giveBack: BoundScript };
+export type SemaphoreScripts = {
+  acquire: BoundTo<typeof acquireScript>;
+  renew: BoundTo<typeof renewScript>;
+  leave: BoundTo<typeof leaveScript>;
+};
 
-/** Binds the scripts of semaphores to a client: once, before its first pipeline. */
-export function bindSemaphore(redis: Redis): SemaphoreScripts {
+export function bindSemaphore(redis: Redis, keys: Keys): SemaphoreScripts {
   return {
-    acquire: bindScript(redis, acquireScript),
-    renew: bindScript(redis, renewScript),
-    giveBack: bindScript(redis, giveBackScript),
+    acquire: bindScript(redis, keys, acquireScript),
+    renew: bindScript(redis, keys, renewScript),
+    leave: bindScript(redis, keys, leaveScript),
   };
 }
 
@@ -64,7 +67,6 @@ export class Semaphore {
   readonly n: number;
   readonly #leaseMs: number;
   readonly #client: SemaphoreClient;
-  readonly #keys: string[];
 
   /** @throws SluiceError SLUICE_INVALID_CONFIG */
   constructor(name: string, n: number, options: SemaphoreOptions, client: SemaphoreClient) {
@@ -78,7 +80,6 @@ export class Semaphore {
     this.n = n;
     this.#leaseMs = valid.leaseMs;
     this.#client = client;
-    this.#keys = client.keys.semaphore(name);
   }
 
   /**
@@ -94,12 +95,12 @@ export class Semaphore {
       for (;;) {
         const askedAt = performance.now();
         const called = turns.next(token);
-        const [verdict, value] = (await scripts.acquire(this.#keys, [
-          this.n,
+        const { verdict, value } = await scripts.acquire([this.name], {
+          places: this.n,
           token,
-          this.#leaseMs,
-          waiterTtlMs,
-        ])) as [number, number];
+          leaseMs: this.#leaseMs,
+          waiterMs: waiterTtlMs,
+        });
         if (verdict === acquireVerdicts.conflict) throw this.#conflict(value);
         if (stop.aborted) throw this.#stopped(signal);
         if (verdict === acquireVerdicts.acquired) return this.#lease(token, askedAt);
@@ -131,14 +132,15 @@ export class Semaphore {
 
   #lease(token: string, askedAt: number): Lease {
     const calls = {
-      renew: async () => (await this.#client.scripts.renew(this.#keys, [token, this.#leaseMs])) === 1,
+      renew: () => this.#client.scripts.renew([this.name], { token, leaseMs: this.#leaseMs }),
       giveBack: () => this.#give(token),
     };
     return new Lease(calls, this.#leaseMs, askedAt, this.#client.closed);
   }
 
   async #give(token: string): Promise<void> {
-    await this.#client.scripts.giveBack(this.#keys, [token, this.#client.keys.turns, this.name]);
+    const { scripts, keys } = this.#client;
+    await scripts.leave([this.name], { token, channel: keys.turns, name: this.name });
   }
 
   #conflict(others: number): SluiceError {

@@ -5,7 +5,6 @@ import {
   decodeSettled,
   envelopeVersion,
   failedReason,
-  keysOf,
   settleCall,
 } from '@sluice/shared';
 import { Rig, until } from '../../worker/test/rig.ts';
@@ -175,8 +174,7 @@ test('a letter keeps the outcome of a failure; of a large body only the size', (
   const kept = (kind: OutcomeKind, bytes: number) => {
     const outcome = { kind, attempts: 1, endedAt: 1, durationMs: 1 };
     const body = new Uint8Array(bytes);
-    const [, args] = settleCall(keysOf('{t}'), { queue: 'q', id: 'a', token: 't' }, null, { outcome, body });
-    return args[12];
+    return settleCall({ queue: 'q', id: 'a', token: 't' }, null, { outcome, body }).args.letter;
   };
   expect(kept('response', 10)).toBe('');
   expect(kept('http-error', 65_536)).toBe('1');

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 
 const client = () => connect({ redis: inject('redisUrl'), prefix });
-const part = (index: number) => keysOf(prefix).semaphore('s')[index]!;
+const part = (index: number) => Object.values(keysOf(prefix).semaphore('s'))[index]!;
 const holders = () => redis.zrange(part(0), 0, '-1');
 const waiting = () => redis.zcard(part(1));
 

@@ -1,30 +1,38 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Script } from '@sluice/shared';
-
-type Argument = string | number | Buffer;
-
-/** A script as a function of its keys and arguments; sent by its hash, loaded when the server lacks it. */
-export type BoundScript = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+import type { Keys, Script, ScriptArgument } from '@sluice/shared';
 
 /**
- * The call of a script on a client.
- * @param answer `buffers`: strings in the answer come as bytes
+ * A script as a function; sent by its hash, loaded when the server lacks it.
+ * @param place what its keys belong to, mostly a queue and a job
  */
-export function bindScript(
+export type BoundScript<Place extends readonly unknown[], Args extends string, Answer> = (
+  place: Place,
+  args: Readonly<Record<Args, ScriptArgument>>,
+) => Promise<Answer>;
+
+/** The type of a script's calls: `BoundTo<typeof permitScript>`. */
+export type BoundTo<Of> =
+  Of extends Script<infer Place, infer Args, infer Answer> ? BoundScript<Place, Args, Answer> : never;
+
+/** The calls of a script on a client. */
+export function bindScript<Place extends readonly unknown[], Args extends string, Answer>(
   client: Redis,
-  { keys: count, lua }: Script,
-  answer: 'text' | 'buffers' = 'text',
-): BoundScript {
+  keys: Keys,
+  script: Script<Place, Args, Answer>,
+): BoundScript<Place, Args, Answer> {
+  const { lua, args: names, answers, read } = script;
   const sha = createHash('sha1').update(lua).digest('hex');
-  const call = (command: string, ...rest: Argument[]) =>
-    answer === 'text' ? client.call(command, ...rest) : client.callBuffer(command, ...rest);
-  return async (keys, args) => {
+  const call = (command: string, ...rest: ScriptArgument[]) =>
+    answers === 'text' ? client.call(command, ...rest) : client.callBuffer(command, ...rest);
+  return async (place, args) => {
+    const own = script.keys(keys, ...place);
+    const values = names.map((name) => args[name]);
     try {
-      return await call('evalsha', sha, count, ...keys, ...args);
+      return read(await call('evalsha', sha, own.length, ...own, ...values));
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return await call('eval', lua, count, ...keys, ...args);
+      return read(await call('eval', lua, own.length, ...own, ...values));
     }
   };
 }

@@ -1,4 +1,4 @@
-export { type BoundScript, bindScript } from './bind-script.ts';
+export { type BoundScript, type BoundTo, bindScript } from './bind-script.ts';
 export { assertServerVersion } from './checks.ts';
 export { redisFault } from './faults.ts';
 export { type OpenClientOptions, type RedisPlace, openClient } from './open-client.ts';

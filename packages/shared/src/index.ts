@@ -17,31 +17,38 @@ export {
   readEnvelopeText,
 } from './envelope.ts';
 export { type ErrorCode, type Fault, SluiceError, errorCodes, failedReason } from './errors.ts';
-export { type Keys, defaultPrefix, keysOf, prefixSchema } from './keys.ts';
-export { acknowledgeLua } from './lua/acknowledge.ts';
-export { type ApplyVerdict, applyPolicyScript, applyVerdicts } from './lua/apply-policy.ts';
-export { type ClaimVerdict, addedScript, claimScript, claimVerdicts } from './lua/dedup.ts';
-export { expireCall } from './expire-call.ts';
-export { expireScript } from './lua/expire.ts';
-export { holdScript } from './lua/hold.ts';
-export { keepLockScript } from './lua/keep-lock.ts';
-export { type PermitVerdict, permitScript, permitVerdicts } from './lua/permit.ts';
-export { putOffScript } from './lua/put-off.ts';
-export { quarantineScript } from './lua/quarantine.ts';
-export { removeStrayScript } from './lua/remove-stray.ts';
-export { purgeScript, redriveScript, redriveVerdicts } from './lua/redrive.ts';
-export { markScript, unmarkScript } from './lua/send-mark.ts';
-export { trimFailedScript } from './lua/trim-failed.ts';
-export { refundScript } from './lua/refund.ts';
-export { releaseScript } from './lua/release.ts';
-export { sealScript } from './lua/seal.ts';
-export { acquireScript, acquireVerdicts, giveBackScript, renewScript } from './lua/semaphore.ts';
-export { type Script } from './lua/script.ts';
-export { failureMarker, outcomeMarker, settleScript, settleVerdicts } from './lua/settle.ts';
-export { stalledLookScript } from './lua/stalled-look.ts';
-export { unusedScript } from './lua/unused.ts';
-export { watchScript, watchVerdicts } from './lua/watch.ts';
-export { type Message, decodeMessage, encodeMessage } from './messages.ts';
+export { type Keys, defaultPrefix, keysOf, prefixSchema } from './state/keys.ts';
+export { type Script, type ScriptArgument, defineScript } from './state/define-script.ts';
+export { acknowledgeScript } from './state/scripts/acknowledge.ts';
+export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
+export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';
+export { type ExpireVerdict, expireScript } from './state/scripts/expire.ts';
+export { giveBackScript } from './state/scripts/give-back.ts';
+export { holdScript } from './state/scripts/hold.ts';
+export { keepLockScript } from './state/scripts/keep-lock.ts';
+export { type PermitReply, type PermitVerdict, permitScript } from './state/scripts/permit.ts';
+export { putOffScript } from './state/scripts/put-off.ts';
+export { quarantineScript } from './state/scripts/quarantine.ts';
+export { removeStrayScript } from './state/scripts/remove-stray.ts';
+export { type RedriveVerdict, purgeScript, redriveScript } from './state/scripts/redrive.ts';
+export { releaseScript } from './state/scripts/release.ts';
+export { sealScript } from './state/scripts/seal.ts';
+export { acquireScript, acquireVerdicts, leaveScript, renewScript } from './state/scripts/semaphore.ts';
+export { markScript, unmarkScript } from './state/scripts/send-mark.ts';
+export {
+  type Committed,
+  type EndedJob,
+  batchTtlMs,
+  failureMarker,
+  outcomeMarker,
+  replyTtlMs,
+  settleCall,
+  settleScript,
+} from './state/scripts/settle.ts';
+export { stalledLookScript } from './state/scripts/stalled-look.ts';
+export { trimFailedScript } from './state/scripts/trim-failed.ts';
+export { type WatchReply, watchScript } from './state/scripts/watch.ts';
+export { type Message, decodeMessage, encodeMessage } from './state/messages.ts';
 export { type Method, methods } from './methods.ts';
 export {
   type Outcome,
@@ -61,13 +68,5 @@ export { type Rate, type RateInput, formatRate, rateSchema, storedRateSchema } f
 export { type HttpRequest } from './http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './spec.ts';
-export {
-  type Committed,
-  type EndedJob,
-  batchTtlMs,
-  committedOf,
-  replyTtlMs,
-  settleCall,
-} from './settle-call.ts';
 export { readStoredPolicy } from './stored-policy.ts';
 export { faultsText, validate } from './validate.ts';

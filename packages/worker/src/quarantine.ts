@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Keys,
   failedReason,
@@ -33,8 +33,8 @@ export class Quarantine {
   readonly #keys: Keys;
   readonly #log: Logger;
   readonly #outcomes: Outcomes;
-  readonly #move: BoundScript;
-  readonly #removeStray: BoundScript;
+  readonly #move: BoundTo<typeof quarantineScript>;
+  readonly #removeStray: BoundTo<typeof removeStrayScript>;
   readonly #sweeping = new Map<string, { again: boolean }>();
 
   constructor(parts: { redis: Redis; keys: Keys; outcomes: Outcomes; log: Logger }) {
@@ -42,8 +42,8 @@ export class Quarantine {
     this.#keys = parts.keys;
     this.#outcomes = parts.outcomes;
     this.#log = parts.log;
-    this.#move = bindScript(parts.redis, quarantineScript);
-    this.#removeStray = bindScript(parts.redis, removeStrayScript);
+    this.#move = bindScript(parts.redis, parts.keys, quarantineScript);
+    this.#removeStray = bindScript(parts.redis, parts.keys, removeStrayScript);
   }
 
   /** Called with each error of a queue's BullMQ worker: it may have met a job that it cannot read. */
@@ -77,24 +77,7 @@ export class Quarantine {
    */
   async removed(queue: string, id: string): Promise<boolean> {
     if (!isBullKey(id)) return false;
-    const bull = this.#keys.bull(queue);
-    const found = await this.#removeStray(
-      [
-        bull.job(id),
-        bull.lock(id),
-        bull.active,
-        bull.stalled,
-        bull.wait,
-        bull.delayed,
-        bull.prioritized,
-        bull.failed,
-        this.#keys.deadlines(queue),
-        this.#keys.putOff(queue),
-        bull.marker,
-      ],
-      [id],
-    );
-    if (found === 1) {
+    if (await this.#removeStray([queue, id], { id })) {
       this.#log.error(
         { queue, id },
         "a job's id was the name of a key of BullMQ's: it was removed, the key was not",
@@ -128,28 +111,10 @@ export class Quarantine {
   /** Moves a job that cannot be read to the failed jobs; any other is left alone. */
   async take(queue: string, id: string, { data, attemptsMade, fault }: Examined): Promise<void> {
     if (fault === null) return;
-    const keys = this.#keys;
-    const bull = keys.bull(queue);
     const now = Date.now();
     const end = ended('poison', attemptsMade, now, unreadable(fault));
     const reason = failedReason(end.outcome.error!);
-    const moved = await this.#move(
-      [
-        bull.job(id),
-        bull.lock(id),
-        bull.active,
-        bull.stalled,
-        bull.wait,
-        bull.delayed,
-        bull.prioritized,
-        bull.failed,
-        keys.deadlines(queue),
-        keys.putOff(queue),
-        keys.quarantined(queue, id),
-      ],
-      [id, now, reason, keptMs],
-    );
-    if (moved !== 1) return;
+    if (!(await this.#move([queue, id], { id, now, reason, keptMs }))) return;
     this.#log.error({ queue, id }, reason);
     // Afterwards: a worker that reads it in vain holds its lock, under which nobody else may end it.
     const { addressee } = readEnvelopeText(data);

@@ -9,8 +9,8 @@ async function settledBefore(rig: Rig, kind: Exclude<OutcomeKind, 'response'> | 
   const error = kind === 'response' ? undefined : { code: codeOfOutcome[kind], message: 'as it was' };
   const outcome = { kind, attempts: 3, endedAt: 1, durationMs: 1, ...(error && { error }) };
   const end = { outcome, body: new Uint8Array() };
-  const call = settleCall(rig.keys, { queue: rig.queue, id: 'a', token: 'dead' }, null, end);
-  await bindScript(rig.redis, settleScript)(...call);
+  const { place, args } = settleCall({ queue: rig.queue, id: 'a', token: 'dead' }, null, end);
+  await bindScript(rig.redis, rig.keys, settleScript)(place, args);
   await rig.startPool();
   await until(async () => (await rig.redis.llen(rig.keys.bull(rig.queue).wait)) === 0);
   await until(async () => (await rig.redis.llen(rig.keys.bull(rig.queue).active)) === 0);

@@ -193,7 +193,7 @@ describe('a verdict becomes', () => {
 
   function settling(
     verdict: Verdict,
-    committed: 'committed' | 'already' | 'refused' = 'committed',
+    committed: 'committed' | 'already' | 'lock-lost' = 'committed',
     before: Outcome['error'] | null = null,
   ) {
     const bull = { moveToDelayed: vi.fn(async () => {}), moveToWait: vi.fn(async () => {}) };
@@ -232,7 +232,7 @@ describe('a verdict becomes', () => {
   });
 
   test('anything that another worker has: a dropped run', async () => {
-    await expect(settling({ type: 'done', outcome, body }, 'refused').result).rejects.toThrow(
+    await expect(settling({ type: 'done', outcome, body }, 'lock-lost').result).rejects.toThrow(
       /another worker/,
     );
     await expect(settling({ type: 'abandon' }).result).rejects.toThrow(/lock was lost/);

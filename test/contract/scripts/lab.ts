@@ -3,24 +3,23 @@ import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { bindScript } from '../../../packages/redis/src/index.ts';
 import {
-  type ApplyVerdict,
+  type ApplyReply,
   type PermitVerdict,
   type Policy,
   type PolicyInput,
-  acknowledgeLua,
+  type WatchReply,
+  type Committed,
+  acknowledgeScript,
   applyPolicyScript,
-  applyVerdicts,
   encodeMessage,
+  giveBackScript,
   holdScript,
   keysOf,
   pacingOf,
   permitScript,
-  permitVerdicts,
   policySchema,
   putOffScript,
-  refundScript,
   settleScript,
-  unusedScript,
   watchScript,
 } from '../../../packages/shared/src/index.ts';
 
@@ -47,14 +46,14 @@ export function openLab() {
     limiter: bull.limiter,
   };
   const scripts = {
-    apply: bindScript(redis, applyPolicyScript),
-    permit: bindScript(redis, permitScript),
-    hold: bindScript(redis, holdScript),
-    refund: bindScript(redis, refundScript),
-    settle: bindScript(redis, settleScript),
-    watch: bindScript(redis, watchScript),
-    unused: bindScript(redis, unusedScript),
-    putOff: bindScript(redis, putOffScript),
+    apply: bindScript(redis, keys, applyPolicyScript),
+    permit: bindScript(redis, keys, permitScript),
+    hold: bindScript(redis, keys, holdScript),
+    giveBack: bindScript(redis, keys, giveBackScript),
+    settle: bindScript(redis, keys, settleScript),
+    watch: bindScript(redis, keys, watchScript),
+    putOff: bindScript(redis, keys, putOffScript),
+    acknowledge: bindScript(redis, keys, acknowledgeScript),
   };
 
   let granted: readonly [start: string, next: string] = ['', ''];
@@ -70,48 +69,33 @@ export function openLab() {
     async apply(input: PolicyInput, mode: 'set' | 'create' | number = 'set') {
       const policy: Policy = policySchema.parse(input);
       const { gate, paceUs, unitUs } = pacingOf(policy.rate);
-      const answer = (await scripts.apply(
-        [keys.queues, own.policy, own.meta, own.limiter, own.pace, own.holds, own.flow],
-        [
-          queue,
-          JSON.stringify(policy),
-          gate.max,
-          gate.duration,
-          paceUs,
-          policy.concurrency.global ?? '',
-          policy.origin ?? '',
-          mode,
-          keys.events,
-          encodeMessage({ type: 'policy', queue }),
-          unitUs,
-        ],
-      )) as [number, number, string];
-      const verdict: ApplyVerdict = applyVerdicts[answer[0]]!;
-      return { verdict, version: answer[1], json: answer[2], paceUs, gate };
+      const applied: ApplyReply = await scripts.apply([queue], {
+        queue,
+        json: JSON.stringify(policy),
+        max: gate.max,
+        durationMs: gate.duration,
+        paceUs,
+        concurrency: policy.concurrency.global ?? '',
+        origin: policy.origin ?? '',
+        mode,
+        channel: keys.events,
+        message: encodeMessage({ type: 'policy', queue }),
+        unitUs,
+      });
+      return { ...applied, paceUs, gate };
     },
 
     /** `wait` as the script says it: µs for go, ms for held and closed. */
     async permit(options: { id?: string; origin?: string; longestMs?: number; ageMs?: number } = {}) {
       const id = options.id ?? 'job';
-      const answer = (await scripts.permit(
-        [
-          own.policy,
-          own.pace,
-          own.holds,
-          own.limiter,
-          keys.cancel(queue, id),
-          keys.outcome(queue, id),
-          own.stats,
-          own.flow,
-          own.meta,
-          keys.putOff(queue),
-        ],
-        [options.origin ?? origin, options.longestMs ?? 1000, options.ageMs ?? -1, id],
-      )) as [number, number, number, string?, string?];
-      const [index, wait, version, start = '', next = ''] = answer;
-      const verdict: PermitVerdict = permitVerdicts[index]!;
+      const { verdict, wait, start, next } = await scripts.permit([queue, id], {
+        origin: options.origin ?? origin,
+        longestMs: options.longestMs ?? 1000,
+        ageMs: options.ageMs ?? -1,
+        id,
+      });
       granted = [start, next];
-      return { verdict, wait, version };
+      return { verdict, wait } satisfies { verdict: PermitVerdict; wait: number };
     },
 
     /** The start of the last permit, and the one after it, µs. */
@@ -119,23 +103,26 @@ export function openLab() {
 
     /** @returns whether the start is free again */
     async unused(slot: readonly [start: string, next: string], ageMs = -1): Promise<boolean> {
-      return (await scripts.unused([own.policy, own.pace, own.limiter, own.stats], [...slot, ageMs])) === 1;
+      const [start, next] = slot;
+      return (await scripts.giveBack([queue], { start, next, ageMs })).start;
     },
 
     /** @returns ms that the origin is now held for */
     async hold(ms: number, options: { origin?: string; refusedAfterMs?: number } = {}): Promise<number> {
       const held = options.origin ?? origin;
       const message = encodeMessage({ type: 'hold', queue, origin: held, ms });
-      return Number(
-        await scripts.hold(
-          [own.policy, own.holds, own.limiter, own.stats, own.flow, own.meta],
-          [held, ms, keys.events, message, options.refusedAfterMs ?? -1],
-        ),
-      );
+      return await scripts.hold([queue], {
+        origin: held,
+        askedMs: ms,
+        channel: keys.events,
+        message,
+        rejectedAgeMs: options.refusedAfterMs ?? -1,
+      });
     },
 
-    async refund(ageMs: number): Promise<number> {
-      return Number(await scripts.refund([own.policy, own.limiter], [ageMs]));
+    /** @returns whether the gate's token was given back */
+    async refund(ageMs: number): Promise<boolean> {
+      return (await scripts.giveBack([queue], { start: '-', next: '', ageMs })).token;
     },
 
     async settle(options: {
@@ -147,52 +134,35 @@ export function openLab() {
       replyTo?: string;
       replyTtlMs?: number;
       batch?: { name: string; index: number; failed: boolean };
-    }): Promise<number> {
+    }): Promise<Committed> {
       const { id, token, bytes, ttlMs = 60_000, keep = false, batch } = options;
-      const outcome = keys.outcome(queue, id);
-      return Number(
-        await scripts.settle(
-          [
-            bull.lock(id),
-            outcome,
-            keys.watchers(queue, id),
-            keys.deadlines(queue),
-            batch === undefined ? outcome : keys.batch(batch.name),
-            batch === undefined ? outcome : keys.batchState(batch.name),
-          ],
-          [
-            token,
-            bytes,
-            ttlMs,
-            keep ? 1 : 0,
-            id,
-            queue,
-            keys.replies(''),
-            options.replyTo ?? '',
-            options.replyTtlMs ?? 60_000,
-            batch?.index ?? '',
-            batch?.failed ? 1 : 0,
-            90_000,
-          ],
-        ),
-      );
+      return await scripts.settle(batch === undefined ? [queue, id] : [queue, id, batch.name], {
+        token,
+        settled: bytes,
+        ttlMs,
+        keeps: keep ? 1 : 0,
+        id,
+        queue,
+        producer: options.replyTo ?? '',
+        replyTtlMs: options.replyTtlMs ?? 60_000,
+        index: batch?.index ?? '',
+        isFailed: batch?.failed ? 1 : 0,
+        batchTtlMs: 90_000,
+        letter: '',
+        tries: 0,
+      });
     },
 
-    /** @returns one of watchVerdicts, and the outcome where there is one */
-    async watch(id: string, producer: string): Promise<[verdict: number, bytes: string]> {
-      return (await scripts.watch(
-        [keys.outcome(queue, id), keys.watchers(queue, id), bull.job(id)],
-        [producer, 60_000],
-      )) as [number, string];
+    async watch(id: string, producer: string): Promise<WatchReply> {
+      return await scripts.watch([queue, id], { producer, ttlMs: 60_000 });
     },
 
     async putOff(id: string, ms: number): Promise<void> {
-      await scripts.putOff([keys.putOff(queue)], [id, ms]);
+      await scripts.putOff([queue], { id, ms });
     },
 
     async acknowledge(producer: string, ids: string[], last: string): Promise<void> {
-      const pairs = ids.flatMap((id) => [keys.outcome(queue, id), bull.job(id)]);
-      await redis.eval(acknowledgeLua, 1 + pairs.length, keys.replies(producer), ...pairs, last);
+      await scripts.acknowledge([producer, ids.map((id) => ({ queue, id }))], { last });
     },
 
     /** A connection that hears what is published to the fleet; `heard` resolves once `until` was. */

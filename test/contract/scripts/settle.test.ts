@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { settleVerdicts, watchVerdicts } from '../../../packages/shared/src/index.ts';
+import { encodeSettled } from '../../../packages/shared/src/index.ts';
 import { openLab } from './lab.ts';
 
 const bytes = Buffer.from([0x7b, 0x7d, 0x0a, 0x00, 0xff, 0x0a, 0x80]);
@@ -8,8 +8,8 @@ test('an outcome is committed once: the second one is told that there was one, a
   await using lab = openLab();
   await lab.redis.set(lab.bull.lock('a'), 'mine');
   const first = { id: 'a', token: 'mine', bytes, keep: true, replyTo: 'p' };
-  expect(await lab.settle(first)).toBe(settleVerdicts.committed);
-  expect(await lab.settle({ ...first, bytes: 'other' })).toBe(settleVerdicts.already);
+  expect(await lab.settle(first)).toBe('committed');
+  expect(await lab.settle({ ...first, bytes: 'other' })).toBe('already');
   expect(await lab.redis.getBuffer(lab.keys.outcome(lab.queue, 'a'))).toEqual(bytes);
   expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
 });
@@ -17,13 +17,13 @@ test('an outcome is committed once: the second one is told that there was one, a
 test("a run whose lock is another's is refused and writes nothing", async () => {
   await using lab = openLab();
   await lab.redis.set(lab.bull.lock('a'), 'theirs');
-  expect(await lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })).toBe(settleVerdicts.refused);
+  expect(await lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })).toBe('lock-lost');
   expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'a'), lab.keys.replies('p'))).toBe(0);
 });
 
 test('a run that finished late, its lock gone, is committed', async () => {
   await using lab = openLab();
-  expect(await lab.settle({ id: 'a', token: 'mine', bytes })).toBe(settleVerdicts.committed);
+  expect(await lab.settle({ id: 'a', token: 'mine', bytes })).toBe('committed');
 });
 
 test('of many runs that settle at once exactly one is committed, and one reply is sent', async () => {
@@ -31,7 +31,7 @@ test('of many runs that settle at once exactly one is committed, and one reply i
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })),
   );
-  expect(answers.filter((answer) => answer === settleVerdicts.committed)).toHaveLength(1);
+  expect(answers.filter((answer) => answer === 'committed')).toHaveLength(1);
   expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
 });
 
@@ -74,13 +74,18 @@ test('everybody who watches is told, each once, and the watch is over', async ()
   await using lab = openLab();
   await lab.redis.hset(lab.bull.job('a'), 'data', '{}');
   for (const producer of ['p', 'w', 'w', 'x']) {
-    expect(await lab.watch('a', producer)).toEqual([watchVerdicts.watching, '']);
+    expect(await lab.watch('a', producer)).toEqual({ verdict: 'watching', end: null });
   }
-  await lab.settle({ id: 'a', token: 't', bytes: 'end', replyTo: 'p', keep: true });
+  const outcome = { kind: 'response', attempts: 1, endedAt: 1, durationMs: 1 } as const;
+  const ended = encodeSettled(outcome, Buffer.from('end'));
+  await lab.settle({ id: 'a', token: 't', bytes: ended, replyTo: 'p', keep: true });
   for (const producer of ['p', 'w', 'x']) expect(await lab.redis.xlen(lab.keys.replies(producer))).toBe(1);
   expect(await lab.redis.exists(lab.keys.watchers(lab.queue, 'a'))).toBe(0);
-  expect(await lab.watch('a', 'late')).toEqual([watchVerdicts.ended, 'end']);
-  expect(await lab.watch('never', 'p')).toEqual([watchVerdicts.unknown, '']);
+  expect(await lab.watch('a', 'late')).toEqual({
+    verdict: 'ended',
+    end: { outcome, body: Buffer.from('end') },
+  });
+  expect(await lab.watch('never', 'p')).toEqual({ verdict: 'unknown', end: null });
 });
 
 test('an outcome of a batch is added to its stream and counted, and its deadline is forgotten', async () => {

@@ -6,11 +6,11 @@ import { openLab } from './lab.ts';
 
 /** A fleet that looks at least every `pauseMs` while Redis is there, and is back within `backMs`. */
 function fleetOf(lab: ReturnType<typeof openLab>, pauseMs: number, backMs: number) {
-  const look = bindScript(lab.redis, stalledLookScript);
+  const look = bindScript(lab.redis, lab.keys, stalledLookScript);
   const key = lab.keys.stalledLook(lab.queue);
   return {
     key,
-    look: async () => (await look([key, lab.own.policy], [pauseMs, backMs])) === 1,
+    look: () => look([lab.queue], { pauseMs, allBackMs: backMs }),
     /** As if nobody had looked for so long. */
     age: async (ms: number) => {
       const last = Number(await lab.redis.hget(key, 'last'));

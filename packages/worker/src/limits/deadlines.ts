@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
-import { type Keys, expireCall, expireScript, failedReason, readEnvelopeText } from '@sluice/shared';
+import { type BoundTo, bindScript } from '@sluice/redis';
+import { type Keys, expireScript, failedReason, readEnvelopeText } from '@sluice/shared';
 import type { Logger } from '../logger.ts';
 import { Repeating } from '../ops/repeating.ts';
 import { expired } from '../pipeline/endings.ts';
@@ -21,7 +21,7 @@ export class DeadlineSweeper {
   readonly #now: () => number;
   readonly #outcomes: Outcomes;
   readonly #quarantine: Quarantine;
-  readonly #expire: BoundScript;
+  readonly #expire: BoundTo<typeof expireScript>;
   readonly #sweeping: Repeating;
 
   constructor(options: {
@@ -40,7 +40,7 @@ export class DeadlineSweeper {
     this.#now = options.now;
     this.#outcomes = options.outcomes;
     this.#quarantine = options.quarantine;
-    this.#expire = bindScript(options.redis, expireScript);
+    this.#expire = bindScript(options.redis, options.keys, expireScript);
     this.#sweeping = new Repeating(
       sweepMs,
       () => this.#sweep(),
@@ -81,8 +81,8 @@ export class DeadlineSweeper {
       const { addressee } = readEnvelopeText(data);
       // No worker has this token, so a job that one has is left to it.
       const job = { queue, id, token: 'deadline' };
-      if ((await this.#outcomes.tell(job, addressee, verdict)) === 'refused') return;
+      if ((await this.#outcomes.tell(job, addressee, verdict)) === 'lock-lost') return;
     }
-    await this.#expire(...expireCall(this.#keys, queue, id, now, failedReason(verdict.outcome.error!)));
+    await this.#expire([queue, id], { id, now, reason: failedReason(verdict.outcome.error!) });
   }
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, encodeMessage, holdScript, putOffScript } from '@sluice/shared';
 
 /**
@@ -9,8 +9,8 @@ import { type Keys, encodeMessage, holdScript, putOffScript } from '@sluice/shar
 export class Holds {
   readonly #keys: Keys;
   readonly #redis: Redis;
-  readonly #hold: BoundScript;
-  readonly #putOff: BoundScript;
+  readonly #hold: BoundTo<typeof holdScript>;
+  readonly #putOff: BoundTo<typeof putOffScript>;
   /** `queue/origin` -> until, on this process' monotonic clock. */
   readonly #known = new Map<string, number>();
   readonly #listeners = new Set<(key: string) => void>();
@@ -18,8 +18,8 @@ export class Holds {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#hold = bindScript(redis, holdScript);
-    this.#putOff = bindScript(redis, putOffScript);
+    this.#hold = bindScript(redis, keys, holdScript);
+    this.#putOff = bindScript(redis, keys, putOffScript);
   }
 
   /**
@@ -30,24 +30,18 @@ export class Holds {
    * @returns ms that the origin is now held for
    */
   async extend(queue: string, origin: string, ms: number, refusedAfterMs: number | null): Promise<number> {
-    const keys = this.#keys;
-    const bull = keys.bull(queue);
-    const held = await this.#hold(
-      [keys.policy(queue), keys.holds(queue), bull.limiter, keys.stats(queue), keys.flow(queue), bull.meta],
-      [
-        origin,
-        ms,
-        keys.events,
-        encodeMessage({ type: 'hold', queue, origin, ms }),
-        refusedAfterMs === null ? -1 : Math.ceil(refusedAfterMs),
-      ],
-    );
-    return Number(held);
+    return await this.#hold([queue], {
+      origin,
+      askedMs: ms,
+      channel: this.#keys.events,
+      message: encodeMessage({ type: 'hold', queue, origin, ms }),
+      rejectedAgeMs: refusedAfterMs === null ? -1 : Math.ceil(refusedAfterMs),
+    });
   }
 
   /** Notes that a job must wait because the upstream asked for it; lifting the hold wakes it. */
   async putOff(queue: string, id: string, ms: number): Promise<void> {
-    await this.#putOff([this.#keys.putOff(queue)], [id, Math.ceil(ms)]);
+    await this.#putOff([queue], { id, ms: Math.ceil(ms) });
   }
 
   /** A hold was published. */

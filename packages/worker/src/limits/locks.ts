@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, keepLockScript, stalledLookScript } from '@sluice/shared';
 
 /** Longer than any worker takes to be back after the end of an outage, ms. */
@@ -7,21 +7,19 @@ const allBackMs = 4000;
 
 /** Keeps the locks of runs over an outage of Redis that lasts longer than they do. */
 export class Locks {
-  readonly #keys: Keys;
   readonly #lockMs: number;
   readonly #pauseMs: number;
-  readonly #keep: BoundScript;
-  readonly #look: BoundScript;
+  readonly #keep: BoundTo<typeof keepLockScript>;
+  readonly #look: BoundTo<typeof stalledLookScript>;
   readonly #holders = new Set<() => void>();
 
   constructor(redis: Redis, keys: Keys, lockMs: number) {
-    this.#keys = keys;
     this.#lockMs = lockMs;
     // Locks are renewed at half their duration, so that an outage which is shorter costs none. Looks are at most a
     // quarter of it apart.
     this.#pauseMs = lockMs / 2;
-    this.#keep = bindScript(redis, keepLockScript);
-    this.#look = bindScript(redis, stalledLookScript);
+    this.#keep = bindScript(redis, keys, keepLockScript);
+    this.#look = bindScript(redis, keys, stalledLookScript);
     redis.on('ready', () => {
       for (const look of this.#holders) look();
     });
@@ -38,21 +36,15 @@ export class Locks {
    * with the outcomes of those jobs.
    */
   async areTelling(queue: string): Promise<boolean> {
-    return (
-      (await this.#look(
-        [this.#keys.stalledLook(queue), this.#keys.policy(queue)],
-        [this.#pauseMs, allBackMs],
-      )) === 1
-    );
+    return await this.#look([queue], { pauseMs: this.#pauseMs, allBackMs });
   }
 
   /** @returns the ids of the runs that another worker has now, or will have */
   async keep(queue: string, runs: Iterable<readonly [id: string, token: string]>): Promise<string[]> {
-    const { lock, active, stalled } = this.#keys.bull(queue);
     const answers = await Promise.all(
       Array.from(runs, async ([id, token]) => {
-        const kept = await this.#keep([lock(id), active, stalled], [id, token, this.#lockMs]);
-        return kept === 1 ? [] : [id];
+        const kept = await this.#keep([queue, id], { id, token, lockMs: this.#lockMs });
+        return kept ? [] : [id];
       }),
     );
     return answers.flat();

@@ -1,13 +1,6 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
-import {
-  type Keys,
-  type Policy,
-  permitScript,
-  permitVerdicts,
-  refundScript,
-  unusedScript,
-} from '@sluice/shared';
+import { type BoundTo, bindScript } from '@sluice/redis';
+import { type Keys, type Policy, giveBackScript, permitScript } from '@sluice/shared';
 import type { AttemptTimer } from '../http/timeout.ts';
 import type { Holds } from './holds.ts';
 import { sleepUntil } from './sleep.ts';
@@ -60,27 +53,23 @@ function oldestPermitMs({ rate }: Policy): number {
 }
 
 /**
- * Whole ms since a job was taken. Rounded down: the first job of a window is as old as the window, and would lose its
+ * Whole ms since a job was taken; -1: it holds no gate token. Rounded down: the first job of a window is as old as the window, and would lose its
  * token for looking a millisecond older.
  */
-function tokenAge(takenAt: number): number {
-  return Math.floor(performance.now() - takenAt);
+function tokenAge(takenAt: number | undefined): number {
+  return takenAt === undefined ? -1 : Math.floor(performance.now() - takenAt);
 }
 
 /** The right to send one request: asked of Redis, waited for, given back. Who holds one is a `Ticket`'s to know. */
 export class Permits {
-  readonly #keys: Keys;
   readonly #holds: Holds;
-  readonly #ask: BoundScript;
-  readonly #refund: BoundScript;
-  readonly #unused: BoundScript;
+  readonly #ask: BoundTo<typeof permitScript>;
+  readonly #giveBack: BoundTo<typeof giveBackScript>;
 
   constructor(redis: Redis, keys: Keys, holds: Holds) {
-    this.#keys = keys;
     this.#holds = holds;
-    this.#ask = bindScript(redis, permitScript);
-    this.#refund = bindScript(redis, refundScript);
-    this.#unused = bindScript(redis, unusedScript);
+    this.#ask = bindScript(redis, keys, permitScript);
+    this.#giveBack = bindScript(redis, keys, giveBackScript);
   }
 
   /**
@@ -89,16 +78,8 @@ export class Permits {
    * @param takenAt performance.now() when the job was taken whose gate token is given back; undefined: it keeps it, or has none
    */
   async giveBack(queue: string, permit: Permit | null, takenAt: number | undefined): Promise<void> {
-    const keys = this.#keys;
-    const age = takenAt === undefined ? -1 : tokenAge(takenAt);
-    const { limiter } = keys.bull(queue);
-    if (permit === null) await this.#refund([keys.policy(queue), limiter], [age]);
-    else {
-      await this.#unused(
-        [keys.policy(queue), keys.pace(queue), limiter, keys.stats(queue)],
-        [...permit.slot, age],
-      );
-    }
+    const [start, next] = permit === null ? ['-', ''] : permit.slot;
+    await this.#giveBack([queue], { start, next, ageMs: tokenAge(takenAt) });
   }
 
   /** Waits for the start; ends early when the origin becomes held, or the attempt is over. */
@@ -137,25 +118,13 @@ export class Permits {
   /** Asks Redis. */
   async reserve(request: PermitRequest): Promise<Reserved | PermitAnswer> {
     const { queue, id, origin, takenAt } = request;
-    const keys = this.#keys;
-    const age = takenAt === undefined ? -1 : tokenAge(takenAt);
     const askedAt = performance.now();
-    const [index, wait, , start = '', next = ''] = (await this.#ask(
-      [
-        keys.policy(queue),
-        keys.pace(queue),
-        keys.holds(queue),
-        keys.bull(queue).limiter,
-        keys.cancel(queue, id),
-        keys.outcome(queue, id),
-        keys.stats(queue),
-        keys.flow(queue),
-        keys.bull(queue).meta,
-        keys.putOff(queue),
-      ],
-      [origin, longestWaitMs, age, id],
-    )) as [verdict: number, wait: number, version: number, start?: string, next?: string];
-    const verdict = permitVerdicts[index]!;
+    const { verdict, wait, start, next } = await this.#ask([queue, id], {
+      origin,
+      longestMs: longestWaitMs,
+      ageMs: tokenAge(takenAt),
+      id,
+    });
     switch (verdict) {
       case 'go': {
         // The wait counts from the script's run: at the latest now, so that the start is never early; at the earliest

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, markScript, unmarkScript } from '@sluice/shared';
 import type { TakenJob } from '../pipeline/admit.ts';
 
@@ -16,23 +16,21 @@ type Run = Pick<TakenJob, 'queue' | 'id' | 'token' | 'attemptsMade'>;
 
 /** Marks of at-most-once jobs: "this attempt is being sent". A re-run of the attempt finds it and sends nothing. */
 export class SendMarks {
-  readonly #keys: Keys;
-  readonly #mark: BoundScript;
-  readonly #unmark: BoundScript;
+  readonly #mark: BoundTo<typeof markScript>;
+  readonly #unmark: BoundTo<typeof unmarkScript>;
 
   constructor(redis: Redis, keys: Keys) {
-    this.#keys = keys;
-    this.#mark = bindScript(redis, markScript);
-    this.#unmark = bindScript(redis, unmarkScript);
+    this.#mark = bindScript(redis, keys, markScript);
+    this.#unmark = bindScript(redis, keys, unmarkScript);
   }
 
   /** False when the attempt was marked before. */
   async mark({ queue, id, token, attemptsMade }: Run): Promise<boolean> {
-    return (await this.#mark([this.#keys.sent(queue, id)], [attemptsMade, token, markTtlMs])) === 1;
+    return await this.#mark([queue, id], { attempt: attemptsMade, token, ttlMs: markTtlMs });
   }
 
   /** Nothing was sent after all, or BullMQ knows how the attempt ended: it will not be run again. */
   async clear({ queue, id, token, attemptsMade }: Run): Promise<void> {
-    await this.#unmark([this.#keys.sent(queue, id)], [attemptsMade, token]);
+    await this.#unmark([queue, id], { attempt: attemptsMade, token });
   }
 }

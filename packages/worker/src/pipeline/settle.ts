@@ -83,7 +83,7 @@ async function carryOut(
     case 'done':
     case 'give-up': {
       const committed = await outcomes.commit(job, addressee, verdict);
-      if (committed === 'refused') throw new Error('another worker has the job; this run is dropped');
+      if (committed === 'lock-lost') throw new Error('another worker has the job; this run is dropped');
       if (committed === 'already') return await endAsBefore(job, outcomes);
       if (verdict.type === 'done') return verdict.outcome.kind;
       const error = verdict.outcome.error ?? { code: 'SLUICE_INTERNAL', message: 'gave up without an error' };

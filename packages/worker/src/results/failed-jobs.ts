@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript } from '@sluice/redis';
+import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, trimFailedScript } from '@sluice/shared';
 import type { Logger } from '../logger.ts';
 import type { ServedQueue } from '../limits/policy.ts';
@@ -16,7 +16,7 @@ export class FailedJobs {
   readonly #keys: Keys;
   readonly #queues: () => Iterable<ServedQueue>;
   readonly #now: () => number;
-  readonly #trim: BoundScript;
+  readonly #trim: BoundTo<typeof trimFailedScript>;
   readonly #trimming: Repeating;
 
   /** @param parts `now`: epoch ms */
@@ -30,7 +30,7 @@ export class FailedJobs {
     this.#keys = parts.keys;
     this.#queues = parts.queues;
     this.#now = parts.now;
-    this.#trim = bindScript(parts.redis, trimFailedScript);
+    this.#trim = bindScript(parts.redis, parts.keys, trimFailedScript);
     this.#trimming = new Repeating(
       trimEveryMs,
       () => this.#trimAll(),
@@ -49,10 +49,11 @@ export class FailedJobs {
   async #trimAll(): Promise<void> {
     for (const { name, policy } of this.#queues()) {
       const { age, count } = policy.keepFailed;
-      const bull = this.#keys.bull(name);
+      const jobKey = this.#keys.bull(name).job('');
       let removed;
       do {
-        removed = Number(await this.#trim([bull.failed], [bull.job(''), this.#now() - age, count, atOnce]));
+        const before = this.#now() - age;
+        removed = await this.#trim([name], { jobKey, before, kept: count, most: atOnce });
       } while (removed === atOnce && !this.#trimming.stopped);
     }
   }

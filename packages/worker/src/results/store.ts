@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BoundScript, bindScript, isScriptFault } from '@sluice/redis';
+import { type BoundTo, bindScript, isScriptFault } from '@sluice/redis';
 import {
   type Addressee,
   type Committed,
@@ -7,7 +7,6 @@ import {
   type Keys,
   type Outcome,
   type Settled,
-  committedOf,
   decodeSettled,
   settleCall,
   settleScript,
@@ -20,7 +19,7 @@ const untoldKeepMs = 3_600_000;
 export class Outcomes {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #settle: BoundScript;
+  readonly #settle: BoundTo<typeof settleScript>;
   readonly #replyTtlMs: number;
 
   /** @param replyTtlMs how long replies that nobody reads are kept */
@@ -28,12 +27,13 @@ export class Outcomes {
     this.#replyTtlMs = replyTtlMs;
     this.#redis = redis;
     this.#keys = keys;
-    this.#settle = bindScript(redis, settleScript);
+    this.#settle = bindScript(redis, keys, settleScript);
   }
 
   /** Commits the outcome of a job, once, and tells its addressee. */
   async commit(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed> {
-    return committedOf(await this.#settle(...settleCall(this.#keys, job, addressee, end, this.#replyTtlMs)));
+    const { place, args } = settleCall(job, addressee, end, this.#replyTtlMs);
+    return await this.#settle(place, args);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Script } from './script.ts';
+import { defineScript, isOne } from '../define-script.ts';
 
 /** With no worker for so long there is no run whose lock could have run out, ms. */
 const keptMs = 86_400_000;
@@ -8,26 +8,26 @@ const keptMs = 86_400_000;
  * out together; when it is back, the workers take theirs back (keep-lock.ts), and must be given the time. That it was
  * away shows on its own clock: nobody in the fleet has looked for longer than workers ever pause.
  *
- * KEYS  the fleet's last look at this queue, its policy
- * ARGV  1 longest pause between two looks while Redis is there (ms), 2 time that workers need to be back (ms)
- * Returns 1 they may, 0 not yet
+ * pauseMs    longest pause between two looks while Redis is there
+ * allBackMs  time that workers need to be back
  */
-export const stalledLookScript: Script = {
-  name: 'sluiceStalledLook',
-  keys: 2,
+export const stalledLookScript = defineScript({
+  keys: (keys, queue: string) => ({ look: keys.stalledLook(queue), policy: keys.policy(queue) }),
+  args: ['pauseMs', 'allBackMs'],
   lua: `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local seen = redis.call('HMGET', KEYS[1], 'last', 'notBefore')
+local seen = redis.call('HMGET', look, 'last', 'notBefore')
 -- The first look of all: no worker has a job.
 local last = tonumber(seen[1] or now)
 local notBefore = tonumber(seen[2] or '0')
-if now - last > tonumber(ARGV[1]) then notBefore = now + tonumber(ARGV[2]) end
+if now - last > tonumber(pauseMs) then notBefore = now + tonumber(allBackMs) end
 -- Of a queue that was removed nothing is noted.
-if redis.call('EXISTS', KEYS[2]) == 0 then return 1 end
+if redis.call('EXISTS', policy) == 0 then return 1 end
 -- As text: a number of its size would be written with an exponent.
-redis.call('HSET', KEYS[1], 'last', string.format('%.0f', now), 'notBefore', string.format('%.0f', notBefore))
-redis.call('PEXPIRE', KEYS[1], ${keptMs})
+redis.call('HSET', look, 'last', string.format('%.0f', now), 'notBefore', string.format('%.0f', notBefore))
+redis.call('PEXPIRE', look, ${keptMs})
 return now >= notBefore and 1 or 0
 `,
-};
+  read: isOne,
+});

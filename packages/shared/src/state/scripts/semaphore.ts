@@ -1,4 +1,5 @@
-import type { Script } from './script.ts';
+import { defineScript, isOne } from '../define-script.ts';
+import type { Keys } from '../keys.ts';
 
 /**
  * State of a semaphore, times in ms of Redis' clock:
@@ -8,8 +9,9 @@ import type { Script } from './script.ts';
  *   state    hash { n, next: the last number given }
  * All go with their TTL when nobody holds or waits any more.
  */
+const keys = (all: Keys, name: string) => all.semaphore(name);
+
 const common = `
-local holders, tickets, waiters, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
@@ -24,7 +26,7 @@ end
 
 -- Never shortened: others may have longer leases.
 local function keep(ms)
-  for _, key in ipairs(KEYS) do
+  for _, key in ipairs({holders, tickets, waiters, state}) do
     if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
   end
 end
@@ -41,21 +43,23 @@ export const acquireVerdicts = { acquired: 1, waiting: 0, conflict: -1 } as cons
  * Asks for a place, once or again. Places go in the order of the first asking. A second asking of one who has a place
  * (its answer was lost) gets it again.
  *
- * KEYS  holders, tickets, waiters, state
- * ARGV  1 n, 2 token, 3 lease (ms), 4 how long the waiter is believed to be alive (ms)
- * Returns { one of acquireVerdicts, waiting: ms until the next lease ends (-1: none is held), conflict: the n in force }
+ * places    of the semaphore
+ * waiterMs  how long the waiter is believed to be alive
+ *
+ * Answer: whether it is acquired; `value`: ms until the next lease ends while it waits (-1: none is held), and the
+ * places in force for `conflict`.
  */
-export const acquireScript: Script = {
-  name: 'sluiceAcquire',
-  keys: 4,
-  lua: `${common}
-local token = ARGV[2]
+export const acquireScript = defineScript({
+  keys,
+  args: ['places', 'token', 'leaseMs', 'waiterMs'],
+  parts: [common],
+  lua: `
 bury()
 local n = redis.call('HGET', state, 'n')
-if n ~= ARGV[1] then
+if n ~= places then
   -- Nobody is inside or waits: it may get another size.
   if n and redis.call('ZCARD', holders) + redis.call('ZCARD', tickets) > 0 then return {${acquireVerdicts.conflict}, tonumber(n)} end
-  redis.call('HSET', state, 'n', ARGV[1])
+  redis.call('HSET', state, 'n', places)
 end
 
 local entered = redis.call('ZSCORE', holders, token)
@@ -70,55 +74,61 @@ if not entered then
   end
 end
 if entered then
-  redis.call('ZADD', holders, string.format('%.0f', now + tonumber(ARGV[3])), token)
-  keep(tonumber(ARGV[3]) + 60000)
+  redis.call('ZADD', holders, string.format('%.0f', now + tonumber(leaseMs)), token)
+  keep(tonumber(leaseMs) + 60000)
   return {${acquireVerdicts.acquired}, 0}
 end
-redis.call('ZADD', waiters, string.format('%.0f', now + tonumber(ARGV[4])), token)
-keep(tonumber(ARGV[4]) + 60000)
+redis.call('ZADD', waiters, string.format('%.0f', now + tonumber(waiterMs)), token)
+keep(tonumber(waiterMs) + 60000)
 local first = redis.call('ZRANGE', holders, 0, 0, 'WITHSCORES')
 return {${acquireVerdicts.waiting}, first[2] and math.max(1, tonumber(first[2]) - now) or -1}
 `,
-};
+  read: (reply) => {
+    const [verdict, value] = reply as [number, number];
+    return { verdict, value };
+  },
+});
 
 /**
  * Extends a lease. One that ran out and was not given to anybody yet is still its holder's.
  *
- * KEYS  holders, tickets, waiters, state
- * ARGV  1 token, 2 lease (ms)
- * Returns 1 extended, 0 it is lost
+ * Answer: it is extended, not lost.
  */
-export const renewScript: Script = {
-  name: 'sluiceRenew',
-  keys: 4,
-  lua: `${common}
-if not redis.call('ZSCORE', holders, ARGV[1]) then return 0 end
-redis.call('ZADD', holders, string.format('%.0f', now + tonumber(ARGV[2])), ARGV[1])
-keep(tonumber(ARGV[2]) + 60000)
+export const renewScript = defineScript({
+  keys,
+  args: ['token', 'leaseMs'],
+  parts: [common],
+  lua: `
+if not redis.call('ZSCORE', holders, token) then return 0 end
+redis.call('ZADD', holders, string.format('%.0f', now + tonumber(leaseMs)), token)
+keep(tonumber(leaseMs) + 60000)
 return 1
 `,
-};
+  read: isOne,
+});
 
 /**
  * Gives a place back, or stops waiting for one, and calls those whose turn it is: only they need to ask.
  *
- * KEYS  holders, tickets, waiters, state
- * ARGV  1 token, 2 channel, 3 name of the semaphore
- * Returns 1 it had a place, 0 it had none
+ * channel  where those whose turn it is are called, as `name token token`
+ *
+ * Answer: it had a place.
  */
-export const giveBackScript: Script = {
-  name: 'sluiceGiveBack',
-  keys: 4,
-  lua: `${common}
-local held = redis.call('ZREM', holders, ARGV[1])
-redis.call('ZREM', tickets, ARGV[1])
-redis.call('ZREM', waiters, ARGV[1])
+export const leaveScript = defineScript({
+  keys,
+  args: ['token', 'channel', 'name'],
+  parts: [common],
+  lua: `
+local held = redis.call('ZREM', holders, token)
+redis.call('ZREM', tickets, token)
+redis.call('ZREM', waiters, token)
 bury()
 local places = free()
 if places > 0 then
   local called = redis.call('ZRANGE', tickets, 0, places - 1)
-  if #called > 0 then redis.call('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. table.concat(called, ' ')) end
+  if #called > 0 then redis.call('PUBLISH', channel, name .. ' ' .. table.concat(called, ' ')) end
 end
 return held
 `,
-};
+  read: isOne,
+});

@@ -19,7 +19,7 @@ export function keysOf(prefix: string) {
     policy: (queue: string) => `${prefix}/policy/${queue}`,
     /** String: the earliest time of the next permit, µs of Redis' clock. */
     pace: (queue: string) => `${prefix}/pace/${queue}`,
-    /** Hash: the effective rate while the upstream refuses more than the policy foresees (see lua/flow.ts). */
+    /** Hash: the effective rate while the upstream refuses more than the policy foresees (see scripts/parts/effective-rate.ts). */
     flow: (queue: string) => `${prefix}/flow/${queue}`,
     /** Sorted set: job -> deadline, epoch ms. */
     deadlines: (queue: string) => `${prefix}/deadlines/${queue}`,
@@ -45,13 +45,17 @@ export function keysOf(prefix: string) {
     batch: (name: string) => `${prefix}/batch/${name}`,
     /** Hash: `total`, `ended` and `failed` jobs of a batch, and `sealed` when no more are added. */
     batchState: (name: string) => `${prefix}/batch-state/${name}`,
-    /** Hash with TTL: what was enqueued under an id or an idempotency key (see lua/dedup.ts). */
+    /** Hash with TTL: what was enqueued under an id or an idempotency key (see scripts/dedup.ts). */
     record: (queue: string, kind: 'id' | 'key', name: string) => `${prefix}/record/${queue}/${kind}/${name}`,
     /** Any type, with TTL: what lay in the place of a job's hash and was none. */
     quarantined: (queue: string, id: string) => `${prefix}/quarantined/${queue}/${id}`,
-    /** The keys of a semaphore, in the order of its scripts (see lua/semaphore.ts). */
-    semaphore: (name: string) =>
-      ['holders', 'tickets', 'waiters', 'state'].map((part) => `${prefix}/semaphore-${part}/${name}`),
+    /** The keys of a semaphore (see scripts/semaphore.ts). */
+    semaphore: (name: string) => ({
+      holders: `${prefix}/semaphore-holders/${name}`,
+      tickets: `${prefix}/semaphore-tickets/${name}`,
+      waiters: `${prefix}/semaphore-waiters/${name}`,
+      state: `${prefix}/semaphore-state/${name}`,
+    }),
     /** Channel: whose turn it is at a semaphore, as `name token token`. */
     turns: `${prefix}/turns`,
     /** BullMQ's own keys that our scripts read or write. */

@@ -1,4 +1,4 @@
-import { gateHaste, gateWindowMs } from '../pace.ts';
+import { gateHaste, gateWindowMs } from '../../../pace.ts';
 
 /**
  * The effective rate of a queue whose upstream refuses more than the policy foresees. Lua functions, for the scripts
@@ -10,7 +10,7 @@ import { gateHaste, gateWindowMs } from '../pace.ts';
  * the policy's rate per unit until it is reached and the state is dropped. A unit is the policy's window, at least
  * 1 s and at most 60 s, since an upstream's memory is about that long.
  */
-export const flowLua = `
+export const effectiveRateLua = `
 local function setGate(meta, policy, pace)
   local max = math.max(1, math.floor(${gateWindowMs * 1000} / pace))
   local permits = max * pace / 1000

@@ -1,0 +1,37 @@
+import { closedGate } from '../../pace.ts';
+import { defineScript } from '../define-script.ts';
+
+/**
+ * An operator lifts the holds of a queue: all, or one origin's. A gate that a hold closed opens again.
+ *
+ * origin   '' all
+ * channel  where `message` is published
+ *
+ * Answer: the number of holds lifted, and the ids of the jobs that were put off because of a hold.
+ */
+export const releaseScript = defineScript({
+  keys: (keys, queue: string) => ({
+    holds: keys.holds(queue),
+    limiter: keys.bull(queue).limiter,
+    putOffJobs: keys.putOff(queue),
+  }),
+  args: ['origin', 'channel', 'message'],
+  lua: `
+local lifted
+if origin == '' then
+  lifted = redis.call('ZCARD', holds)
+  redis.call('DEL', holds)
+else
+  lifted = redis.call('ZREM', holds, origin)
+end
+if tonumber(redis.call('GET', limiter) or '0') >= ${closedGate} then redis.call('DEL', limiter) end
+local jobs = redis.call('ZRANGE', putOffJobs, 0, -1)
+redis.call('DEL', putOffJobs)
+redis.call('PUBLISH', channel, message)
+return {lifted, jobs}
+`,
+  read: (reply) => {
+    const [lifted, jobs] = reply as [number, string[]];
+    return { lifted, jobs };
+  },
+});
