@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { type Command, Redis } from 'ioredis';
 import { describe, expect, inject, test } from 'vitest';
 import { startProgram } from '../../../test/support/processes.ts';
 import { Rig, until } from '../../worker/test/rig.ts';
@@ -167,13 +167,17 @@ describe('the results of a batch', () => {
     await using rig = await Rig.open({ idle: true });
     const stream = rig.keys.batch('large');
     for (let n = 0; n < 40; n++) await rig.redis.xadd(stream, '*', 'settled', Buffer.alloc(300_000));
-    const monitor = await rig.redis.duplicate().monitor();
-    const counts: number[] = [];
-    monitor.on('monitor', (_time: string, args: string[]) => {
-      if (args[0]?.toLowerCase() === 'xread' && args.includes(stream))
-        counts.push(Number(args[args.indexOf('COUNT') + 1]));
-    });
-    const open = async () => new Redis(inject('redisUrl'));
+    // Each once: a command that waits for the connection is sent again.
+    const reads = new Set<Command>();
+    const open = async () => {
+      const client = new Redis(inject('redisUrl'));
+      const send = client.sendCommand.bind(client);
+      client.sendCommand = (command: Command, ...rest) => {
+        if (command.name === 'xread') reads.add(command);
+        return send(command, ...rest);
+      };
+      return client;
+    };
     const signal = new AbortController().signal;
     const pages = readPages({
       open,
@@ -184,9 +188,9 @@ describe('the results of a batch', () => {
       goesOn: async () => false,
     });
     expect(await all(pages)).toHaveLength(40);
-    await until(() => counts.length >= 9);
-    monitor.disconnect();
-    expect(counts).toEqual([16, ...Array.from({ length: 9 }, () => 3)].slice(0, counts.length));
+    const counts = Array.from(reads, ({ args }) => Number(args[args.indexOf('COUNT') + 1]));
+    expect(counts.length).toBeGreaterThanOrEqual(9);
+    expect(counts).toEqual([16, ...counts.slice(1).map(() => 3)]);
   });
 });
 
