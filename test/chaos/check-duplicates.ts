@@ -1,8 +1,16 @@
-import type { FaultEffect } from './check.ts';
 import type { JobStory } from './job-story.ts';
 import type { FaultKind } from './plan.ts';
 import type { FaultRecord, RequestRecord } from './records.ts';
 import { settings } from './settings.ts';
+
+/** What became of the jobs that one fault touched. */
+export interface FaultEffect {
+  fault: FaultRecord;
+  /** Jobs with a request under way when it hit. */
+  touched: number;
+  /** Requests made again for no other reason. */
+  duplicated: number;
+}
 
 /** Between the end of a request and the moment when Redis has its outcome, ms. */
 const settlingMs = 1000;

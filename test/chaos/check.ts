@@ -1,4 +1,4 @@
-import { duplicatesOf } from './check-duplicates.ts';
+import { type FaultEffect, duplicatesOf } from './check-duplicates.ts';
 import { type JobStory, storiesOf } from './job-story.ts';
 import type { FaultRecord, RunRecords } from './records.ts';
 import { worstWindow } from '../support/measure/window.ts';
@@ -7,15 +7,6 @@ import { worstWindow } from '../support/measure/window.ts';
 export interface Violation {
   what: string;
   detail: string;
-}
-
-/** What became of the jobs that one fault touched. */
-export interface FaultEffect {
-  fault: FaultRecord;
-  /** Jobs with a request under way when it hit. */
-  touched: number;
-  /** Requests made again for no other reason. */
-  duplicated: number;
 }
 
 export interface Report {

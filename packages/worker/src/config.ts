@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { bodyStoreUrlSchema } from '@sluice/body-store';
 import { duration, defaultPrefix, queueNameSchema, replyTtlMs, validate, prefixSchema } from '@sluice/shared';
 import { redisUrlSchema } from '@sluice/redis';
-import { transformListSchema } from './transform-list.ts';
+import { transformListSchema } from './transform/list.ts';
 
 const integer = (min: number, max: number) =>
   z.coerce

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Shutdown } from './ops/shutdown.ts';
+import { Shutdown } from './shutdown.ts';
 
 // The only reader of process.env. The rest is loaded when signals are heeded: it takes a while.
 const shutdown = new Shutdown();

@@ -2,9 +2,9 @@ import { SluiceError } from '@sluice/shared';
 import { createLogger } from './logger.ts';
 import { readWorkerConfig } from './config.ts';
 import { redactRedisUrl } from '@sluice/redis';
-import { startHealthServer } from './ops/health.ts';
-import type { Shutdown } from './ops/shutdown.ts';
-import { openPool } from './pool.ts';
+import { startHealthServer } from './observe/health.ts';
+import type { Shutdown } from './shutdown.ts';
+import { Pool } from './pool.ts';
 
 /** The environment -> config -> logger -> pool -> health -> jobs. Exits with code 1 and a sentence when that cannot be. */
 export async function runWorker(env: Record<string, string | undefined>, shutdown: Shutdown): Promise<void> {
@@ -16,8 +16,8 @@ export async function runWorker(env: Record<string, string | undefined>, shutdow
     process.on('warning', (warning) => log.debug(`${warning.name}: ${warning.message}`));
     const { health } = config;
     // The SDK where its figures can be read: to load it takes a fifth of the start of a worker.
-    const serveMetrics = health.port === 0 ? null : (await import('./ops/telemetry.ts')).startTelemetry();
-    const pool = await openPool(config, log);
+    const serveMetrics = health.port === 0 ? null : (await import('./observe/telemetry.ts')).startTelemetry();
+    const pool = await Pool.open(config, log);
     const server =
       serveMetrics === null ? null : await startHealthServer(health, () => pool.notReady(), serveMetrics);
     shutdown.drains(pool, config.graceMs, log, () => server?.close());

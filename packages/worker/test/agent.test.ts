@@ -27,7 +27,7 @@ test('a connection that is not used is closed after its time, however long the s
     new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
 
   const policy = policySchema.parse({ rate: '1000/1s', egress: loopback });
-  const agent = createAgent({ name: 'q', version: 1, policy }, 5, new IdleConnections(100), 300);
+  const agent = createAgent({ policy }, 5, new IdleConnections(100), 300);
   using claim = await agent.prepare(origin);
   await Promise.all([get(agent, origin), get(agent, origin)]);
   claim[Symbol.dispose]();
@@ -40,7 +40,7 @@ test('a connection that is not used is closed after its time, however long the s
 test('connections to origins without a request are bounded over all agents, the least recently used closed first', async () => {
   const policy = policySchema.parse({ egress: loopback });
   const idle = new IdleConnections(3);
-  const agents = ['a', 'b'].map((name) => createAgent({ name, version: 1, policy }, 5, idle, 60_000));
+  const agents = [1, 2].map(() => createAgent({ policy }, 5, idle, 60_000));
   await using upstreams = new AsyncDisposableStack();
   const hosts: { open: Set<unknown>; origin: string }[] = [];
   for (let n = 0; n < 6; n++) {

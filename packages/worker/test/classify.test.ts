@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type PolicyInput, policySchema } from '@sluice/shared';
 import type { Failure } from '../src/http/failure.ts';
 import { type Attempt, type ClassifyContext, classify } from '../src/pipeline/classify.ts';
-import { termsOf } from '../src/pipeline/terms.ts';
+import { termsOf } from '../src/job/terms.ts';
 
 type Given = {
   method?: 'GET' | 'PUT' | 'DELETE' | 'POST' | 'PATCH';

@@ -4,13 +4,14 @@ import { describe, expect, test, vi } from 'vitest';
 import { type Outcome, policySchema } from '@sluice/shared';
 import { EgressBlocked } from '../src/http/egress-blocked.ts';
 import { BadRedirect, BodyTooLarge, UnreadableHead, UrlBlocked, failureOf } from '../src/http/failure.ts';
-import { AttemptTimeout } from '../src/http/timeout.ts';
-import { type TakenJob, admit } from '../src/pipeline/admit.ts';
+import { AttemptTimeout } from '../src/http/attempt-timer.ts';
+import type { TakenJob } from '../src/job/taken-job.ts';
+import { admit } from '../src/pipeline/admit.ts';
 import { guard, guardRequest } from '../src/pipeline/guard.ts';
 import { RetryLater, backoffStrategy, settle } from '../src/pipeline/settle.ts';
-import type { Verdict } from '../src/pipeline/verdict.ts';
+import type { Verdict } from '../src/job/verdict.ts';
 import type { Holds } from '../src/limits/holds.ts';
-import type { Outcomes } from '../src/results/store.ts';
+import type { Outcomes } from '../src/results/outcomes.ts';
 
 const now = 1_000_000;
 const anyPolicy = policySchema.parse({});

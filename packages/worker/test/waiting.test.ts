@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { policySchema } from '@sluice/shared';
-import { AttemptTimeout, AttemptTimer } from '../src/http/timeout.ts';
-import { queueCaps } from '../src/limits/concurrency.ts';
-import type { ServedQueue } from '../src/limits/policy.ts';
-import { Semaphore } from '../src/limits/semaphore.ts';
+import { AttemptTimeout, AttemptTimer } from '../src/http/attempt-timer.ts';
+import { queueCaps } from '../src/queue/concurrency.ts';
+import type { LivePolicy } from '../src/job/live-policy.ts';
+import { Slots } from '../src/slots.ts';
 import { sleepUntil } from '../src/limits/sleep.ts';
 
 const never = new AbortController().signal;
@@ -13,7 +13,7 @@ const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('a semaphore', () => {
   test('lets as many in as it has slots, the rest in the order in which they came', async () => {
-    const slots = new Semaphore(2);
+    const slots = new Slots(2);
     const order: number[] = [];
     const releases: Disposable[] = [];
     const all = [0, 1, 2, 3, 4].map(async (n) => {
@@ -32,7 +32,7 @@ describe('a semaphore', () => {
   });
 
   test('takes a release twice for one', async () => {
-    const slots = new Semaphore(1);
+    const slots = new Slots(1);
     const release = await slots.acquire(never);
     release[Symbol.dispose]();
     release[Symbol.dispose]();
@@ -42,7 +42,7 @@ describe('a semaphore', () => {
   });
 
   test('forgets who stopped waiting: the slot goes to the next', async () => {
-    const slots = new Semaphore(1);
+    const slots = new Slots(1);
     const release = await slots.acquire(never);
     const impatient = new AbortController();
     const gone = slots.acquire(impatient.signal);
@@ -55,13 +55,13 @@ describe('a semaphore', () => {
   });
 
   test('refuses whoever comes aborted, and keeps its slot', async () => {
-    const slots = new Semaphore(1);
+    const slots = new Slots(1);
     await expect(slots.acquire(AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
     await slots.acquire(never);
   });
 
   test('does not take a slot back from a signal that aborts after it was given', async () => {
-    const slots = new Semaphore(1);
+    const slots = new Slots(1);
     const first = await slots.acquire(never);
     const late = new AbortController();
     const second = slots.acquire(late.signal);
@@ -172,7 +172,7 @@ describe('the timer of an attempt', () => {
 });
 
 describe('the concurrency of a process', () => {
-  const queue = (name: string, worker: number | null = null): ServedQueue => ({
+  const queue = (name: string, worker: number | null = null): LivePolicy => ({
     name,
     version: 1,
     policy: policySchema.parse({ concurrency: { worker } }),

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import type { ServerCommand } from './private-redis.ts';
+import type { ServerCommand } from './server-command.ts';
 
 /** The image that is used where it is present; nothing is pulled. */
 const image = 'redis:7-alpine';

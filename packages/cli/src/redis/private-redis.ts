@@ -10,6 +10,7 @@ import { openClient } from '@sluice/redis';
 import { dockerServer } from './docker.ts';
 import { Guard } from './guard.ts';
 import { findServer } from './server-binary.ts';
+import type { ServerCommand } from './server-command.ts';
 
 /** A Redis of this run's own, gone when the run ends. */
 export type PrivateRedis = AsyncDisposable & {
@@ -20,9 +21,6 @@ export type PrivateRedis = AsyncDisposable & {
   /** A process that must not outlive this one, however this one ends. */
   watch(pid: number): void;
 };
-
-/** How to start a server: the configuration goes to its standard input, where no list of processes shows it; `remove` is a command that ends what killing it does not. */
-export type ServerCommand = { command: string; args: string[]; bind: string; remove: string[] };
 
 const fixes = `do one of these:
   install Redis 7 or Valkey 8 (or newer): apt-get install redis-server, dnf install valkey, apk add valkey, brew install redis

@@ -1,6 +1,5 @@
 import { Agent, type Dispatcher, interceptors } from 'undici';
 import type { Policy } from '@sluice/shared';
-import type { ServedQueue } from '../limits/policy.ts';
 import { createConnector } from './connector.ts';
 import type { ConnectionLog, IdleConnections } from './idle-connections.ts';
 import { HeadFirst, type RawHead } from './head-first.ts';
@@ -90,7 +89,7 @@ function decompressed(
  * @param keepAliveMs how long a connection that is not used stays open. Default 10 s
  */
 export function createAgent(
-  queue: ServedQueue,
+  queue: { readonly policy: Policy },
   slots: number,
   idle: IdleConnections,
   keepAliveMs = defaultKeepAliveMs,

@@ -1,7 +1,7 @@
 import { errors } from 'undici';
 import type { ResponseHead } from '@sluice/shared';
 import { EgressBlocked } from './egress-blocked.ts';
-import { AttemptTimeout } from './timeout.ts';
+import { AttemptTimeout } from './attempt-timer.ts';
 
 /** An attempt that ended without a usable response. */
 export type Failure = {

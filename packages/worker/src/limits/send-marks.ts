@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, markScript, unmarkScript } from '@sluice/shared';
-import type { TakenJob } from '../pipeline/admit.ts';
+import type { TakenJob } from '../job/taken-job.ts';
 
 /** A run that comes later than this is not told from a first one. */
 const markTtlMs = 7 * 86_400_000;

@@ -1,8 +1,8 @@
 import type { Logger } from '../logger.ts';
 import type { Policy } from '@sluice/shared';
-import type { AttemptTimer } from '../http/timeout.ts';
-import type { TakenJob } from '../pipeline/admit.ts';
-import type { Permit, PermitAnswer, Permits } from './permit.ts';
+import type { AttemptTimer } from '../http/attempt-timer.ts';
+import type { TakenJob } from '../job/taken-job.ts';
+import type { Permit, PermitAnswer, Permits } from './permits.ts';
 import type { SendMarks } from './send-marks.ts';
 
 /**

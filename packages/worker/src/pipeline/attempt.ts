@@ -1,15 +1,16 @@
 import { failureOf } from '../http/failure.ts';
-import type { AttemptTimer } from '../http/timeout.ts';
+import type { AttemptTimer } from '../http/attempt-timer.ts';
 import { StalePermit, type Ticket } from '../limits/ticket.ts';
-import { type Admission, type TakenJob, isPast } from './admit.ts';
+import type { TakenJob } from '../job/taken-job.ts';
+import { type Admission, isPast } from './admit.ts';
 import { type Attempt, classify } from './classify.ts';
 import { denied, ended, expired, hopFailure } from './endings.ts';
 import { guard } from './guard.ts';
 import { withIdempotencyKey } from './idempotency-key.ts';
-import type { RunContext } from './run.ts';
+import type { RunContext } from './context.ts';
 import { HopDenied, send } from './send.ts';
 import { largeBodies, store } from './store.ts';
-import type { Verdict } from './verdict.ts';
+import type { Verdict } from '../job/verdict.ts';
 
 /**
  * One attempt: guard -> connection -> permit -> send (guard and permit again on each redirect, then read) -> classify ->

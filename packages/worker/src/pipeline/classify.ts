@@ -10,8 +10,8 @@ import {
 import { askedDelay, backoffDelay } from './backoff.ts';
 import { readRetryAdvice } from '../retry-advice/retry-advice.ts';
 import type { Failure } from '../http/failure.ts';
-import type { Terms } from './terms.ts';
-import type { Verdict } from './verdict.ts';
+import type { Terms } from '../job/terms.ts';
+import type { Verdict } from '../job/verdict.ts';
 
 /** How one attempt went. */
 export type Attempt =

@@ -1,12 +1,13 @@
 import { type Outcome, type Policy, codeOfOutcome, outcomeError } from '@sluice/shared';
 import { backoffDelay } from './backoff.ts';
 import type { Failure } from '../http/failure.ts';
-import type { PermitAnswer } from '../limits/permit.ts';
+import type { PermitAnswer } from '../limits/permits.ts';
 import type { Ticket } from '../limits/ticket.ts';
-import { type Admission, type Rejection, type TakenJob } from './admit.ts';
+import type { TakenJob } from '../job/taken-job.ts';
+import type { Admission, Rejection } from './admit.ts';
 import { mayRepeat } from './classify.ts';
-import type { Ran } from './run.ts';
-import { type Verdict, abortReasons } from './verdict.ts';
+import type { Ran } from './context.ts';
+import { type Verdict, abortReasons } from '../job/verdict.ts';
 
 /** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
 const newerMs = 30_000;

@@ -1,40 +1,15 @@
-import type { Addressee, Policy } from '@sluice/shared';
-import type { Logger } from '../logger.ts';
-import type { GuardedAgent } from '../http/agent.ts';
-import { AttemptTimer } from '../http/timeout.ts';
-import type { Holds } from '../limits/holds.ts';
-import type { Semaphore } from '../limits/semaphore.ts';
-import { StalePermit, Ticket, type TicketContext } from '../limits/ticket.ts';
-import type { Bodies } from '../results/bodies.ts';
-import type { Transforms } from '../transform/transforms.ts';
-import { type Admission, type TakenJob, admit } from './admit.ts';
+import type { TakenJob } from '../job/taken-job.ts';
+import type { Verdict } from '../job/verdict.ts';
+import { AttemptTimer } from '../http/attempt-timer.ts';
+import { StalePermit, Ticket } from '../limits/ticket.ts';
+import { type Admission, admit } from './admit.ts';
 import { attempt } from './attempt.ts';
+import type { Ran, RunContext } from './context.ts';
 import { interrupted, notAdmitted, unforeseen } from './endings.ts';
-import type { Suspects } from './suspects.ts';
 import { transform, unknownTransform } from './transform.ts';
-import type { Verdict } from './verdict.ts';
-
-/** What a run needs of its process and queue. */
-export type RunContext = TicketContext & {
-  policy: Policy;
-  agent: GuardedAgent;
-  slots: Semaphore;
-  holds: Holds;
-  bodies: Bodies;
-  transforms: Transforms;
-  suspects: Suspects;
-  log: Logger;
-  /** Epoch ms. */
-  now: () => number;
-  /** In [0, 1). */
-  random: () => number;
-};
 
 /** A suspect that finds another one running is put off for up to this: while it is in flight, a kill would count. */
 const suspectMs = 1000;
-
-/** One run of a job: what becomes of it, and whom its end is told. */
-export type Ran = { verdict: Verdict; addressee: Addressee };
 
 /** A process that lets so many permits of one job grow stale is too slow for it now. */
 const permitTries = 3;

@@ -2,8 +2,8 @@ import type { HttpRequest, Policy, ResponseHead, StoredBody } from '@sluice/shar
 import type { GuardedAgent } from '../http/agent.ts';
 import { type BodyRoom, Exchange, type Exchanged, type LargeBodies } from '../http/exchange.ts';
 import { BadRedirect, BrokenResponse } from '../http/failure.ts';
-import type { AttemptTimer } from '../http/timeout.ts';
-import type { PermitAnswer } from '../limits/permit.ts';
+import type { AttemptTimer } from '../http/attempt-timer.ts';
+import type { PermitAnswer } from '../limits/permits.ts';
 import { sleepUntil } from '../limits/sleep.ts';
 import { StalePermit, type Ticket } from '../limits/ticket.ts';
 import { guard, guardRequest } from './guard.ts';

@@ -2,10 +2,10 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq
 import { isScriptFault } from '@sluice/redis';
 import { type Addressee, clip, failedReason } from '@sluice/shared';
 import type { Holds } from '../limits/holds.ts';
-import type { Outcomes } from '../results/store.ts';
-import type { TakenJob } from './admit.ts';
+import type { Outcomes } from '../results/outcomes.ts';
+import type { TakenJob } from '../job/taken-job.ts';
 import { ended } from './endings.ts';
-import type { Verdict } from './verdict.ts';
+import type { Verdict } from '../job/verdict.ts';
 
 /** Ends an attempt that is followed by another; carries the delay to the worker's backoff strategy. */
 export class RetryLater extends Error {

@@ -1,9 +1,9 @@
 import { type Envelope, type Policy, type StoredBody, batchTtlMs } from '@sluice/shared';
 import type { LargeBodies } from '../http/exchange.ts';
-import type { AttemptTimer } from '../http/timeout.ts';
+import type { AttemptTimer } from '../http/attempt-timer.ts';
 import type { Bodies } from '../results/bodies.ts';
-import type { TakenJob } from './admit.ts';
-import type { Verdict } from './verdict.ts';
+import type { TakenJob } from '../job/taken-job.ts';
+import type { Verdict } from '../job/verdict.ts';
 
 type Circumstances = { policy: Policy; bodies: Bodies; now: () => number };
 

@@ -1,10 +1,11 @@
 import { type Outcome, type Policy, codeOfOutcome, outcomeError } from '@sluice/shared';
 import type { Transformed } from '../transform/contract.ts';
 import type { Transforms } from '../transform/transforms.ts';
-import type { Admission, TakenJob } from './admit.ts';
+import type { TakenJob } from '../job/taken-job.ts';
+import type { Admission } from './admit.ts';
 import { mayRepeat } from './classify.ts';
 import { ended } from './endings.ts';
-import { type Verdict, abortReasons } from './verdict.ts';
+import { type Verdict, abortReasons } from '../job/verdict.ts';
 
 type Circumstances = { policy: Policy; transforms: Transforms; now: () => number };
 

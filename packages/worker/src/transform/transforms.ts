@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import type { Logger } from '../logger.ts';
 import { SluiceError, formatDuration } from '@sluice/shared';
 import { type WorkerConfig } from '../config.ts';
-import { Semaphore } from '../limits/semaphore.ts';
+import { Slots } from '../slots.ts';
 import type { TransformInput, TransformTask, Transformed } from './contract.ts';
 
 /** An idle thread is ended after this; one always stays. */
@@ -22,7 +22,7 @@ export class Transforms {
   readonly #modules: ReadonlyMap<string, string>;
   readonly #timeoutMs: number;
   readonly #log: Logger;
-  readonly #threads: Semaphore;
+  readonly #threads: Slots;
   readonly #pool: Piscina<TransformTask, Transformed> | null;
 
   private constructor({ modules, threads, timeoutMs }: WorkerConfig['transforms'], log: Logger) {
@@ -30,7 +30,7 @@ export class Transforms {
     this.#timeoutMs = timeoutMs;
     this.#log = log;
     const count = threads === 0 ? Math.max(1, availableParallelism() - 1) : threads;
-    this.#threads = new Semaphore(count);
+    this.#threads = new Slots(count);
     if (modules.length === 0) {
       this.#pool = null;
       return;

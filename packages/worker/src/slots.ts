@@ -1,5 +1,5 @@
-/** Slots for requests in flight. First come, first served. */
-export class Semaphore {
+/** So many at once, of whatever they are slots for. First come, first served. */
+export class Slots {
   #free: number;
   readonly #queue: (() => void)[] = [];
 

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, giveBackScript, permitScript } from '@sluice/shared';
-import type { AttemptTimer } from '../http/timeout.ts';
+import type { AttemptTimer } from '../http/attempt-timer.ts';
 import type { Holds } from './holds.ts';
 import { sleepUntil } from './sleep.ts';
 

@@ -1,26 +1,27 @@
 import { type RecordableHistogram, createHistogram } from 'node:perf_hooks';
+import type { Policy } from '@sluice/shared';
 import type { Logger } from '../logger.ts';
 
 const everyMs = 10_000;
 /** Fewer say nothing about a 99th percentile. */
 const enough = 100;
 
+type Watched = { readonly name: string; readonly policy: Policy };
+
 /** Watches how late requests leave after their permit, and warns when the slack of a rate does not cover it. */
 export class PermitWatch {
   readonly #log: Logger;
-  readonly #slackOf: (queue: string) => number | null;
-  readonly #ages = new Map<string, RecordableHistogram>();
+  readonly #ages = new Map<Watched, RecordableHistogram>();
   readonly #timer: NodeJS.Timeout;
 
-  /** @param slackOf the slack of a queue's rate, ms; null: it is not paced */
-  constructor(log: Logger, slackOf: (queue: string) => number | null) {
+  constructor(log: Logger) {
     this.#log = log;
-    this.#slackOf = slackOf;
     this.#timer = setInterval(() => this.#look(), everyMs);
     this.#timer.unref();
   }
 
-  observe(queue: string, ageMs: number): void {
+  /** @param queue the same object each time; its policy may change */
+  observe(queue: Watched, ageMs: number): void {
     let ages = this.#ages.get(queue);
     if (ages === undefined) this.#ages.set(queue, (ages = createHistogram({ figures: 2 })));
     // Whole µs from 1: what the histogram can hold.
@@ -31,11 +32,11 @@ export class PermitWatch {
     for (const [queue, ages] of this.#ages) {
       // A histogram takes 26 KB: not for queues that are idle, or gone.
       if (ages.count === 0) this.#ages.delete(queue);
-      const slackMs = this.#slackOf(queue);
+      const slackMs = queue.policy.rate?.slack ?? null;
       const p99 = ages.percentile(99) / 1000;
       if (slackMs !== null && ages.count >= enough && p99 > slackMs) {
         this.#log.warn(
-          { queue, p99Ms: p99, slackMs },
+          { queue: queue.name, p99Ms: p99, slackMs },
           'requests leave later after their permit than the slack allows for; raise rate.slack, or give the worker more CPU',
         );
       }

@@ -20,7 +20,7 @@ const movedOn =
  * Whether an error of BullMQ only says what is told once elsewhere: that Redis is away, that locks ran out, or that a
  * job has had its end already. Pure.
  */
-export function isTold(error: Error & { code?: unknown }): boolean {
+export function isConnectionNoise(error: Error & { code?: unknown }): boolean {
   return codes.test(String(error.code)) || sentences.test(error.message) || movedOn.test(error.message);
 }
 

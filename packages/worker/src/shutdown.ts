@@ -1,5 +1,5 @@
-import type { Logger } from '../logger.ts';
-import type { RunningPool } from '../pool.ts';
+import type { Logger } from './logger.ts';
+import type { RunningPool } from './pool.ts';
 
 /** What is to be drained, once there is something. */
 type Drained = { pool: RunningPool; graceMs: number; log: Logger; done: () => void };

@@ -1,4 +1,4 @@
-import { abortReasons } from '../pipeline/verdict.ts';
+import { abortReasons } from '../job/verdict.ts';
 
 type Reason = (typeof abortReasons)[keyof typeof abortReasons];
 

@@ -2,10 +2,10 @@ import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, expireScript, failedReason, readEnvelopeText } from '@sluice/shared';
 import type { Logger } from '../logger.ts';
-import { Repeating } from '../ops/repeating.ts';
+import { Repeating } from './repeating.ts';
 import { expired } from '../pipeline/endings.ts';
-import type { Quarantine } from '../quarantine.ts';
-import type { Outcomes } from '../results/store.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { Outcomes } from '../results/outcomes.ts';
 
 const sweepMs = 500;
 const atOnce = 100;

@@ -1,19 +1,17 @@
 import type { Redis } from 'ioredis';
 import { type Keys, type Policy, readStoredPolicy } from '@sluice/shared';
+import type { LivePolicy } from '../job/live-policy.ts';
 import type { Logger } from '../logger.ts';
-import { Repeating } from '../ops/repeating.ts';
+import { Repeating } from '../maintenance/repeating.ts';
 
 const pollMs = 1000;
 
-/** A queue that this process serves, and its policy: the object stays, its policy changes. */
-export type ServedQueue = { readonly name: string; policy: Policy; version: number };
-
 export type PolicyEvents = {
   /** A queue got its first policy, or came back. */
-  served: (queue: ServedQueue) => void;
-  changed: (queue: ServedQueue) => void;
+  served: (queue: LivePolicy) => void;
+  changed: (queue: LivePolicy) => void;
   /** Its policy is gone: stop serving it. */
-  removed: (queue: ServedQueue) => void;
+  removed: (queue: LivePolicy) => void;
 };
 
 /**
@@ -26,7 +24,7 @@ export class PolicyReader {
   readonly #wanted: '*' | readonly string[];
   readonly #events: PolicyEvents;
   readonly #log: Logger;
-  readonly #served = new Map<string, ServedQueue>();
+  readonly #served = new Map<string, LivePolicy>();
   /** Versions that could not be read, each told once. */
   readonly #refused = new Map<string, number>();
   readonly #polling: Repeating;
@@ -55,10 +53,6 @@ export class PolicyReader {
   /** Queues that were named and have no policy: they are not served, and keep the process not ready. */
   get missing(): string[] {
     return this.#wanted === '*' ? [] : this.#wanted.filter((name) => !this.#served.has(name));
-  }
-
-  get(queue: string): ServedQueue | undefined {
-    return this.#served.get(queue);
   }
 
   /** Looks once, then again every second; `look` when a change was published. */
@@ -125,7 +119,7 @@ export class PolicyReader {
     const policy = this.#understood(name, json, Number(version));
     if (policy === null) return;
     if (queue === undefined) {
-      const added: ServedQueue = { name, policy, version: Number(version) };
+      const added: LivePolicy = { name, policy, version: Number(version) };
       this.#served.set(name, added);
       this.#events.served(added);
     } else {

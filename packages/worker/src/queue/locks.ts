@@ -35,7 +35,7 @@ export class Locks {
    * May jobs without a lock be taken for stalled? Not while workers may still be on their way back after an outage,
    * with the outcomes of those jobs.
    */
-  async areTelling(queue: string): Promise<boolean> {
+  async mayJudgeStalled(queue: string): Promise<boolean> {
     return await this.#look([queue], { pauseMs: this.#pauseMs, allBackMs });
   }
 

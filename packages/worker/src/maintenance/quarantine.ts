@@ -8,10 +8,10 @@ import {
   readEnvelopeText,
   removeStrayScript,
 } from '@sluice/shared';
-import type { Logger } from './logger.ts';
-import { mostStalls, unreadable } from './pipeline/admit.ts';
-import { ended } from './pipeline/endings.ts';
-import type { Outcomes } from './results/store.ts';
+import type { Logger } from '../logger.ts';
+import { mostStalls, unreadable } from '../pipeline/admit.ts';
+import { ended } from '../pipeline/endings.ts';
+import type { Outcomes } from '../results/outcomes.ts';
 
 /** What is no hash is kept for as long as dead letters are by default, ms. */
 const keptMs = 7 * 86_400_000;

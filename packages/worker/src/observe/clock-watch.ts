@@ -19,7 +19,7 @@ export class ClockWatch {
   readonly #redis: Redis;
   readonly #limitMs: number;
   readonly #log: Logger;
-  readonly #changed: (fault: string | null) => void;
+  #changed: (fault: string | null) => void = () => {};
   #skewMs = 0;
   /** The skew is known to within this. */
   #errorMs = 0;
@@ -32,12 +32,10 @@ export class ClockWatch {
   #known: string | null = null;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param changed called when the clock goes wrong, with the reason, and with null when it is right again */
-  constructor(redis: Redis, limitMs: number, log: Logger, changed: (fault: string | null) => void) {
+  constructor(redis: Redis, limitMs: number, log: Logger) {
     this.#redis = redis;
     this.#limitMs = limitMs;
     this.#log = log;
-    this.#changed = changed;
     metrics
       .getMeter('sluice-worker')
       .createObservableGauge('sluice.clock.skew', {
@@ -59,10 +57,15 @@ export class ClockWatch {
     return Math.round(performance.now() + this.#redisMinusMonotonic);
   }
 
-  /** Measures at once, then every 30 s, and when the clock was set. @throws SluiceError SLUICE_CLOCK_SKEW */
-  async start(): Promise<void> {
+  /**
+   * Measures at once, then every 30 s, and when the clock was set.
+   * @param changed called when the clock goes wrong later, with the reason, and with null when it is right again
+   * @throws SluiceError SLUICE_CLOCK_SKEW when it is wrong now
+   */
+  async start(changed: (fault: string | null) => void): Promise<void> {
     await this.#measure();
     if (this.fault !== null) throw new SluiceError('SLUICE_CLOCK_SKEW', this.fault);
+    this.#changed = changed;
     this.#timer = setInterval(() => this.#look(), lookMs);
     this.#timer.unref();
   }

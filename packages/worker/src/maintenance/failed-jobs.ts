@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, trimFailedScript } from '@sluice/shared';
 import type { Logger } from '../logger.ts';
-import type { ServedQueue } from '../limits/policy.ts';
-import { Repeating } from '../ops/repeating.ts';
+import type { LivePolicy } from '../job/live-policy.ts';
+import { Repeating } from './repeating.ts';
 
 const trimEveryMs = 5000;
 const atOnce = 500;
@@ -14,7 +14,7 @@ const atOnce = 500;
  */
 export class FailedJobs {
   readonly #keys: Keys;
-  readonly #queues: () => Iterable<ServedQueue>;
+  readonly #queues: () => Iterable<LivePolicy>;
   readonly #now: () => number;
   readonly #trim: BoundTo<typeof trimFailedScript>;
   readonly #trimming: Repeating;
@@ -23,7 +23,7 @@ export class FailedJobs {
   constructor(parts: {
     redis: Redis;
     keys: Keys;
-    queues: () => Iterable<ServedQueue>;
+    queues: () => Iterable<LivePolicy>;
     now: () => number;
     log: Logger;
   }) {

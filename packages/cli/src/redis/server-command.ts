@@ -1,0 +1,5 @@
+/**
+ * How to start a Redis server. Its configuration goes to its standard input, where no list of processes shows it.
+ * `remove`: a command that ends what killing the process leaves; empty: nothing.
+ */
+export type ServerCommand = { command: string; args: string[]; bind: string; remove: string[] };

@@ -1,0 +1,16 @@
+/** What BullMQ hands over, as values. */
+export type TakenJob = {
+  queue: string;
+  id: string;
+  /** The lock's token. */
+  token: string;
+  data: unknown;
+  /** Attempts that ended before this one. */
+  attemptsMade: number;
+  /** Times that a worker lost the job without a word: it was killed, or lost its lock. */
+  stalls: number;
+  /** performance.now() when it was taken. */
+  takenAt: number;
+  /** Aborts on shutdown, cancel and a lost lock; the reason says which. */
+  signal: AbortSignal;
+};

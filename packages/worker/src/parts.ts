@@ -1,0 +1,72 @@
+import type { Redis } from 'ioredis';
+import { corkPerTurn, heartbeat, openClient, withFailureRule } from '@sluice/redis';
+import { keysOf } from '@sluice/shared';
+import type { WorkerConfig } from './config.ts';
+import { IdleConnections } from './http/idle-connections.ts';
+import { Holds } from './limits/holds.ts';
+import { Permits } from './limits/permits.ts';
+import { SendMarks } from './limits/send-marks.ts';
+import type { Logger } from './logger.ts';
+import { Quarantine } from './maintenance/quarantine.ts';
+import { ClockWatch } from './observe/clock-watch.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { OutageLog } from './observe/outage-log.ts';
+import { PermitWatch } from './observe/permit-watch.ts';
+import { waitOutRefusals } from './observe/refusals.ts';
+import { Suspects } from './pipeline/suspects.ts';
+import { Locks } from './queue/locks.ts';
+import { Bodies } from './results/bodies.ts';
+import { Outcomes } from './results/outcomes.ts';
+import { Slots } from './slots.ts';
+import { Transforms } from './transform/transforms.ts';
+
+/** A process may always keep so many connections open, idle ones included, whatever its concurrency. */
+const fewestConnections = 256;
+
+/** The parts of a worker process, made once and shared by its queues. */
+export type Parts = Awaited<ReturnType<typeof openParts>>;
+
+/** @throws SluiceError when Redis, the body store or a transform cannot be used */
+export async function openParts(config: WorkerConfig, log: Logger) {
+  const keys = keysOf(config.prefix);
+  const bodies = await Bodies.open(config.bodyStore, log);
+  const transforms = await Transforms.open(config.transforms, log);
+  const { redis, subscriber } = await connect(config, log);
+  const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
+  const holds = new Holds(redis, keys);
+  const outcomes = new Outcomes(redis, keys, config.replyTtlMs);
+  return {
+    config,
+    log,
+    keys,
+    redis,
+    subscriber,
+    clock,
+    // By Redis' clock: with a wrong one, jobs that have time left would end.
+    now: () => clock.now(),
+    random: Math.random,
+    locks: new Locks(redis, keys, config.lockMs),
+    slots: new Slots(config.concurrency),
+    idleConnections: new IdleConnections(Math.max(fewestConnections, 2 * config.concurrency)),
+    permits: new Permits(redis, keys, holds),
+    holds,
+    outcomes,
+    bodies,
+    transforms,
+    sendMarks: new SendMarks(redis, keys),
+    suspects: new Suspects(),
+    quarantine: new Quarantine({ redis, keys, outcomes, log }),
+    metrics: createMetrics(),
+    permitWatch: new PermitWatch(log),
+  };
+}
+
+/** One connection for commands, one that listens. */
+async function connect(config: WorkerConfig, log: Logger): Promise<{ redis: Redis; subscriber: Redis }> {
+  const outages = new OutageLog(log);
+  const place = { url: config.redisUrl, prefix: config.prefix };
+  const each = (client: Redis) => outages.watch(client);
+  const prepare = (client: Redis) => corkPerTurn(withFailureRule(client, waitOutRefusals(log)));
+  const redis = await openClient(place, { prepare, each });
+  return { redis, subscriber: heartbeat(await openClient(place, { each })) };
+}

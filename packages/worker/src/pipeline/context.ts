@@ -1,0 +1,26 @@
+import type { Addressee } from '@sluice/shared';
+import type { GuardedAgent } from '../http/agent.ts';
+import type { Verdict } from '../job/verdict.ts';
+import type { Holds } from '../limits/holds.ts';
+import type { TicketContext } from '../limits/ticket.ts';
+import type { Bodies } from '../results/bodies.ts';
+import type { Slots } from '../slots.ts';
+import type { Transforms } from '../transform/transforms.ts';
+import type { Suspects } from './suspects.ts';
+
+/** What a run needs of its process and queue; each step takes the part of it that it uses. */
+export type RunContext = TicketContext & {
+  agent: GuardedAgent;
+  slots: Slots;
+  holds: Holds;
+  bodies: Bodies;
+  transforms: Transforms;
+  suspects: Suspects;
+  /** Epoch ms. */
+  now: () => number;
+  /** In [0, 1). */
+  random: () => number;
+};
+
+/** What a run led to: what becomes of the job, and whom its end is told. */
+export type Ran = { verdict: Verdict; addressee: Addressee };

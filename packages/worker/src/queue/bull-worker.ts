@@ -1,0 +1,63 @@
+import { type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { WorkerConfig } from '../config.ts';
+import { backoffStrategy } from '../pipeline/settle.ts';
+
+/** A worker that sleeps notices a changed limit or a due retry within this. */
+const maximumRateLimitDelayMs = 1000;
+
+/** What a queue does when BullMQ calls. */
+export type BullHandlers = {
+  /**
+   * A job was taken.
+   * @returns its return value, a few bytes
+   * @throws BullMQ's control errors; anything else ends the attempt
+   */
+  perform: (bull: Job) => Promise<string>;
+  /** A run ended, and BullMQ has counted it. @param error why it failed; null: it did not */
+  ended: (bull: Job, error: Error | null) => void;
+  /** A job has lost its worker, and waits again. */
+  stalled: (id: string) => void;
+  /** Locks could not be renewed. */
+  locksLost: () => void;
+  /** May jobs without a lock be taken for stalled now? */
+  mayJudgeStalled: () => Promise<boolean>;
+  /** BullMQ or its connection failed. */
+  failed: (error: Error) => void;
+};
+
+/** What is left of BullMQ's worker outside this file. */
+export type BullWorker = Pick<Worker, 'concurrency' | 'resume' | 'pause' | 'close'>;
+
+/** Starts BullMQ's worker of one queue: the only place that does. It takes jobs at once. */
+export function startBullWorker(
+  queue: string,
+  redis: Redis,
+  config: WorkerConfig,
+  handlers: BullHandlers,
+): BullWorker {
+  const worker = new Worker(queue, (bull: Job) => handlers.perform(bull), {
+    connection: redis,
+    prefix: config.prefix,
+    // No skipVersionCheck: not knowing the server, BullMQ blocks for whole seconds, and retries come up to 1 s late.
+    lockDuration: config.lockMs,
+    stalledInterval: config.stalledIntervalMs,
+    // Kills never fail a job; BullMQ would do so without an outcome.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    maximumRateLimitDelay: maximumRateLimitDelayMs,
+    removeOnComplete: { count: 0 },
+    settings: { backoffStrategy },
+  });
+  worker.on('error', handlers.failed);
+  worker.on('completed', (bull) => handlers.ended(bull, null));
+  worker.on('failed', (bull, error) => {
+    if (bull !== undefined) handlers.ended(bull, error);
+  });
+  worker.on('stalled', handlers.stalled);
+  worker.on('lockRenewalFailed', handlers.locksLost);
+  // BullMQ has no option for it: after an outage of Redis all locks have run out, and no job has stalled.
+  const { backend } = worker;
+  const moveStalled = backend.moveStalledJobsToWait.bind(backend);
+  backend.moveStalledJobsToWait = async () => ((await handlers.mayJudgeStalled()) ? await moveStalled() : []);
+  return worker;
+}

@@ -1,0 +1,191 @@
+import { type Job, type KeepJobs, WaitingError } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Policy } from '@sluice/shared';
+import type { WorkerConfig } from '../config.ts';
+import { type GuardedAgent, createAgent } from '../http/agent.ts';
+import type { IdleConnections } from '../http/idle-connections.ts';
+import type { LivePolicy } from '../job/live-policy.ts';
+import { abortReasons } from '../job/verdict.ts';
+import { isAtMostOnce } from '../limits/send-marks.ts';
+import type { Quarantine } from '../maintenance/quarantine.ts';
+import type { WorkerMetrics } from '../observe/metrics.ts';
+import { isConnectionNoise } from '../observe/outage-log.ts';
+import type { PermitWatch } from '../observe/permit-watch.ts';
+import type { RunContext } from '../pipeline/context.ts';
+import { run } from '../pipeline/run.ts';
+import { Unsettled, settle } from '../pipeline/settle.ts';
+import type { Outcomes } from '../results/outcomes.ts';
+import { type BullWorker, startBullWorker } from './bull-worker.ts';
+import type { Locks } from './locks.ts';
+import { RunsInFlight } from './runs-in-flight.ts';
+
+/** What all queues of a process share. */
+export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
+  config: WorkerConfig;
+  redis: Redis;
+  locks: Locks;
+  outcomes: Outcomes;
+  quarantine: Quarantine;
+  idleConnections: IdleConnections;
+  metrics: WorkerMetrics;
+  permitWatch: PermitWatch;
+};
+
+/** As BullMQ takes it; age in seconds. The rest is done by `maintenance/failed-jobs.ts`. */
+function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
+  return { age: Math.ceil(age / 1000), count };
+}
+
+/** One queue being served: each job that BullMQ takes goes through the pipeline. */
+export class ServedQueue {
+  readonly live: LivePolicy;
+  readonly #shared: Shared;
+  readonly #agent: GuardedAgent;
+  readonly #context: Omit<RunContext, 'policy'>;
+  readonly #runs = new RunsInFlight();
+  readonly #worker: BullWorker;
+  readonly #forget: () => void;
+  #isTaking = true;
+  #isClosing = false;
+
+  constructor(live: LivePolicy, shared: Shared) {
+    this.live = live;
+    this.#shared = shared;
+    const { config, redis, locks, metrics, permitWatch, log } = shared;
+    this.#agent = createAgent(live, config.concurrency, shared.idleConnections);
+    const observeAge = (ageMs: number) => {
+      metrics.permitAge.record(ageMs, { queue: live.name });
+      permitWatch.observe(live, ageMs);
+    };
+    this.#context = { ...shared, agent: this.#agent, observeAge };
+    this.#forget = locks.onReturn(() => void this.#keepLocks());
+    this.#worker = startBullWorker(live.name, redis, config, {
+      perform: (bull) => this.#perform(bull),
+      ended: (bull, error) => this.#ended(bull, error),
+      stalled: (id) => this.#stalled(id),
+      locksLost: () => void this.#keepLocks(),
+      mayJudgeStalled: () => locks.mayJudgeStalled(live.name),
+      failed: (error) => {
+        log[isConnectionNoise(error) ? 'debug' : 'warn']({ err: error, queue: live.name }, 'worker error');
+        shared.quarantine.met(live.name, error);
+      },
+    });
+  }
+
+  /** Runs in flight. */
+  get runs(): number {
+    return this.#runs.count;
+  }
+
+  /** Jobs of this queue that this process may have taken at once. */
+  setConcurrency(jobs: number): void {
+    this.#worker.concurrency = jobs;
+  }
+
+  /** Stops taking jobs, or goes on. Those in flight go on. */
+  setTaking(isTaking: boolean): void {
+    if (this.#isClosing) return;
+    this.#isTaking = isTaking;
+    if (isTaking) void this.#worker.resume();
+    else void this.#worker.pause(true);
+  }
+
+  /** The policy is another one now. */
+  policyChanged(): void {
+    // Connections that a wider policy opened must not serve a narrower one.
+    const connections = this.#agent.cutRefused();
+    if (connections === 0) return;
+    this.#shared.log.info({ queue: this.live.name, connections }, 'cut what the egress rules refuse now');
+  }
+
+  cancel(id: string): void {
+    this.#runs.abort(id, abortReasons.cancelled);
+  }
+
+  cancelAll(): void {
+    this.#runs.abortAll(abortReasons.cancelled);
+  }
+
+  /** Gives the jobs in flight back to the front of the queue, unspent. */
+  giveBackAll(): void {
+    this.#runs.abortAll(abortReasons.shutdown);
+  }
+
+  /** Resolves when no run is in flight. */
+  async idle(): Promise<void> {
+    await this.#runs.ended();
+  }
+
+  /** Takes no more jobs, and resolves when those in flight have ended. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#isTaking = false;
+    this.#forget();
+    // With Redis away, the first may end before the second.
+    await this.#worker.close();
+    await this.#runs.ended();
+    await this.#agent.close();
+  }
+
+  async #perform(bull: Job): Promise<string> {
+    const queue = this.live.name;
+    const { policy } = this.live;
+    const { quarantine, permits, metrics, outcomes, holds } = this.#shared;
+    const id = bull.id!;
+    const token = bull.token!;
+    // Ended as a job, it would write over the key that it names.
+    if (await quarantine.removed(queue, id)) {
+      await permits.giveBack(queue, null, performance.now());
+      throw new WaitingError();
+    }
+    // The policy says how often and when it is tried again; BullMQ would end a job of its own accord, with no outcome.
+    bull.opts.attempts = Number.MAX_SAFE_INTEGER;
+    bull.opts.backoff = { type: 'sluice' };
+    bull.opts.removeOnFail = keptFailed(policy);
+    using inFlight = this.#runs.begin(id, token);
+    // BullMQ may be about to take a job when it is told to take no more: that one is given back.
+    if (!this.#isTaking) this.#runs.abort(id, abortReasons.shutdown);
+    const job = {
+      queue,
+      id,
+      token,
+      data: bull.data as unknown,
+      attemptsMade: bull.attemptsMade,
+      stalls: bull.stalledCounter,
+      takenAt: performance.now(),
+      signal: inFlight.signal,
+    };
+    const { verdict, addressee } = await run(job, { ...this.#context, policy });
+    metrics.run(queue, verdict.type);
+    if ('outcome' in verdict) metrics.job(queue, verdict.outcome.kind);
+    return await settle(verdict, job, bull, addressee, outcomes, holds);
+  }
+
+  #ended(bull: Job, error: Error | null): void {
+    const { log, sendMarks } = this.#shared;
+    const queue = this.live.name;
+    if (error instanceof Unsettled) log.error({ queue, id: bull.id }, error.message);
+    if (!isAtMostOnce(bull.data, this.live.policy)) return;
+    // BullMQ has counted the attempt by now. What is left of marks goes by its TTL.
+    const attempt = { queue, id: bull.id!, token: bull.token!, attemptsMade: bull.attemptsMade - 1 };
+    sendMarks.clear(attempt).catch(() => {});
+  }
+
+  #stalled(id: string): void {
+    this.#shared.quarantine
+      .look(this.live.name, id)
+      .catch((error: unknown) => this.#shared.log.warn({ err: error, id }, 'quarantine failed'));
+  }
+
+  async #keepLocks(): Promise<void> {
+    const { locks, log } = this.#shared;
+    const queue = this.live.name;
+    try {
+      const lost = await locks.keep(queue, this.#runs.tokens());
+      const jobs = lost.filter((id) => this.#runs.abort(id, abortReasons.lockLost)).length;
+      if (jobs > 0) log.warn({ queue, jobs }, 'the locks of jobs ran out; they run again');
+    } catch (error) {
+      log.debug({ err: error, queue }, 'cannot look after the locks');
+    }
+  }
+}
