@@ -31,7 +31,8 @@ export const errorCodes = {
   SLUICE_HTTP_ERROR: 'The upstream answered with a retryable status to the last attempt.',
   SLUICE_RATE_LIMITED: 'The upstream answered 429 to the last attempt.',
   SLUICE_TOO_LARGE: 'The response body is larger than the limit of the queue.',
-  SLUICE_BAD_RESPONSE: 'The response could not be used: no HTTP, a bad redirect, or a body that does not decode.',
+  SLUICE_BAD_RESPONSE:
+    'The response could not be used: no HTTP, a bad redirect, or a body that does not decode.',
   SLUICE_BODY_STORE: 'The body store failed, or does not have the body (any more).',
   SLUICE_BODY_STORED: 'The body is in the body store; it can be read as a stream only.',
   SLUICE_TRANSFORM: 'The transform of the job threw, took too long, or gave no usable result.',

@@ -228,9 +228,19 @@ describe('a failure', () => {
   test('that names a wait is not tried again before it', () => {
     const held: Attempt = {
       type: 'failure',
-      failure: { kind: 'timeout', message: 'held', unsent: false, waitMs: 30_000, held: true },
+      failure: {
+        kind: 'timeout',
+        message: 'held',
+        unsent: false,
+        waitMs: 30_000,
+        heldOrigin: 'http://b.test',
+      },
       durationMs: 1,
     };
-    expect(judge(held).verdict).toMatchObject({ type: 'retry', inMs: 30_000, asked: true });
+    expect(judge(held).verdict).toMatchObject({
+      type: 'retry',
+      inMs: 30_000,
+      cause: { type: 'held', origin: 'http://b.test' },
+    });
   });
 });

@@ -196,12 +196,13 @@ describe('a verdict becomes', () => {
     verdict: Verdict,
     committed: 'committed' | 'already' | 'lock-lost' = 'committed',
     before: Outcome['error'] | null = null,
+    isHeld = true,
   ) {
     const bull = { moveToDelayed: vi.fn(async () => {}), moveToWait: vi.fn(async () => {}) };
     const commit = vi.fn(async () => committed);
-    const putOff = vi.fn(async () => {});
+    const putOff = vi.fn(async () => isHeld);
     const outcomes = { commit, failureOf: async () => before } as unknown as Outcomes;
-    const holds = { putOff } as unknown as Holds;
+    const holds = { putOff, isPutOff: async () => true } as unknown as Holds;
     const result = settle(verdict, job(null), bull as unknown as Job, {}, outcomes, holds);
     return { result, bull, commit, putOff };
   }
@@ -240,7 +241,7 @@ describe('a verdict becomes', () => {
   });
 
   test('retry: an error that carries the delay to the backoff strategy', async () => {
-    const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', asked: false });
+    const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', cause: null });
     const error = await result.then(null, (reason: unknown) => reason as Error);
     expect(error).toBeInstanceOf(RetryLater);
     expect(backoffStrategy(1, 'sluice', error as Error)).toBe(1234);
@@ -248,16 +249,25 @@ describe('a verdict becomes', () => {
   });
 
   test('retry that the upstream asked to wait: also noted, so that lifting the hold wakes the job', async () => {
-    const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', asked: true });
-    await expect(result).rejects.toThrow(RetryLater);
-    expect(putOff).toHaveBeenCalledWith('q', 'id', 1234);
+    const cause = { type: 'asked' } as const;
+    const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', cause });
+    await expect(result).rejects.toMatchObject({ delayMs: 1234, isPutOff: true });
+    expect(putOff).toHaveBeenCalledWith('q', 'id', 1234, cause);
+  });
+
+  test('put off because of a hold that was lifted meanwhile: not at all', async () => {
+    const cause = { type: 'held', origin: 'http://upstream.test' } as const;
+    const retry: Verdict = { type: 'retry', inMs: 1234, message: 'again', cause };
+    await expect(settling(retry, 'committed', null, false).result).rejects.toMatchObject({ delayMs: 0 });
+    const back: Verdict = { type: 'give-back', putOffMs: 1234, cause };
+    await expect(settling(back, 'committed', null, false).result).rejects.toThrow(WaitingError);
   });
 
   test('give-back: to the front, or put off', async () => {
-    const front = settling({ type: 'give-back', putOffMs: 0 });
+    const front = settling({ type: 'give-back', putOffMs: 0, cause: null });
     await expect(front.result).rejects.toThrow(WaitingError);
     expect(front.bull.moveToWait).toHaveBeenCalledWith('token');
-    const later = settling({ type: 'give-back', putOffMs: 500 });
+    const later = settling({ type: 'give-back', putOffMs: 500, cause: null });
     await expect(later.result).rejects.toThrow(DelayedError);
     expect(later.bull.moveToDelayed).toHaveBeenCalledTimes(1);
     expect(later.commit).not.toHaveBeenCalled();

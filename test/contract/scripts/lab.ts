@@ -19,6 +19,7 @@ import {
   permitScript,
   policySchema,
   putOffScript,
+  releaseScript,
   settleScript,
   watchScript,
 } from '../../../packages/shared/src/index.ts';
@@ -53,6 +54,7 @@ export function openLab() {
     settle: bindScript(redis, keys, settleScript),
     watch: bindScript(redis, keys, watchScript),
     putOff: bindScript(redis, keys, putOffScript),
+    release: bindScript(redis, keys, releaseScript),
     acknowledge: bindScript(redis, keys, acknowledgeScript),
   };
 
@@ -157,8 +159,15 @@ export function openLab() {
       return await scripts.watch([queue, id], { producer, ttlMs: 60_000 });
     },
 
-    async putOff(id: string, ms: number): Promise<void> {
-      await scripts.putOff([queue], { id, ms });
+    /** @returns whether the job is to wait */
+    async putOff(id: string, ms: number, cause: 'asked' | 'held' | 'early' = 'asked'): Promise<boolean> {
+      return await scripts.putOff([queue], { id, ms, cause, origin });
+    },
+
+    /** Lifts the hold of the origin, or of another one. */
+    async release(held = origin): Promise<{ lifted: number; jobs: string[] }> {
+      const message = encodeMessage({ type: 'release', queue });
+      return await scripts.release([queue], { origin: held, channel: keys.events, message });
     },
 
     async acknowledge(producer: string, ids: string[], last: string): Promise<void> {

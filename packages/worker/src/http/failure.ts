@@ -15,8 +15,8 @@ export type Failure = {
   passes?: boolean;
   /** No retry before this many ms; absent: the backoff's delay. */
   waitMs?: number;
-  /** The wait is that of a hold. */
-  held?: boolean;
+  /** The origin whose hold the wait is for; absent: it is for something else. */
+  heldOrigin?: string | undefined;
 };
 
 /** The body, decoded or not, is larger than the queue's `maxBody`. */

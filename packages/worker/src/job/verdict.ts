@@ -1,15 +1,24 @@
 import type { Settled } from '@sluice/shared';
 
+/** Why a job is put off. */
+export type PutOffCause =
+  /** The upstream asked for it. */
+  | { type: 'asked' }
+  /** The origin is held; lifting the hold wakes the job. */
+  | { type: 'held'; origin: string }
+  /** It was taken before its time, which had been noted. */
+  | { type: 'early' };
+
 /** What becomes of a job after one run. */
 export type Verdict =
   /** It ended well: an outcome `response`. */
   | ({ type: 'done' } & Settled)
   /** It ended, and no attempt will follow. */
   | ({ type: 'give-up' } & Settled)
-  /** The attempt is spent; the next one comes after the delay. `asked`: the upstream named the wait. */
-  | { type: 'retry'; inMs: number; message: string; asked: boolean }
-  /** Nothing was sent, nothing is spent. To the front of the queue, or put off when only its own origin is held. */
-  | { type: 'give-back'; putOffMs: number }
+  /** The attempt is spent; the next one comes after the delay. `cause`: the upstream's, if it is not our own backoff. */
+  | { type: 'retry'; inMs: number; message: string; cause: PutOffCause | null }
+  /** Nothing was sent, nothing is spent. To the front of the queue (0), or put off, when only its own origin is held. */
+  | { type: 'give-back'; putOffMs: number; cause: PutOffCause | null }
   /** It has an outcome already, from a run that could not tell BullMQ. */
   | { type: 'settled-before' }
   /** Another worker has it now: this run must not touch it. */

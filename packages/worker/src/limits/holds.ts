@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
+import type { PutOffCause } from '../job/verdict.ts';
 import { type Keys, encodeMessage, holdScript, putOffScript } from '@sluice/shared';
 
 /**
@@ -39,9 +40,18 @@ export class Holds {
     });
   }
 
-  /** Notes that a job must wait because the upstream asked for it; lifting the hold wakes it. */
-  async putOff(queue: string, id: string, ms: number): Promise<void> {
-    await this.#putOff([queue], { id, ms: Math.ceil(ms) });
+  /**
+   * Notes that a job must wait because the upstream asked for it. To be called before the job is delayed.
+   * @returns false: what it was to wait for was lifted, and it need not wait
+   */
+  async putOff(queue: string, id: string, ms: number, cause: PutOffCause): Promise<boolean> {
+    const origin = cause.type === 'held' ? cause.origin : '';
+    return await this.#putOff([queue], { id, ms: Math.ceil(ms), cause: cause.type, origin });
+  }
+
+  /** To be called when the job is delayed. False: its hold was lifted meanwhile, by somebody who could not wake it yet. */
+  async isPutOff(queue: string, id: string): Promise<boolean> {
+    return (await this.#redis.zscore(this.#keys.putOff(queue), id)) !== null;
   }
 
   /** A hold was published. */

@@ -58,13 +58,13 @@ export async function attempt(
     if (error instanceof StalePermit) throw error;
     const isHop = error instanceof HopDenied;
     if (isHop && error.answer.type !== 'not-now') return denied(error.answer, '', job, context);
-    const failure = isHop ? hopFailure(error.answer) : failureOf(error, ticket.isSpent);
+    const failure = isHop ? hopFailure(error) : failureOf(error, ticket.isSpent);
     if (failure === null) throw error;
     result = { type: 'failure', failure, durationMs: ticket.durationMs };
   }
 
   const {
-    verdict,
+    verdict: judged,
     holdMs,
     refused: wasRefused,
   } = classify(result, {
@@ -75,6 +75,7 @@ export async function attempt(
     now: context.now(),
     random: context.random(),
   });
+  let verdict = judged;
   if (origin !== null && (wasRefused || holdMs > 0)) {
     // The origin that answered: after a redirect it is not the first one.
     const head = result.type === 'response' ? result.head : result.failure.head;
@@ -83,6 +84,8 @@ export async function attempt(
       .extend(job.queue, answered, holdMs, wasRefused ? result.durationMs : null)
       // The upstream has answered; that stands.
       .catch((error: unknown) => context.log.error({ err: error, queue: job.queue }, 'a hold was not noted'));
+    if (verdict.type === 'retry' && holdMs > 0)
+      verdict = { ...verdict, cause: { type: 'held', origin: answered } };
   }
   return await store(verdict, result.type === 'response' ? result.stored : undefined, context);
 }

@@ -102,7 +102,12 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
   const inMs =
     asked > 0 ? askedDelay(asked, context.random) : backoffDelay(retry, context.attemptsMade, context.random);
   return {
-    verdict: { type: 'retry', inMs, message: `the upstream answered ${status}`, asked: asked > 0 },
+    verdict: {
+      type: 'retry',
+      inMs,
+      message: `the upstream answered ${status}`,
+      cause: asked > 0 ? { type: 'asked' } : null,
+    },
     holdMs,
     refused,
   };
@@ -117,8 +122,14 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
   if (passing && !isLast(context) && mayRepeat(context, failure.unsent)) {
     const backoff = backoffDelay(context.terms.retry, context.attemptsMade, context.random);
     const inMs = failure.waitMs ? askedDelay(Math.max(backoff, failure.waitMs), context.random) : backoff;
+    const { message, heldOrigin: origin } = failure;
     return {
-      verdict: { type: 'retry', inMs, message: failure.message, asked: failure.held ?? false },
+      verdict: {
+        type: 'retry',
+        inMs,
+        message,
+        cause: origin === undefined ? null : { type: 'held', origin },
+      },
       holdMs: 0,
       refused: false,
     };

@@ -7,6 +7,7 @@ import type { TakenJob } from '../job/taken-job.ts';
 import type { Admission, Rejection } from './admit.ts';
 import { mayRepeat } from './classify.ts';
 import type { Ran } from './context.ts';
+import type { HopDenied } from './send.ts';
 import { type Verdict, abortReasons } from '../job/verdict.ts';
 
 /** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
@@ -40,7 +41,7 @@ export function expired(attempts: number, now: number): Verdict & { type: 'give-
 export function notAdmitted(rejection: Rejection, job: TakenJob, { now }: Circumstances): Ran {
   switch (rejection.type) {
     case 'newer':
-      return { verdict: { type: 'give-back', putOffMs: newerMs }, addressee: {} };
+      return { verdict: { type: 'give-back', putOffMs: newerMs, cause: null }, addressee: {} };
     case 'expired':
       return { verdict: expired(job.attemptsMade, now()), addressee: rejection.envelope };
     case 'poison':
@@ -58,16 +59,20 @@ export function denied(answer: PermitAnswer, origin: string, job: TakenJob, cont
     return ended('cancelled', job.attemptsMade, context.now(), 'the job was cancelled');
   // With one origin the gate is closed, and the job waits at the front. In a mixed queue it would be taken again at
   // once; it is put off to the end of the hold, spread so that the held do not come back as one.
-  const mixed = answer.reason === 'held' && context.policy.origin !== origin;
-  if (answer.reason === 'early') return { type: 'give-back', putOffMs: answer.forMs };
-  return { type: 'give-back', putOffMs: mixed ? Math.ceil(answer.forMs * (1 + 0.1 * context.random())) : 0 };
+  if (answer.reason === 'early')
+    return { type: 'give-back', putOffMs: answer.forMs, cause: { type: 'early' } };
+  if (answer.reason !== 'held' || context.policy.origin === origin)
+    return { type: 'give-back', putOffMs: 0, cause: null };
+  const putOffMs = Math.ceil(answer.forMs * (1 + 0.1 * context.random()));
+  return { type: 'give-back', putOffMs, cause: { type: 'held', origin } };
 }
 
 /** The permit of a redirect hop comes too late: the first request is spent, and so is the attempt. */
-export function hopFailure(answer: PermitAnswer): Failure & { waitMs: number } {
+export function hopFailure({ answer, origin }: HopDenied): Failure & { waitMs: number } {
   const [reason, waitMs] = answer.type === 'not-now' ? [answer.reason, Math.ceil(answer.forMs)] : ['over', 0];
   const message = `a redirect cannot be followed within the timeout: its permit is ${waitMs} ms away (${reason})`;
-  return { kind: 'timeout', message, unsent: false, waitMs, held: reason === 'held' };
+  const heldOrigin = reason === 'held' ? origin : undefined;
+  return { kind: 'timeout', message, unsent: false, waitMs, heldOrigin };
 }
 
 /** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */
@@ -76,7 +81,7 @@ export function interrupted(job: TakenJob, now: number): Verdict {
   if (reason === abortReasons.cancelled)
     return ended('cancelled', job.attemptsMade, now, 'the job was cancelled');
   if (reason === abortReasons.lockLost) return { type: 'abandon' };
-  return { type: 'give-back', putOffMs: 0 };
+  return { type: 'give-back', putOffMs: 0, cause: null };
 }
 
 /**
@@ -93,7 +98,7 @@ export function unforeseen(
   const message = error instanceof Error ? error.message : String(error);
   if (job.attemptsMade + 1 < terms.attempts && mayRepeat({ req: envelope.req, terms }, !isSpent)) {
     const inMs = backoffDelay(terms.retry, job.attemptsMade, random());
-    return { type: 'retry', inMs, message, asked: false };
+    return { type: 'retry', inMs, message, cause: null };
   }
   return ended('internal', job.attemptsMade + 1, now(), message);
 }

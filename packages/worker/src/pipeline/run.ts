@@ -29,7 +29,7 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   using turn = context.suspects.enter(job.stalls);
   if (turn === null) {
     const putOffMs = Math.ceil(suspectMs * (0.2 + 0.8 * context.random()));
-    return { verdict: { type: 'give-back', putOffMs }, addressee: envelope };
+    return { verdict: { type: 'give-back', putOffMs, cause: null }, addressee: envelope };
   }
   try {
     const verdict = await inSlot(job, admitted, ticket, context);
@@ -59,5 +59,5 @@ async function inSlot(
       if (!(error instanceof StalePermit)) throw error;
     }
   }
-  return { type: 'give-back', putOffMs: 0 };
+  return { type: 'give-back', putOffMs: 0, cause: null };
 }

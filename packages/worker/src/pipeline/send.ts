@@ -29,9 +29,11 @@ export type Response = { head: ResponseHead; body: Uint8Array; stored?: StoredBo
 export class HopDenied extends Error {
   override readonly name = 'HopDenied';
   readonly answer: PermitAnswer;
-  constructor(answer: PermitAnswer) {
+  readonly origin: string;
+  constructor(answer: PermitAnswer, origin: string) {
     super('the permit of a redirect hop was denied');
     this.answer = answer;
+    this.origin = origin;
   }
 }
 
@@ -98,7 +100,7 @@ async function hopPermit(origin: string, { timer, ticket }: SendContext): Promis
     if (answer.type === 'go') return;
     // It is of no use to wait for what comes too late.
     const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
-    if (!mayWait || answer.forMs > timer.leftMs) throw new HopDenied(answer);
+    if (!mayWait || answer.forMs > timer.leftMs) throw new HopDenied(answer, origin);
     const reach = answer.reason === 'closed' ? withinReachMs : 0;
     await timer.race(sleepUntil(performance.now() + Math.max(10, answer.forMs - reach), timer.signal));
   }

@@ -11,10 +11,13 @@ import type { Verdict } from '../job/verdict.ts';
 export class RetryLater extends Error {
   override readonly name = 'RetryLater';
   readonly delayMs: number;
-  constructor(delayMs: number, message: string) {
+  /** The upstream named the wait: see `wakeIfLifted`. */
+  readonly isPutOff: boolean;
+  constructor(delayMs: number, message: string, isPutOff: boolean) {
     // BullMQ keeps the text, twice with its stack.
     super(clip(message));
     this.delayMs = delayMs;
+    this.isPutOff = isPutOff;
   }
 }
 
@@ -91,20 +94,33 @@ async function carryOut(
     }
     case 'settled-before':
       return await endAsBefore(job, outcomes);
-    case 'retry':
-      if (verdict.asked) await holds.putOff(job.queue, job.id, verdict.inMs);
-      throw new RetryLater(verdict.inMs, verdict.message);
-    case 'give-back':
-      if (verdict.putOffMs > 0) {
-        await holds.putOff(job.queue, job.id, verdict.putOffMs);
-        await bull.moveToDelayed(Date.now() + verdict.putOffMs, job.token);
+    case 'retry': {
+      const { inMs, message, cause } = verdict;
+      const waits = cause === null || (await holds.putOff(job.queue, job.id, inMs, cause));
+      throw new RetryLater(waits ? inMs : 0, message, waits && cause !== null);
+    }
+    case 'give-back': {
+      const { putOffMs, cause } = verdict;
+      if (putOffMs > 0 && (cause === null || (await holds.putOff(job.queue, job.id, putOffMs, cause)))) {
+        await bull.moveToDelayed(Date.now() + putOffMs, job.token);
+        if (cause !== null) await wakeIfLifted(bull, job.queue, holds);
         throw new DelayedError();
       }
       await bull.moveToWait(job.token);
       throw new WaitingError();
+    }
     case 'abandon':
       throw new Error('the lock was lost; this run is dropped');
   }
+}
+
+/**
+ * Wakes a job that was put off while its hold was being lifted: whoever lifted it could not, for the job was not
+ * delayed yet. To be called when it is.
+ */
+export async function wakeIfLifted(bull: Job, queue: string, holds: Holds): Promise<void> {
+  // Throws when the job is no longer delayed, and needs no waking.
+  if (!(await holds.isPutOff(queue, bull.id!))) await bull.promote().catch(() => {});
 }
 
 /** It has an outcome already, and ends as that says: a failure is kept as a dead letter, not completed and gone. */

@@ -13,7 +13,7 @@ import { isConnectionNoise } from '../observe/outage-log.ts';
 import type { PermitWatch } from '../observe/permit-watch.ts';
 import type { RunContext } from '../pipeline/context.ts';
 import { run } from '../pipeline/run.ts';
-import { Unsettled, settle } from '../pipeline/settle.ts';
+import { RetryLater, Unsettled, settle, wakeIfLifted } from '../pipeline/settle.ts';
 import type { Outcomes } from '../results/outcomes.ts';
 import { type BullWorker, startBullWorker } from './bull-worker.ts';
 import type { Locks } from './locks.ts';
@@ -162,8 +162,12 @@ export class ServedQueue {
   }
 
   #ended(bull: Job, error: Error | null): void {
-    const { log, sendMarks } = this.#shared;
+    const { log, sendMarks, holds } = this.#shared;
     const queue = this.live.name;
+    if (error instanceof RetryLater && error.isPutOff)
+      wakeIfLifted(bull, queue, holds).catch((failure: unknown) =>
+        log.warn({ err: failure, queue, id: bull.id }, 'a job whose hold was lifted was not woken'),
+      );
     if (error instanceof Unsettled) log.error({ queue, id: bull.id }, error.message);
     if (!isAtMostOnce(bull.data, this.live.policy)) return;
     // BullMQ has counted the attempt by now. What is left of marks goes by its TTL.

@@ -24,6 +24,7 @@ if origin == '' then
 else
   lifted = redis.call('ZREM', holds, origin)
 end
+if lifted == 0 and origin ~= '' then return {0, {}} end
 if tonumber(redis.call('GET', limiter) or '0') >= ${closedGate} then redis.call('DEL', limiter) end
 local jobs = redis.call('ZRANGE', putOffJobs, 0, -1)
 redis.call('DEL', putOffJobs)
