@@ -16,13 +16,21 @@ const sharing = <Project extends { test: object }>({ test, ...rest }: Project) =
   test: { ...test, isolate: false },
 });
 
+/** Tests that measure the memory, or the loop, of their process. */
+const measuring = 'packages/worker/test/{body-slabs,body-store,transform-process}.test.ts';
+
+const without = <Project extends { test: object }>({ test, ...rest }: Project, exclude: string) => ({
+  ...rest,
+  test: { ...test, exclude: [exclude] },
+});
+
 /** Starts the run's one Redis. Only where it is needed: the others run in seconds, on any machine. */
 const redis = ['test/support/global-setup.ts'];
 
 /** When all others are through: tests of whole programs bring processes of their own, and wait for those. */
 const programs = <Project extends { test: object }>({ test, ...rest }: Project) => ({
   ...rest,
-  test: { ...test, maxWorkers: 3, testTimeout: 90_000, sequence: { groupOrder: 1 } },
+  test: { ...test, testTimeout: 90_000, maxWorkers: 6, sequence: { groupOrder: 1 } },
 });
 
 /** A JSON report of the run is written here, too, for whoever counts the tests. */
@@ -32,8 +40,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    // Many tests wait for a server or a timer: one file at a time, vitest's choice for two cores, leaves one idle.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Many tests wait for a process, a server or a timer: one file at a time, vitest's choice for two cores, leaves one idle.
+    maxWorkers: Math.max(5, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     passWithNoTests: true,
@@ -44,7 +52,8 @@ export default defineConfig({
       sharing(project('redis', 'packages/redis/test/**/*.test.ts')),
       project('body-store', 'packages/body-store/test/**/*.test.ts'),
       sharing(project('producer', 'packages/producer/test/**/*.test.ts', redis)),
-      project('worker', 'packages/worker/test/**/*.test.ts', redis),
+      without(sharing(project('worker', 'packages/worker/test/**/*.test.ts', redis)), measuring),
+      project('worker-memory', measuring, redis),
       sharing(project('cli', 'packages/cli/test/**/*.test.ts', redis)),
       sharing(project('contract', 'test/contract/**/*.test.ts', redis)),
       programs(project('e2e', 'test/e2e/*.test.ts', redis)),

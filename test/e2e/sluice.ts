@@ -14,12 +14,14 @@ export type SluiceProgram = Program & {
   descendants(): { pid: number; command: string }[];
 };
 
-/** Starts `sluice …` from its sources. */
+/** Starts `sluice …`. A run has one worker where the test does not say: each takes a second to start here. */
 export function startSluice(args: string[], options: ProgramOptions = {}): SluiceProgram {
   const temporary = temporaryFolder('sluice');
   const mark = `RUN_OF=${randomUUID()}`;
   const env = { SLUICE_REDIS_URL: undefined, ...options.env, TMPDIR: temporary, RUN_OF: mark.slice(7) };
-  const program = startProgram('packages/cli/src/main.ts', args, { patience: 60_000, ...options, env });
+  const isPlainRun = args[0] === 'run' && !args.includes('--workers');
+  const all = isPlainRun ? ['run', '--workers', '1', ...args.slice(1)] : args;
+  const program = startProgram('packages/cli/src/main.ts', all, { patience: 60_000, ...options, env });
   return Object.assign(program, { temporary, descendants: () => processesWith(mark, program.pid) });
 }
 

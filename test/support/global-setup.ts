@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestProject } from 'vitest/node';
+import { bundlePrograms } from './bundle.ts';
 import { removeContainers } from './containers.ts';
 import { endMarked } from './leftovers.ts';
 import { type TestRedis, startRedis } from './redis.ts';
@@ -14,6 +15,7 @@ declare module 'vitest' {
 
 interface Shared {
   redis: Promise<TestRedis>;
+  programs: Promise<void>;
   users: number;
 }
 
@@ -24,8 +26,9 @@ const place = globalThis as typeof globalThis & { sluiceTestRedis?: Shared };
 export async function setup(project: TestProject): Promise<void> {
   // Before the workers are forked: they inherit the run through the environment.
   testRun();
-  place.sluiceTestRedis ??= { redis: announced(), users: 0 };
+  place.sluiceTestRedis ??= { redis: announced(), programs: bundlePrograms(), users: 0 };
   place.sluiceTestRedis.users++;
+  await place.sluiceTestRedis.programs;
   const { url } = await place.sluiceTestRedis.redis;
   project.provide('redisUrl', url);
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { markedEnvironment } from './test-run.ts';
+import { bundleFolder, bundledPrograms, markedEnvironment } from './test-run.ts';
 
 /** The top folder of the workspace, an absolute path. */
 export const workspace = fileURLToPath(new URL('../..', import.meta.url));
@@ -46,15 +47,22 @@ export interface Program extends AsyncDisposable {
 }
 
 /**
- * Starts a TypeScript program of the workspace on Node 24, from the sources. `file` is relative to the workspace, or absolute.
+ * Starts a TypeScript program of the workspace on Node 24: the bundle that the test run made of it, or else the source.
+ * `file` is relative to the workspace, or absolute.
  * Let go of it with `await using`, or kill() it; whatever is forgotten is ended with the test run, and fails it.
  */
 export function startProgram(file: string, args: string[] = [], options: ProgramOptions = {}): Program {
   return startCommand(
     process.execPath,
-    ['--conditions=sluice-source', resolve(workspace, file), ...args],
+    ['--conditions=sluice-source', bundleOf(file) ?? resolve(workspace, file), ...args],
     options,
   );
+}
+
+function bundleOf(file: string): string | undefined {
+  const bundled = bundledPrograms[file];
+  const path = bundled === undefined ? undefined : join(bundleFolder(), bundled);
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 /** The same for any command. */

@@ -60,6 +60,16 @@ export function temporaryFolder(name: string): string {
   return mkdtempSync(join(testRun().dir, `${name}-`));
 }
 
+/** Programs that a run bundles, by their source: where in `bundleFolder`. */
+export const bundledPrograms: Readonly<Record<string, string>> = {
+  'packages/cli/src/main.ts': 'main.js',
+  'packages/worker/src/main.ts': 'node_modules/@sluice/worker/main.js',
+};
+
+export function bundleFolder(): string {
+  return join(testRun().dir, 'bundle');
+}
+
 /** The environment for a process that a test starts: ours, marked, with `extra` on top (undefined takes one away). */
 export function markedEnvironment(extra: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
   const { id, dir } = testRun();
