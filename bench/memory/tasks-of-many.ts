@@ -77,7 +77,7 @@ export const tasksOfMany: readonly Task[] = [
       await sluice.fetch(`${upstreamUrl}/item/${n}`, { queue });
       // Its reply comes before its worker has told BullMQ.
       while ((await sluice.queues.show(queue)).counts.active > 0) await sleep(20);
-      await sluice.removeQueue(queue);
+      await sluice.queues.remove(queue);
     },
   },
 ];

@@ -72,7 +72,7 @@ export async function runScenario(
     return { ...measure(columns, limit, perMs), scenario, failed, redisCalls: (after - before) / jobs };
   } finally {
     await fleet.stop();
-    await sluice.removeQueue(queue);
+    await sluice.queues.remove(queue);
     await sluice.close();
     await upstream.close();
   }

@@ -9,7 +9,7 @@ const start = performance.now();
 const response = await sluice.fetch(`${upstream}/status/429?times=1&retryAfter=1`);
 console.log(response.status, 'after', response.attempts, 'attempts');
 console.log(performance.now() - start >= 1000 ? 'and the second it was asked to wait' : 'too early');
-console.log(await sluice.stats());
+console.log(await sluice.queues.stats('retry-429'));
 
 // Output:
 // 200 after 2 attempts

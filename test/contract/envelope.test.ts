@@ -11,7 +11,7 @@ import {
   readEnvelope,
   readEnvelopeText,
 } from '../../packages/shared/src/index.ts';
-import { type Delivery, toJob } from '../../packages/producer/src/to-job.ts';
+import { type Delivery, toJob } from '../../packages/producer/src/enqueue/to-job.ts';
 import { Rig, until } from '../../packages/worker/test/rig.ts';
 
 /** One job as a version of the producer wrote it; without a spec: as something else of that version did. */

@@ -1,30 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type Keys, type StoredBody, SluiceError, keysOf, sealScript } from '@sluice/shared';
+import { type JobSpec, type StoredBody, keysOf, sealScript } from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
-import { Batch, type BatchClient } from './batch.ts';
-import { type Connections, disconnect } from './connections.ts';
-import { type AddOne, enqueueMany } from './enqueue-many.ts';
-import { type EnqueueOptions, type EnqueueRequest, Enqueuer, type Specs } from './enqueue.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { clientClosed } from './closed.ts';
+import { Batch, type BatchClient } from './batch/batch.ts';
+import { type Connections, disconnect } from './connection/connections.ts';
+import { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
+import { type EnqueueOptions, type EnqueueRequest, Enqueuer, type Specs } from './enqueue/enqueue.ts';
+import { defaultKeepMs } from './enqueue/to-job.ts';
+import { DeadLetters } from './dead/dead-letters.ts';
 import { type FetchClient, type FetchInit, fetchJob } from './fetch.ts';
 import { gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle } from './handle.ts';
 import { Jobs } from './jobs.ts';
-import { OpenQueues } from './open-queues.ts';
-import { Policies } from './policies.ts';
-import { Queues } from './queues.ts';
-import { Replies } from './replies.ts';
+import { OpenQueues } from './connection/open-queues.ts';
+import { Policies } from './queues/policies.ts';
+import { Queues } from './queues/queues.ts';
+import { Replies } from './replies/replies.ts';
 import type { FetchResponse } from './response.ts';
-import { Schedules } from './schedules.ts';
-import { Semaphore, type SemaphoreClient, type SemaphoreOptions, bindSemaphore } from './semaphore.ts';
+import { Schedules } from './queues/schedules.ts';
+import {
+  Semaphore,
+  type SemaphoreClient,
+  type SemaphoreOptions,
+  bindSemaphore,
+} from './semaphore/semaphore.ts';
 import type { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
-import { Turns } from './turns.ts';
-
-const defaultKeepMs = 3_600_000;
+import { Turns } from './semaphore/turns.ts';
 
 /** What a client is made of. */
 export type ClientParts = {
@@ -48,7 +53,6 @@ export class Sluice {
   /** Recurring fetches. */
   readonly schedules: Schedules;
   readonly #queue: string;
-  readonly #keys: Keys;
   readonly #redis: Redis;
   readonly #open: OpenQueues;
   readonly #replies: Replies;
@@ -66,7 +70,6 @@ export class Sluice {
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
     this.#redis = redis;
-    this.#keys = keys;
     this.#open = new OpenQueues(redis, prefix);
     this.policies = new Policies(redis, keys);
     this.queues = new Queues(redis, keys, this.policies, this.#open);
@@ -206,17 +209,6 @@ export class Sluice {
     return await runGroup((spec) => this.#add(spec, { queue }), body);
   }
 
-  /** Requests sent and refused (429, 503 with a hold) on a queue since it was created. */
-  async stats(queue = this.#queue): Promise<{ sent: number; refused: number }> {
-    const [sent, refused] = await this.#redis.hmget(this.#keys.stats(queue), 'sent', 'refused');
-    return { sent: Number(sent ?? 0), refused: Number(refused ?? 0) };
-  }
-
-  /** Removes a queue with its policy and every job in it. Outcomes that are kept stay until their TTL. */
-  async removeQueue(queue: string): Promise<void> {
-    await this.queues.remove(queue);
-  }
-
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -238,7 +230,7 @@ export class Sluice {
   }
 
   async #add(spec: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
-    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+    if (this.#closed) throw clientClosed();
     return await this.#enqueuer.add(spec, request);
   }
 }

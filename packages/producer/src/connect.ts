@@ -1,11 +1,11 @@
 import type { BodyStore } from '@sluice/body-store';
 import type { Redis } from 'ioredis';
 import { type PolicyInput, defaultPrefix, queueNameSchema, validate, prefixSchema } from '@sluice/shared';
-import { openClient, redisUrlSchema } from '@sluice/redis';
+import { defaultRedisUrl, openClient, redisUrlSchema } from '@sluice/redis';
 import { Sluice } from './client.ts';
-import { type WhenDown, openConnections } from './connections.ts';
+import { type WhenDown, openConnections } from './connection/connections.ts';
 import { StoredBodies } from './stored-bodies.ts';
-import { keepMsSchema } from './to-job.ts';
+import { keepMsSchema } from './enqueue/to-job.ts';
 
 const defaultFetchDeadlineMs = 900_000;
 const defaultDedupTtlMs = 86_400_000;
@@ -51,12 +51,7 @@ export type ConnectOptions = {
  */
 export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const what = 'the options of connect() have faults';
-  const url = validate(
-    redisUrlSchema,
-    options.redis ?? 'redis://127.0.0.1:6379',
-    'SLUICE_INVALID_CONFIG',
-    what,
-  );
+  const url = validate(redisUrlSchema, options.redis ?? defaultRedisUrl, 'SLUICE_INVALID_CONFIG', what);
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
   const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
   const dedupTtlMs = validate(

@@ -1,7 +1,7 @@
 import { type JobSpec, SluiceError } from '@sluice/shared';
 import type { Handle, WaitOptions } from './handle.ts';
 import type { Jobs } from './jobs.ts';
-import type { Replies } from './replies.ts';
+import type { Replies } from './replies/replies.ts';
 import type { FetchResponse } from './response.ts';
 
 export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };

@@ -1,5 +1,5 @@
-import { type AddOne, enqueueMany } from './enqueue-many.ts';
-import type { Specs } from './enqueue.ts';
+import { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
+import type { Specs } from './enqueue/enqueue.ts';
 import type { Handle } from './handle.ts';
 import type { FetchResponse } from './response.ts';
 

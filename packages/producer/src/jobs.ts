@@ -4,7 +4,6 @@ import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type Keys,
   type Outcome,
-  SluiceError,
   codeOfOutcome,
   outcomeError,
   decodeSettled,
@@ -14,7 +13,8 @@ import {
   settleCall,
   settleScript,
 } from '@sluice/shared';
-import type { OpenQueues } from './open-queues.ts';
+import { clientClosed } from './closed.ts';
+import type { OpenQueues } from './connection/open-queues.ts';
 import type { StoredBodies } from './stored-bodies.ts';
 
 /** Where a job is. `unknown`: there is none with this id, or its outcome is no longer kept. */
@@ -54,7 +54,7 @@ export class Jobs {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+    if (this.#closed) throw clientClosed();
   }
 
   async status(queue: string, id: string): Promise<JobStatus> {

@@ -7,7 +7,7 @@ import { startProgram } from '../../../test/support/processes.ts';
 import { installedServer, startOwnRedis } from '../../../test/support/redis.ts';
 import { Rig, loopback, quick, until } from '../../worker/test/rig.ts';
 import { type Handle, connect } from '../src/index.ts';
-import { Replies } from '../src/replies.ts';
+import { Replies } from '../src/replies/replies.ts';
 
 const counted = <T>(promises: Promise<T>[]) => {
   const counts = new Uint8Array(promises.length);
@@ -118,7 +118,7 @@ describe('a producer that loses its connections', () => {
     const bytes = (text: string) => encodeSettled(outcome, Buffer.from(text));
     const inStream = replies.expect('q', 'in-stream');
     const inKey = replies.expect('q', 'in-key');
-    replies.accepted('q', 'in-key');
+    inKey.accepted();
     await rig.redis.set(rig.keys.outcome('q', 'in-key'), bytes('key'));
     const stream = rig.keys.replies(replies.name);
     await rig.redis
@@ -126,8 +126,8 @@ describe('a producer that loses its connections', () => {
       .client('KILL', 'ID', connection)
       .xadd(stream, '*', 'id', 'q/in-stream', 'settled', bytes('stream'))
       .exec();
-    expect(Buffer.from((await inStream).body).toString()).toBe('stream');
-    expect(Buffer.from((await inKey).body).toString()).toBe('key');
+    expect(Buffer.from((await inStream.outcome()).body).toString()).toBe('stream');
+    expect(Buffer.from((await inKey.outcome()).body).toString()).toBe('key');
     expect(replies.pending).toBe(0);
     await replies.close();
     expect(await rig.redis.exists(stream)).toBe(0);

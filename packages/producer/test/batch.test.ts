@@ -3,7 +3,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { startProgram } from '../../../test/support/processes.ts';
 import { Rig, until } from '../../worker/test/rig.ts';
 import { type BatchItem, type JobSpec, type ResultsOptions, type Sluice, connect } from '../src/index.ts';
-import { readPages } from '../src/batch-pages.ts';
+import { readPages } from '../src/batch/pages.ts';
 
 async function fill(
   sluice: Sluice,

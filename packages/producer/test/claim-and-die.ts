@@ -1,7 +1,7 @@
 // A producer of a test: records an idempotency key, and dies before it adds the job.
 import { Redis } from 'ioredis';
 import { keysOf, normalSpecSchema } from '@sluice/shared';
-import { Dedup } from '../src/dedup.ts';
+import { Dedup } from '../src/enqueue/dedup.ts';
 
 const { REDIS_URL = '', PREFIX = '', QUEUE = '', SPEC = '{}' } = process.env;
 const spec = normalSpecSchema.parse(JSON.parse(SPEC));

@@ -8,7 +8,7 @@ import {
   settleCall,
 } from '@sluice/shared';
 import { Rig, until } from '../../worker/test/rig.ts';
-import { deadLetterOf, redrivenData } from '../src/dead-letter.ts';
+import { deadLetterOf, redrivenData } from '../src/dead/dead-letter.ts';
 
 const one: { attempts: number } = { attempts: 1 };
 const failing = (rig: Rig, id: string, spec: object = {}) =>

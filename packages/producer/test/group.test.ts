@@ -70,14 +70,16 @@ describe('one failure', () => {
     const error = await failureOf(async (group) => {
       void group.fetch(rig.url('/hang?runs'));
       void group.fetch(rig.url('/hang?fails'), { timeoutMs: 300, attempts: 1 });
-      for (const n of [1, 2, 3, 4, 5]) void group.fetch(rig.url(`/item/${n}`));
+      for (const n of [1, 2, 3, 4, 5]) void group.fetch(rig.url(`/hang?waits=${n}`));
     });
     expect(codesOf(error)).toEqual(['SLUICE_TIMEOUT']);
     await rig.quiet();
     await rig.end('/item/afterwards');
     const seen = await rig.seen();
     expect(seen.slice(0, 2).sort()).toEqual(['GET /hang?fails', 'GET /hang?runs']);
-    expect(seen.slice(2)).toEqual(['GET /item/afterwards']);
+    expect(seen.at(-1)).toBe('GET /item/afterwards');
+    // The failure frees its slot before the group can hear of it: one more may begin, and is aborted.
+    expect(seen.slice(2, -1).length).toBeLessThanOrEqual(1);
   });
 
   test('is the one in the AggregateError, with its outcome; the cancelled are not in it', async () => {

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { expect, inject, test } from 'vitest';
 import { keysOf } from '@sluice/shared';
 import { Rig, loopback } from '../../worker/test/rig.ts';
-import { OpenQueues } from '../src/open-queues.ts';
+import { OpenQueues } from '../src/connection/open-queues.ts';
 
 test('asking for jobs of queues that are not there leaves nothing in Redis', async () => {
   await using rig = await Rig.open({ idle: true });
@@ -45,6 +45,6 @@ test('a queue with a policy keeps the last hundred or so of BullMQ’s events, a
   };
   // Each job makes four.
   expect(await eventsLeft()).toBeLessThan(300);
-  await rig.sluice.removeQueue(queue);
+  await rig.sluice.queues.remove(queue);
   expect(await eventsLeft()).toBeLessThan(300);
 });

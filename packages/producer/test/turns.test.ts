@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { expect, inject, test } from 'vitest';
 import { until } from '../../worker/test/rig.ts';
-import { Turns } from '../src/turns.ts';
+import { Turns } from '../src/semaphore/turns.ts';
 
 test('a user who may not listen is told so each time, and no connection is left behind', async () => {
   await using stack = new AsyncDisposableStack();

@@ -11,4 +11,4 @@ export {
   withFailureRule,
 } from './traffic/failure-rule.ts';
 export { heartbeat } from './traffic/silence.ts';
-export { redactRedisUrl, redisUrlSchema } from './url/redis-url.ts';
+export { defaultRedisUrl, redactRedisUrl, redisUrlSchema } from './url/redis-url.ts';

@@ -16,7 +16,15 @@ export {
   readEnvelope,
   readEnvelopeText,
 } from './envelope.ts';
-export { type ErrorCode, type Fault, SluiceError, errorCodes, failedReason } from './errors.ts';
+export {
+  type ErrorCode,
+  type Fault,
+  SluiceError,
+  errorCodes,
+  failedReason,
+  fault,
+  pathText,
+} from './errors.ts';
 export { type Keys, defaultPrefix, keysOf, prefixSchema } from './state/keys.ts';
 export { type Script, type ScriptArgument, defineScript } from './state/define-script.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';

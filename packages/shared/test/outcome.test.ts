@@ -57,7 +57,7 @@ describe('every kind of failure', () => {
   test('has a code that is in the table of errors', () => {
     const failures = outcomeKinds.filter((kind) => kind !== 'response');
     expect(Object.keys(codeOfOutcome).sort()).toEqual([...failures].sort());
-    for (const kind of failures) expect(errorCodes[codeOfOutcome[kind]]).toMatch(/\.$/);
+    for (const kind of failures) expect(errorCodes[codeOfOutcome[kind]].text).toMatch(/\.$/);
   });
 
   test('is kept by BullMQ as its code and a sentence', () => {

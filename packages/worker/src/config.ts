@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bodyStoreUrlSchema } from '@sluice/body-store';
 import { duration, defaultPrefix, queueNameSchema, replyTtlMs, validate, prefixSchema } from '@sluice/shared';
-import { redisUrlSchema } from '@sluice/redis';
+import { defaultRedisUrl, redisUrlSchema } from '@sluice/redis';
 import { transformListSchema } from './transform/list.ts';
 
 const integer = (min: number, max: number) =>
@@ -25,7 +25,7 @@ const queueList = z.string().transform((text, ctx) => {
 export const workerConfigSchema = z
   .strictObject({
     /** Where the queues are. Redis >= 7.0 or Valkey >= 8. */
-    SLUICE_REDIS_URL: redisUrlSchema.default('redis://127.0.0.1:6379'),
+    SLUICE_REDIS_URL: redisUrlSchema.default(defaultRedisUrl),
     /** The key prefix that this fleet shares with its producers. */
     SLUICE_PREFIX: prefixSchema.default(defaultPrefix),
     /** Queues served, by name, comma-separated; `*` all that have a policy, also those created later. */

@@ -25,7 +25,7 @@ export function callsOf(client: Sluice, handle: Handle, url: string): Record<str
     'queues.release': () => client.queues.release('api'),
     'dead.list': () => client.dead.list('api'),
     'dead.redrive': () => client.dead.redrive('api', { all: true }),
-    stats: () => client.stats('api'),
+    'queues.stats': () => client.queues.stats('api'),
     semaphore: () => client.semaphore('s', 1).acquire(),
   };
 }

@@ -31,7 +31,7 @@ function waitingCalls(client: Sluice, url: string, delayed: Handle): [Promise<un
     [client.policies.set('api-2', {}), 'created'],
     [client.queues.show('api'), expect.objectContaining({ name: 'api' })],
     [client.dead.list('api'), expect.objectContaining({ cursor: null })],
-    [client.stats('api'), expect.objectContaining({ refused: 0 })],
+    [client.queues.stats('api'), expect.objectContaining({ refused: 0 })],
     [client.semaphore('s', 1).run(() => 'inside'), 'inside'],
   ];
 }
@@ -102,7 +102,7 @@ describe.skipIf(!installedServer())('a Redis that is away', () => {
     const queued = [
       client.enqueue(upstream.url),
       client.enqueue({ url: upstream.url, id: 'x' }),
-      client.stats(),
+      client.queues.stats('api'),
     ];
     const batch = drained(client.enqueueMany([upstream.url], { batch: 'b' }));
     const all = Promise.allSettled([...sent, ...queued, batch]);

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { type Sluice, connect } from '@sluice/producer';
 import { SluiceError, defaultPrefix, validate, prefixSchema } from '@sluice/shared';
-import { redisFault, redisUrlSchema } from '@sluice/redis';
+import { defaultRedisUrl, redisFault, redisUrlSchema } from '@sluice/redis';
 import type { ProcessIo } from '../process-io.ts';
-
-const defaultRedis = 'redis://127.0.0.1:6379';
 
 /** Where the fleet is, as it was typed. */
 export type RawRedisOptions = { redis?: string; prefix?: string };
@@ -12,7 +10,7 @@ export type RawRedisOptions = { redis?: string; prefix?: string };
 /** Adds `--redis` and `--prefix`. */
 export function addRedisOptions(command: Command): Command {
   return command
-    .option('--redis <url>', `the Redis of the fleet (default: SLUICE_REDIS_URL, else ${defaultRedis})`)
+    .option('--redis <url>', `the Redis of the fleet (default: SLUICE_REDIS_URL, else ${defaultRedisUrl})`)
     .option('--prefix <prefix>', `key prefix of the fleet (default: SLUICE_PREFIX, else ${defaultPrefix})`);
 }
 
@@ -24,7 +22,7 @@ export function readRedisOptions(
   raw: RawRedisOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): { redis: string; prefix: string } {
-  const redis = raw.redis ?? (env['SLUICE_REDIS_URL'] || defaultRedis);
+  const redis = raw.redis ?? (env['SLUICE_REDIS_URL'] || defaultRedisUrl);
   const prefix = raw.prefix ?? (env['SLUICE_PREFIX'] || defaultPrefix);
   const code = 'SLUICE_INVALID_CONFIG';
   return {

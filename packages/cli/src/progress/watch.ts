@@ -32,7 +32,7 @@ export function watch(
   let asked: number | undefined;
 
   const look = async () => {
-    const { sent, refused } = await sluice.stats(queue);
+    const { sent, refused } = await sluice.queues.stats(queue);
     const now = performance.now();
     const ended = tally.completed + tally.failed;
     const requests = sent - before.sent;

@@ -1,5 +1,5 @@
 import { type Document, LineCounter, parseDocument } from 'yaml';
-import { type Policy, SluiceError, policySchema, queueNameSchema, validate } from '@sluice/shared';
+import { type Policy, SluiceError, pathText, policySchema, queueNameSchema, validate } from '@sluice/shared';
 import { reason } from '../reason.ts';
 
 /** The queues of a policy file, in its order. */
@@ -54,7 +54,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
       policies.set(name, validate(policySchema, given ?? {}, code, name));
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      for (const fault of error.faults) add(['queues', name, ...pathOf(fault.path)], fault.message);
+      for (const fault of error.faults) add(['queues', name, ...fault.parts], fault.message);
     }
   }
   return faults.length > 0 ? fail() : policies;
@@ -62,19 +62,6 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** `retry.statuses[3]` -> its parts. No field of a policy has a dot in its name. */
-function pathOf(text: string): (string | number)[] {
-  return text
-    .split(/[.[\]]+/)
-    .flatMap((part) => (part === '' ? [] : [/^\d+$/.test(part) ? Number(part) : part]));
-}
-
-function pathText(path: readonly (string | number)[]): string {
-  return path
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${part}`))
-    .join('');
 }
 
 /** The line of the field, or of the nearest one around it (what an alias stands for has no line of its own). */

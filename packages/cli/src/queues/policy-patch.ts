@@ -1,9 +1,11 @@
 import type { PolicyInput } from '@sluice/producer';
 import {
+  type Fault,
   type Policy,
   type Rate,
   type RateInput,
   SluiceError,
+  pathText,
   policySchema,
   rateSchema,
   storedRateSchema,
@@ -126,8 +128,9 @@ export function patchPolicy(before: Policy | null, raw: RawPolicyOptions): Polic
     return validate(policySchema, next, code, '');
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
-    const option = (path: string) => optionOf[path.replace(/\[\d+\]$/, '')] ?? path;
-    const list = error.faults.map(({ path, message }) => `${option(path)}: ${message}`);
+    const option = ({ parts, path }: Fault) =>
+      optionOf[pathText(parts.filter((part) => typeof part === 'string'))] ?? path;
+    const list = error.faults.map((one) => `${option(one)}: ${one.message}`);
     throw new SluiceError(code, list.join('\n  '), { faults: error.faults });
   }
 }

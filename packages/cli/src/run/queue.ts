@@ -26,7 +26,7 @@ export async function createRunQueue(
   const dispose = async () => {
     if (!remove) return;
     await Promise.race([
-      sluice.removeQueue(name),
+      sluice.queues.remove(name),
       new Promise((resolve) => setTimeout(resolve, removalPatienceMs).unref()),
     ]);
   };

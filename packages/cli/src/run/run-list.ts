@@ -105,7 +105,7 @@ async function open(stack: AsyncDisposableStack, redis: string, prefix: string):
 async function perform(ground: Ground, options: RunOptions, hooks: RunHooks): Promise<RunResult> {
   const { redis, sluice, queue, workers } = ground;
   const tally = new Tally();
-  const before = await sluice.stats(queue.name);
+  const before = await sluice.queues.stats(queue.name);
   const began = performance.now();
   using _ = watch(
     { sluice, queue: queue.name, total: options.jobs, tally, before },
@@ -119,7 +119,7 @@ async function perform(ground: Ground, options: RunOptions, hooks: RunHooks): Pr
     throw fault;
   }
   const seconds = (performance.now() - began) / 1000;
-  const after = await sluice.stats(queue.name);
+  const after = await sluice.queues.stats(queue.name);
   const stats = { sent: after.sent - before.sent, refused: after.refused - before.refused };
   return { summary: summarize(options.jobs, tally, stats, seconds), tally };
 }

@@ -3,6 +3,9 @@ import { isClusterUrl, parseClusterUrl } from './cluster-url.ts';
 import { SluiceError } from '@sluice/shared';
 import { isSentinelUrl, parseSentinelUrl } from './sentinel-url.ts';
 
+/** Where a Redis is looked for when nobody says. */
+export const defaultRedisUrl = 'redis://127.0.0.1:6379';
+
 const schemes = ['redis:', 'rediss:', 'redis+unix:'];
 
 /** The value of an option whose name speaks of a password. */

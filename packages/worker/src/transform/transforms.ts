@@ -3,7 +3,7 @@ import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Logger } from '../logger.ts';
-import { SluiceError, formatDuration } from '@sluice/shared';
+import { SluiceError, fault, faultsText, formatDuration } from '@sluice/shared';
 import { type WorkerConfig } from '../config.ts';
 import { Slots } from '../slots.ts';
 import type { TransformInput, TransformTask, Transformed } from './contract.ts';
@@ -54,15 +54,13 @@ export class Transforms {
     const transforms = new Transforms(config, log);
     const checks = config.modules.map(async ({ name, module }) => {
       const loaded = await transforms.#perform(name, null, new AbortController().signal);
-      return loaded.ok
-        ? []
-        : [{ path: `SLUICE_TRANSFORMS`, message: `${name}=${module}: ${loaded.message}` }];
+      return loaded.ok ? [] : [fault(['SLUICE_TRANSFORMS'], `${name}=${module}: ${loaded.message}`)];
     });
     const faults = (await Promise.all(checks)).flat();
     if (faults.length === 0) return transforms;
     await transforms.close();
-    const text = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    throw new SluiceError('SLUICE_INVALID_CONFIG', `the environment has faults: ${text}`, { faults });
+    const text = `the environment has faults: ${faultsText(faults)}`;
+    throw new SluiceError('SLUICE_INVALID_CONFIG', text, { faults });
   }
 
   get names(): string[] {

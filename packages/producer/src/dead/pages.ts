@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { SluiceError } from '@sluice/shared';
+import { SluiceError, fault } from '@sluice/shared';
 
 /** A member of BullMQ's set of failed jobs. `score`: when it failed, epoch ms. */
 export type FailedEntry = { id: string; score: string };
@@ -15,7 +15,7 @@ function entryOf(cursor: string): FailedEntry {
   const match = /^(\d+):(.+)$/s.exec(cursor);
   if (match !== null) return { score: match[1]!, id: match[2]! };
   const message = `cursor: "${cursor}" is none; give the one that the list before returned`;
-  throw new SluiceError('SLUICE_INVALID_SPEC', message, { faults: [{ path: 'cursor', message }] });
+  throw new SluiceError('SLUICE_INVALID_SPEC', message, { faults: [fault(['cursor'], message)] });
 }
 
 /**

@@ -2,9 +2,9 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, SluiceError, encodeMessage, pacingOf, releaseScript } from '@sluice/shared';
-import type { OpenQueues } from './open-queues.ts';
+import type { OpenQueues } from '../connection/open-queues.ts';
 import type { Policies } from './policies.ts';
-import { QueueRemoval } from './queue-removal.ts';
+import { QueueRemoval } from './removal.ts';
 
 /** What a queue is doing now. Times in ms. */
 export type QueueState = {
@@ -63,7 +63,7 @@ export class Queues {
       queue.getJobCounts('wait', 'prioritized', 'active', 'delayed', 'failed'),
       queue.isPaused(),
       this.#redis.hmget(keys.flow(name), 'paceUs', 'ceiling'),
-      this.#redis.hmget(keys.stats(name), 'sent', 'refused'),
+      this.stats(name),
       this.#redis.zrange(keys.holds(name), 0, '-1'),
       this.#redis.time(),
       this.#redis.pttl(keys.bull(name).limiter),
@@ -92,9 +92,14 @@ export class Queues {
         delayed: counts['delayed'] ?? 0,
         failed: counts['failed'] ?? 0,
       },
-      sent: Number(stats[0] ?? 0),
-      refused: Number(stats[1] ?? 0),
+      ...stats,
     };
+  }
+
+  /** Requests sent, and rejected by the upstream (429, or 503 with a stated wait), since the queue was created. */
+  async stats(name: string): Promise<{ sent: number; refused: number }> {
+    const [sent, refused] = await this.#redis.hmget(this.#keys.stats(name), 'sent', 'refused');
+    return { sent: Number(sent ?? 0), refused: Number(refused ?? 0) };
   }
 
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */

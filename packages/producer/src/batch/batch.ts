@@ -4,14 +4,15 @@ import type { BoundTo } from '@sluice/redis';
 import {
   type Keys,
   SluiceError,
+  fault,
   batchTtlMs,
   decodeSettled,
   queueNameSchema,
   type sealScript,
   validate,
 } from '@sluice/shared';
-import { readPages } from './batch-pages.ts';
-import type { StreamItem } from './stream.ts';
+import { readPages } from './pages.ts';
+import type { StreamItem } from '../stream.ts';
 
 /** How long a batch is kept, ms. Not longer than the stored bodies of its outcomes. */
 export const batchKeepMsSchema = z.int('must be a whole number of ms').min(60_000).max(batchTtlMs);
@@ -99,7 +100,7 @@ export class Batch {
     if (!/^\d{1,20}-\d{1,20}$/.test(cursor)) {
       const message = `batch "${this.name}": cursor: "${cursor}" is none; give the cursor of an item`;
       throw new SluiceError('SLUICE_INVALID_SPEC', message, {
-        faults: [{ path: 'cursor', message: 'is none' }],
+        faults: [fault(['cursor'], 'is none')],
       });
     }
     let seen = cursor !== '0-0';

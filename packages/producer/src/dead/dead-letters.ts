@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, purgeScript, redriveScript } from '@sluice/shared';
 import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
-import { type FailedEntry, cursorOf, failedPages } from './failed-pages.ts';
+import { type FailedEntry, cursorOf, failedPages } from './pages.ts';
 
 /** Which failed jobs: by id, or all (with this code). */
 export type DeadSelection = string | readonly string[] | { all: true; code?: string };

@@ -25,7 +25,7 @@ const addedCommand = 'sluiceAdded';
 const againMs = 100;
 
 /** Where and how a job is added. */
-export type NotedAdd = {
+export type AddPlace = {
   queue: Queue;
   name: string;
   keys: Keys;
@@ -39,10 +39,10 @@ export type NotedAdd = {
  * The queue's client must know the script (`defineAdded`).
  * @returns false when it had been added before; then nothing was changed
  */
-export async function addNoted(add: NotedAdd, job: BullJob, note: Note): Promise<boolean> {
+export async function addOnce(add: AddPlace, job: BullJob, note: Note): Promise<boolean> {
   for (;;) {
     try {
-      return await addOnce(add, job, note);
+      return await tryToAdd(add, job, note);
     } catch (error) {
       const isPassing =
         isUnavailableForNow(error) ||
@@ -53,8 +53,8 @@ export async function addNoted(add: NotedAdd, job: BullJob, note: Note): Promise
   }
 }
 
-async function addOnce(
-  { queue, name, keys }: NotedAdd,
+async function tryToAdd(
+  { queue, name, keys }: AddPlace,
   { data, name: jobName, opts }: BullJob,
   { record, batch, batchKeepMs = batchTtlMs }: Note,
 ): Promise<boolean> {

@@ -12,6 +12,7 @@ import {
   redisFault,
 } from '@sluice/redis';
 import { SluiceError } from '@sluice/shared';
+import { clientClosed } from '../closed.ts';
 
 type Command = { promise: Promise<unknown>; reject(error: Error): void };
 
@@ -50,7 +51,7 @@ const impatient = (ms: number) => ({ enableOfflineQueue: false, commandTimeout: 
 export function commandFault(error: unknown, url: string, isClosed: boolean): unknown {
   if (error instanceof SluiceError) return error;
   if (isClosed) {
-    return new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again', { cause: error });
+    return clientClosed(error);
   }
   // What Redis itself says: only some of it is of the server and not of the command.
   const isReply = error instanceof Error && error.name === 'ReplyError';
@@ -102,7 +103,7 @@ export async function openConnections(place: RedisPlace, whenDown: WhenDown): Pr
  * connection was lost, and, closed while it waits to connect again, those that wait, too.
  */
 export function disconnect(client: Redis): void {
-  const closed = new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+  const closed = clientClosed();
   const internals = client as unknown as Internals;
   const { prevCommandQueue: lost } = internals;
   const refuse = (command: Command) => {

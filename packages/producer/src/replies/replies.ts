@@ -10,8 +10,10 @@ import {
   decodeSettled,
   watchScript,
 } from '@sluice/shared';
-import { type Connections, failAfterMs } from './connections.ts';
+import { type Connections, failAfterMs } from '../connection/connections.ts';
+import { clientClosed } from '../closed.ts';
 import { OutageWatch } from './outage-watch.ts';
+import { Reply, Waiter } from './reply.ts';
 
 const readCount = 512;
 const acknowledgeEveryMs = 200;
@@ -23,18 +25,6 @@ const retryMs = 100;
 const watchTtlMs = 86_400_000;
 /** Outcomes asked for at once after a reconnect. */
 const recoverCount = 500;
-
-type Waiter = {
-  queue: string;
-  id: string;
-  /** The job is there: its add was acknowledged, or it was found. */
-  accepted: boolean;
-  /** Another process may have added it: its outcome comes because this one asked for it. */
-  asked: boolean;
-  promise: Promise<Settled>;
-  resolve: (settled: Settled) => void;
-  reject: (error: Error) => void;
-};
 
 type StreamReply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][];
 
@@ -100,32 +90,16 @@ export class Replies {
     return this.#waiters.size;
   }
 
-  /** Must be called before the job is added, or its reply could come first. */
-  expect(queue: string, id: string): Promise<Settled> {
-    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
-    const known = this.#waiters.get(`${queue}/${id}`);
-    if (known !== undefined) return known.promise;
-    const { promise, resolve, reject } = Promise.withResolvers<Settled>();
-    // A handle that nobody awaits must not bring the process down when the client closes.
-    promise.catch(() => {});
-    const waiter = { queue, id, accepted: false, asked: false, promise, resolve, reject };
-    this.#waiters.set(`${queue}/${id}`, waiter);
-    this.#running ??= this.#read();
-    void this.#outages?.watch(() => this.#waiters.size > 0);
-    return promise;
+  /** The reply to a job that is about to be added; to be disposed of when that is done. @throws SluiceError SLUICE_CLOSED */
+  expect(queue: string, id: string): Reply {
+    return new Reply(this.#waiter(queue, id), this);
   }
 
-  /** The job that is expected was added. */
-  accepted(queue: string, id: string): void {
-    const waiter = this.#waiters.get(`${queue}/${id}`);
-    if (waiter !== undefined) waiter.accepted = true;
-  }
-
-  /** The same for a job that another process may have enqueued. */
+  /** The outcome of a job that any process may have added. */
   async watch(queue: string, id: string): Promise<Settled> {
-    const awaited = this.#waiters.has(`${queue}/${id}`);
-    const settled = this.expect(queue, id);
-    const waiter = this.#waiters.get(`${queue}/${id}`)!;
+    const waiter = this.#waiter(queue, id);
+    const awaited = waiter.users > 0;
+    waiter.users += 1;
     waiter.asked = true;
     try {
       const { verdict, end } = await this.#ask(waiter);
@@ -134,10 +108,29 @@ export class Replies {
       if (verdict === 'ended' && !(end === null && awaited)) this.#deliver(queue, id, end);
       if (verdict === 'unknown') this.#deliver(queue, id, null);
     } catch (error) {
-      if (!awaited) this.forget(queue, id);
-      waiter.reject(error as Error);
+      // Others may await it, and are told by its reply.
+      this.leave(waiter);
+      throw error;
     }
-    return await settled;
+    return await waiter.promise;
+  }
+
+  /** One call less awaits a job. */
+  leave(waiter: Waiter): void {
+    waiter.users -= 1;
+    if (waiter.users === 0) this.#forget(waiter);
+  }
+
+  #waiter(queue: string, id: string): Waiter {
+    if (this.#closed) throw clientClosed();
+    const key = `${queue}/${id}`;
+    let waiter = this.#waiters.get(key);
+    if (waiter === undefined) {
+      this.#waiters.set(key, (waiter = new Waiter(queue, id)));
+      this.#running ??= this.#read();
+      void this.#outages?.watch(() => this.#waiters.size > 0);
+    }
+    return waiter;
   }
 
   /** Has the job ended? If not, this process is told when it does. */
@@ -146,9 +139,9 @@ export class Replies {
     return await this.#watch([queue, id], { producer: asked ? this.name : '', ttlMs: watchTtlMs });
   }
 
-  /** Stops awaiting a job: its add failed, or it was given up. */
-  forget(queue: string, id: string): void {
-    this.#waiters.delete(`${queue}/${id}`);
+  #forget(waiter: Waiter): void {
+    const key = `${waiter.queue}/${waiter.id}`;
+    if (this.#waiters.get(key) === waiter) this.#waiters.delete(key);
   }
 
   /** null: there was an outcome, or no job; it cannot be had any more. */
@@ -217,7 +210,7 @@ export class Replies {
   #giveUp(cause: Error): void {
     const message = `${cause.message}; the job goes on, and its outcome can be asked for again`;
     for (const waiter of [...this.#waiters.values()].filter(({ accepted }) => accepted)) {
-      this.forget(waiter.queue, waiter.id);
+      this.#forget(waiter);
       waiter.reject(new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause }));
     }
   }

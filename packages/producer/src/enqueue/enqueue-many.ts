@@ -1,7 +1,7 @@
 import { type JobSpec, validate } from '@sluice/shared';
-import { type Batch, batchKeepMsSchema } from './batch.ts';
+import { type Batch, batchKeepMsSchema } from '../batch/batch.ts';
 import type { EnqueueRequest, Specs } from './enqueue.ts';
-import type { Handle } from './handle.ts';
+import type { Handle } from '../handle.ts';
 
 /** Adds under way at once: enough to hide the way to Redis, few enough to hold in memory. */
 const addsInFlight = 200;

@@ -5,18 +5,19 @@ import {
   type Keys,
   type NormalSpec,
   SluiceError,
+  fault,
   normalSpecSchema,
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
-import { addNoted, defineAdded } from './add-noted.ts';
-import { batchSealed } from './batch.ts';
+import { addOnce, defineAdded } from './add-once.ts';
+import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
-import { Handle } from './handle.ts';
-import type { Jobs } from './jobs.ts';
+import { Handle } from '../handle.ts';
+import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
-import type { OpenQueues } from './open-queues.ts';
-import type { Replies } from './replies.ts';
+import type { OpenQueues } from '../connection/open-queues.ts';
+import type { Replies } from '../replies/replies.ts';
 import { keepMsSchema, toJob } from './to-job.ts';
 
 export type EnqueueOptions = {
@@ -91,7 +92,7 @@ export class Enqueuer {
     if (spec.deadline !== undefined && spec.deadline <= now) {
       const message = 'is in the past; give a later time, in epoch ms, or leave it out';
       throw new SluiceError('SLUICE_INVALID_SPEC', `${what}: deadline: ${message}`, {
-        faults: [{ path: 'deadline', message }],
+        faults: [fault(['deadline'], message)],
       });
     }
     await this.#memory.assertRoom(spec.request.body?.length ?? 0);
@@ -118,33 +119,22 @@ export class Enqueuer {
         ? { replyTo: this.#replies.name }
         : { batch: { name: batch.name, index: batch.index } }),
     });
-    const settled = batch === undefined ? this.#replies.expect(queue, id) : null;
+    using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
     let added = true;
-    try {
-      // Before the job: a deadline without a job is dropped by the sweep, a job without its deadline could wait for ever.
-      if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
-      const open = this.#queues.get(queue);
-      if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
-      else {
-        const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
-        added = await addNoted(add, job, {
-          record: claim?.record,
-          batch: batch?.name,
-          batchKeepMs: batch?.keepMs,
-        });
-      }
-    } catch (error) {
-      // Others in this process may await a job that names itself.
-      if (claim === null) this.#replies.forget(queue, id);
-      throw error;
+    // Before the job: a deadline without a job is dropped by the sweep, a job without its deadline could wait for ever.
+    if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
+    const open = this.#queues.get(queue);
+    if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
+    else {
+      const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
+      added = await addOnce(add, job, {
+        record: claim?.record,
+        batch: batch?.name,
+        batchKeepMs: batch?.keepMs,
+      });
     }
-    if (!added || settled === null) return watched();
-    this.#replies.accepted(queue, id);
-    let isGivenUp = false;
-    settled.catch(() => {
-      isGivenUp = true;
-    });
-    const outcome = () => (isGivenUp ? this.#replies.watch(queue, id) : settled);
-    return new Handle(queue, id, this.#jobs, outcome);
+    if (!added || reply === null) return watched();
+    reply.accepted();
+    return new Handle(queue, id, this.#jobs, () => reply.outcome());
   }
 }

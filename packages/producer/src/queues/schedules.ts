@@ -4,6 +4,7 @@ import {
   type HttpRequest,
   type JobSpec,
   SluiceError,
+  fault,
   duration,
   envelopeSchema,
   jobSpecSchema,
@@ -12,8 +13,8 @@ import {
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
-import type { OpenQueues } from './open-queues.ts';
-import { keepMsSchema, toJob } from './to-job.ts';
+import type { OpenQueues } from '../connection/open-queues.ts';
+import { defaultKeepMs, keepMsSchema, toJob } from '../enqueue/to-job.ts';
 
 /** When the jobs of a schedule are due: at even distances, the first one now, or by a cron pattern. */
 export type When =
@@ -50,7 +51,6 @@ export type Schedule = {
 };
 
 const day = 86_400_000;
-const defaultKeepMs = 3_600_000;
 
 const everySchema = z.strictObject({ every: duration({ min: 100, max: 366 * day }) });
 const cronSchema = z.strictObject({
@@ -160,6 +160,6 @@ function repeatOf(when: When, what: string): RepeatOptions {
   }
   const message = `"${cron}" in the time zone "${tz}" never comes due; write minute hour day month weekday, such as "0 * * * *"`;
   throw new SluiceError('SLUICE_INVALID_SPEC', `${what}: cron: ${message}`, {
-    faults: [{ path: 'cron', message }],
+    faults: [fault(['cron'], message)],
   });
 }

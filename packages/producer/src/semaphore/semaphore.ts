@@ -12,6 +12,7 @@ import {
   renewScript,
   validate,
 } from '@sluice/shared';
+import { clientClosed } from '../closed.ts';
 import { Lease } from './lease.ts';
 import type { Turns } from './turns.ts';
 
@@ -152,7 +153,7 @@ export class Semaphore {
 
   #stopped(signal: AbortSignal | undefined): SluiceError {
     if (this.#client.closed.aborted) {
-      return new SluiceError('SLUICE_CLOSED', 'the client is closed; connect again');
+      return clientClosed();
     }
     return new SluiceError('SLUICE_WAIT_ABORTED', `stopped waiting for semaphore "${this.name}"`, {
       cause: signal?.reason,

@@ -5,6 +5,9 @@ import { type Envelope, type NormalSpec, envelopeVersion } from '@sluice/shared'
 /** Enough for any policy: where the caller names no `attempts`, the policy's are counted by the worker. */
 const anyAttempts = 1000;
 
+/** How long an outcome can be read by its id where nobody says, ms. */
+export const defaultKeepMs = 3_600_000;
+
 /** For how long something is kept, ms. Redis refuses other numbers, and a job could then not be ended. */
 export const keepMsSchema = z
   .int('must be a whole number of ms')
