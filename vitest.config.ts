@@ -30,7 +30,7 @@ const redis = ['test/support/global-setup.ts'];
 /** When all others are through: tests of whole programs bring processes of their own, and wait for those. */
 const programs = <Project extends { test: object }>({ test, ...rest }: Project) => ({
   ...rest,
-  test: { ...test, testTimeout: 90_000, maxWorkers: 6, sequence: { groupOrder: 1 } },
+  test: { ...test, testTimeout: 90_000, maxWorkers: 5, sequence: { groupOrder: 1 } },
 });
 
 /** A JSON report of the run is written here, too, for whoever counts the tests. */
@@ -56,9 +56,9 @@ export default defineConfig({
       project('worker-memory', measuring, redis),
       sharing(project('cli', 'packages/cli/test/**/*.test.ts', redis)),
       sharing(project('contract', 'test/contract/**/*.test.ts', redis)),
-      programs(project('e2e', 'test/e2e/*.test.ts', redis)),
+      sharing(programs(project('e2e', 'test/e2e/*.test.ts', redis))),
       // One short case of each fault.
-      programs(project('faults', 'test/e2e/faults/*.test.ts', redis)),
+      sharing(programs(project('faults', 'test/e2e/faults/*.test.ts', redis))),
       // Not part of `npm test`: `npm run test:faults` and `npm run test:release`.
       programs(project('outages', 'test/e2e/outages/*.test.ts', redis)),
       programs(project('release', 'test/release/*.test.ts', redis)),

@@ -10,6 +10,7 @@ import { startOwnRedis } from '../support/own-redis.ts';
 import { temporaryFolder } from '../support/test-run.ts';
 import { spawnUpstream } from '../support/upstream/spawn.ts';
 import type { Upstream } from '../support/upstream/server.ts';
+import { performHere } from './perform-here.ts';
 import { keysWith, listFile, resultsOf, startSluice } from './sluice.ts';
 
 const allow = ['--allow-net', '127.0.0.0/8'];
@@ -23,8 +24,18 @@ beforeAll(async () => {
 });
 afterAll(() => upstream.close());
 
-/** Runs to exit code 1, with one message and nothing on standard output, and nothing left behind. */
+/** Runs to exit code 1, with one message and nothing on standard output; in this process, for a start takes longer. */
 async function refused(args: string[], env: Record<string, string | undefined> = {}): Promise<string> {
+  await upstream.reset();
+  const { code, stdout, stderr } = await performHere(args, env, '');
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect({ code, stdout, stderr }).toMatchObject({ code: 1, stdout: '' });
+  expect(await upstream.arrivals()).toEqual([]);
+  return stderr;
+}
+
+/** The same in a process of its own, which leaves nothing behind. */
+async function programRefused(args: string[], env: Record<string, string | undefined> = {}): Promise<string> {
   await upstream.reset();
   await using program = startSluice(args, { env });
   const { code, stdout, stderr } = await program.exit();
@@ -48,7 +59,7 @@ test('every bad line is named with its number and reason, and nothing is enqueue
     { url: `${upstream.url}/json`, id: 'twice' },
     { url: `${upstream.url}/json`, method: 'GET', body: 'x' },
   ];
-  const stderr = await refused(['run', listFile(lines), '--redis', redis, '--prefix', prefix]);
+  const stderr = await programRefused(['run', listFile(lines), '--redis', redis, '--prefix', prefix]);
   expect(stderr.split('\n')).toEqual([
     expect.stringContaining('line 2: url: "not a url" is not an absolute URL; expected http://'),
     expect.stringMatching(
@@ -151,14 +162,14 @@ test('a wrong password is refused, and not printed', async () => {
   const client = new Redis(own.url);
   await client.config('SET', 'requirepass', 'right');
   client.disconnect();
-  const stderr = await refused(['run', list, '--redis', `redis://:hunter2@127.0.0.1:${own.port}`]);
+  const stderr = await programRefused(['run', list, '--redis', `redis://:hunter2@127.0.0.1:${own.port}`]);
   expect(stderr).toContain('refuses the user or password (WRONGPASS');
   expect(stderr).not.toContain('hunter2');
   expect(await refused(['run', list, '--redis', own.url])).toContain('refuses the user or password (NOAUTH');
 });
 
 test('without a Redis, a server program or Docker, the ways out are listed', async () => {
-  const stderr = await refused(['run', list], { PATH: temporaryFolder('empty') });
+  const stderr = await programRefused(['run', list], { PATH: temporaryFolder('empty') });
   expect(stderr).toContain('no redis-server or valkey-server on the PATH');
   expect(stderr).toMatch(/apt-get install redis-server[^]*--redis[^]*Docker/);
 });
@@ -177,7 +188,7 @@ test('what was in --out stays when the run does not begin; a file that was not t
   writeFileSync(old, 'kept');
   const redis = `redis://127.0.0.1:${await freePort()}`;
   await refused(['run', list, '--redis', redis, '--out', old]);
-  await refused(['run', list, '--redis', redis, '--out', fresh]);
+  await programRefused(['run', list, '--redis', redis, '--out', fresh]);
   expect(readFileSync(old, 'utf8')).toBe('kept');
   expect(existsSync(fresh)).toBe(false);
 });

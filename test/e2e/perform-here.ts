@@ -23,7 +23,7 @@ function sink() {
 /** Performs `sluice …` in this process, as main.ts does in its own. */
 export async function performHere(
   args: string[],
-  env: Record<string, string>,
+  env: Record<string, string | undefined>,
   input: string,
 ): Promise<Performed> {
   const [stdout, stderr] = [sink(), sink()];

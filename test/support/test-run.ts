@@ -64,6 +64,8 @@ export function temporaryFolder(name: string): string {
 export const bundledPrograms: Readonly<Record<string, string>> = {
   'packages/cli/src/main.ts': 'main.js',
   'packages/worker/src/main.ts': 'node_modules/@sluice/worker/main.js',
+  'packages/producer/test/producer-process.ts': 'producer-process/main.js',
+  'packages/producer/test/fill-batch.ts': 'fill-batch/main.js',
 };
 
 export function bundleFolder(): string {
