@@ -32,6 +32,7 @@ async function demo(interrupt: AbortSignal): Promise<number> {
       policy: { rate: `${limit.limit}/${limit.perMs}ms`, egress: { allow: ['127.0.0.0/8'] } },
       workers,
       concurrency: 10,
+      env: process.env,
       signal: interrupt,
     },
     {

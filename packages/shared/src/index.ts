@@ -1,6 +1,6 @@
-export { isBullKey } from './bull-keys.ts';
-export { clip } from './clip.ts';
-export { duration, formatDuration, parseDuration } from './duration.ts';
+export { isBullKey } from './state/bull-keys.ts';
+export { clip } from './fields/clip.ts';
+export { duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
@@ -15,7 +15,7 @@ export {
   envelopeVersion,
   readEnvelope,
   readEnvelopeText,
-} from './envelope.ts';
+} from './job/envelope.ts';
 export {
   type ErrorCode,
   type Fault,
@@ -57,7 +57,7 @@ export { stalledLookScript } from './state/scripts/stalled-look.ts';
 export { trimFailedScript } from './state/scripts/trim-failed.ts';
 export { type WatchReply, watchScript } from './state/scripts/watch.ts';
 export { type Message, decodeMessage, encodeMessage } from './state/messages.ts';
-export { type Method, methods } from './methods.ts';
+export { type Method, methods } from './fields/methods.ts';
 export {
   type Outcome,
   type OutcomeKind,
@@ -69,12 +69,13 @@ export {
   encodeSettled,
   outcomeError,
   outcomeKinds,
-} from './outcome.ts';
-export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './pace.ts';
-export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy.ts';
-export { type Rate, type RateInput, formatRate, rateSchema, storedRateSchema } from './rate.ts';
-export { type HttpRequest } from './http-request.ts';
-export { type NormalSpec, normalSpecSchema } from './normal-spec.ts';
-export { type JobSpec, jobSpecSchema } from './spec.ts';
-export { readStoredPolicy } from './stored-policy.ts';
+} from './job/outcome.ts';
+export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './policy/pace.ts';
+export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy/policy.ts';
+export { type Rate, type RateInput, formatRate, rateSchema, storedRateSchema } from './policy/rate.ts';
+export { type HttpRequest } from './job/http-request.ts';
+export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
+export { type JobSpec, jobSpecSchema } from './job/spec.ts';
+export { readStoredPolicy } from './policy/stored-policy.ts';
 export { faultsText, validate } from './validate.ts';
+export { type Reader, variables, variablesOf } from './variables.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { clip } from '../src/clip.ts';
+import { clip } from '../src/fields/clip.ts';
 
 test('a text that fits stays as it is', () => {
   const text = 'ä'.repeat(1024);

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { bodyStoreUrlSchema } from '@sluice/body-store';
-import { duration, defaultPrefix, queueNameSchema, replyTtlMs, validate, prefixSchema } from '@sluice/shared';
+import {
+  duration,
+  defaultPrefix,
+  queueNameSchema,
+  replyTtlMs,
+  validate,
+  variablesOf,
+  prefixSchema,
+} from '@sluice/shared';
 import { defaultRedisUrl, redisUrlSchema } from '@sluice/redis';
 import { transformListSchema } from './transform/list.ts';
 
@@ -80,23 +88,11 @@ export const workerConfigSchema = z
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>;
 
-/**
- * Variables that begin alike and are not the worker's: those of test runs and of docker-compose.yml, and those that
- * Kubernetes makes of a service whose name begins with `sluice-` (`SLUICE_REDIS_SERVICE_HOST`, `SLUICE_REDIS_PORT_…`).
- */
-const foreign = (name: string) =>
-  /^SLUICE_(TEST_.*|(REDIS|WORKER|BASE)_IMAGE|NPM_REGISTRY|.+_SERVICE_(HOST|PORT.*)|.+_PORT(_.*)?)$/.test(
-    name,
-  ) && name !== 'SLUICE_HEALTH_PORT';
-
-/** Reads the SLUICE_ variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
-export function readWorkerConfig(env: Record<string, string | undefined>): WorkerConfig {
-  const own = Object.entries(env).filter(
-    ([name, value]) => name.startsWith('SLUICE_') && value !== undefined && value !== '' && !foreign(name),
-  );
+/** Reads the worker's variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
+export function readWorkerConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
   return validate(
     workerConfigSchema,
-    Object.fromEntries(own),
+    variablesOf('worker', env),
     'SLUICE_INVALID_CONFIG',
     'the environment has faults',
   );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { SluiceError, validate } from '@sluice/shared';
-import { readWorkerConfig } from '../src/config.ts';
+import { type Reader, SluiceError, validate, variables } from '@sluice/shared';
+import { readWorkerConfig, workerConfigSchema } from '../src/config.ts';
 import { z } from 'zod';
 
 function faultsOf(env: Record<string, string | undefined>): Record<string, string> {
@@ -14,7 +14,15 @@ function faultsOf(env: Record<string, string | undefined>): Record<string, strin
   return {};
 }
 
+const listed = Object.entries<readonly Reader[]>(variables);
+const mine = listed.filter(([, readers]) => readers.includes('worker')).map(([name]) => name);
+const others = listed.filter(([, readers]) => !readers.includes('worker')).map(([name]) => name);
+
 describe('the environment of a worker', () => {
+  test('has the variables that the table of all processes lists for it', () => {
+    expect(Object.keys(workerConfigSchema.in.shape).sort()).toEqual(mine.sort());
+  });
+
   test('that says nothing has every default', () => {
     expect(readWorkerConfig({})).toMatchObject({
       redisUrl: 'redis://127.0.0.1:6379',
@@ -92,6 +100,8 @@ describe('the environment of a worker', () => {
 
   test('may carry the marks of a test run', () => {
     expect(faultsOf({ SLUICE_TEST_RUN: '{}', SLUICE_TEST_REDIS_IMAGE: 'r' })).toEqual({});
+    // One ConfigMap for all processes.
+    expect(faultsOf(Object.fromEntries(others.map((name) => [name, 'x'])))).toEqual({});
   });
 });
 

@@ -14,20 +14,38 @@ export function addRedisOptions(command: Command): Command {
     .option('--prefix <prefix>', `key prefix of the fleet (default: SLUICE_PREFIX, else ${defaultPrefix})`);
 }
 
+/** A value, and what it is called in a fault: its option, or its variable. */
+export type Named = { value: string; name: string };
+
+/** What was said of Redis and prefix: an option beats its variable, and an empty variable is none. Pure. */
+export function namedPlace(
+  raw: RawRedisOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): { redis: Named | null; prefix: Named | null } {
+  const named = (typed: string | undefined, option: string, variable: string): Named | null => {
+    if (typed !== undefined) return { value: typed, name: option };
+    const value = env[variable];
+    return value === undefined || value === '' ? null : { value, name: variable };
+  };
+  return {
+    redis: named(raw.redis, '--redis', 'SLUICE_REDIS_URL'),
+    prefix: named(raw.prefix, '--prefix', 'SLUICE_PREFIX'),
+  };
+}
+
 /**
- * Which Redis and prefix are meant; an option beats its variable, and an empty variable is none. Pure.
+ * Which Redis and prefix are meant. Pure.
  * @throws SluiceError SLUICE_INVALID_CONFIG that names the option or variable
  */
 export function readRedisOptions(
   raw: RawRedisOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): { redis: string; prefix: string } {
-  const redis = raw.redis ?? (env['SLUICE_REDIS_URL'] || defaultRedisUrl);
-  const prefix = raw.prefix ?? (env['SLUICE_PREFIX'] || defaultPrefix);
+  const { redis, prefix } = namedPlace(raw, env);
   const code = 'SLUICE_INVALID_CONFIG';
   return {
-    redis: validate(redisUrlSchema, redis, code, raw.redis === undefined ? 'SLUICE_REDIS_URL' : '--redis'),
-    prefix: validate(prefixSchema, prefix, code, raw.prefix === undefined ? 'SLUICE_PREFIX' : '--prefix'),
+    redis: redis === null ? defaultRedisUrl : validate(redisUrlSchema, redis.value, code, redis.name),
+    prefix: prefix === null ? defaultPrefix : validate(prefixSchema, prefix.value, code, prefix.name),
   };
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@sluice/shared';
 import { redactRedisUrl, redisUrlSchema } from '@sluice/redis';
 import { portList } from '../queues/port-list.ts';
+import { namedPlace } from './redis-options.ts';
 
 /** The options of `sluice run` as they were typed. */
 export type RawRunOptions = {
@@ -46,9 +47,6 @@ export type RunCommandOptions = {
 /** Variables that stand in for options. */
 export type RunEnvironment = { SLUICE_REDIS_URL?: string | undefined; SLUICE_PREFIX?: string | undefined };
 
-/** An empty variable is one that is not set. */
-const set = (value: string | undefined) => (value === '' ? undefined : value);
-
 function integer(text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
@@ -72,8 +70,7 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
   };
   const code = 'SLUICE_INVALID_CONFIG';
   const { shape } = policySchema;
-  const redis = raw.redis ?? set(env.SLUICE_REDIS_URL);
-  const prefix = raw.prefix ?? set(env.SLUICE_PREFIX);
+  const { redis, prefix } = namedPlace(raw, env);
   const policy: PolicyInput = {};
 
   const concurrency = check('--concurrency', () => integer(raw.concurrency, 1, 10_000));
@@ -104,18 +101,12 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
     check('--ports', () => validate(shape.egress, { ports }, code, ''));
     policy.egress = { ...policy.egress, ports };
   }
-  if (redis !== undefined) {
-    const name = raw.redis === undefined ? 'SLUICE_REDIS_URL' : '--redis';
-    check(name, () => validate(redisUrlSchema, redis, code, ''));
-  }
-  if (prefix !== undefined) {
-    const name = raw.prefix === undefined ? 'SLUICE_PREFIX' : '--prefix';
-    check(name, () => validate(prefixSchema, prefix, code, ''));
-  }
+  if (redis !== null) check(redis.name, () => validate(redisUrlSchema, redis.value, code, ''));
+  if (prefix !== null) check(prefix.name, () => validate(prefixSchema, prefix.value, code, ''));
   if (raw.queue !== undefined) check('--queue', () => validate(queueNameSchema, raw.queue, code, ''));
-  if (redis === undefined && raw.queue !== undefined)
+  if (redis === null && raw.queue !== undefined)
     faults.push('--queue: needs --redis (or SLUICE_REDIS_URL) to say where it is');
-  if (redis === undefined && workers === 0)
+  if (redis === null && workers === 0)
     faults.push('--workers: 0 needs --redis (or SLUICE_REDIS_URL), where other workers are');
   // The caps of a shared queue are its policy's; a queue of our own is given ours.
   if (raw.queue === undefined && concurrency !== undefined) policy.concurrency = { worker: concurrency };
@@ -127,8 +118,8 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
     workers: workers!,
     out: raw.out,
     bodies: raw.bodies ?? false,
-    redis,
-    prefix,
+    redis: redis?.value,
+    prefix: prefix?.value,
     queue: raw.queue,
     json: raw.json ?? false,
     quiet: raw.quiet ?? false,

@@ -39,6 +39,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
     const result = await runList(
       {
         ...options,
+        env: io.env,
         jobs: input.jobs,
         origin: input.origin,
         specs: () => readSpecs(source),

@@ -27,6 +27,8 @@ export type RunOptions = {
   workers: number;
   /** Requests in flight in one worker. */
   concurrency: number;
+  /** What worker processes inherit, without its SLUICE_ variables. */
+  env: Readonly<Record<string, string | undefined>>;
   /** Stops the run: nothing more is enqueued, waiting jobs are taken back, those that run may finish. */
   signal?: AbortSignal | undefined;
 };
@@ -75,6 +77,7 @@ export async function runList(options: RunOptions, hooks: RunHooks = {}): Promis
       : await openSharedQueue(sluice, options.queue, options.policy),
   );
   const settings = {
+    env: options.env,
     redis: redis?.url ?? options.redis!,
     prefix: options.prefix ?? defaultPrefix,
     queue: queue.name,

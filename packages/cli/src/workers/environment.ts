@@ -1,5 +1,7 @@
 /** What a worker of a run is told. */
 export type WorkerSettings = {
+  /** What it inherits, without the SLUICE_ variables. */
+  env: Readonly<Record<string, string | undefined>>;
   redis: string;
   prefix: string;
   queue: string;
@@ -20,8 +22,8 @@ const privateLock = '15s';
  * worker refuses those it does not know. (Test runs mark their processes with SLUICE_TEST_ variables.) Pure.
  */
 export function workerEnvironment(
-  env: Record<string, string | undefined>,
-  settings: WorkerSettings,
+  env: Readonly<Record<string, string | undefined>>,
+  settings: Omit<WorkerSettings, 'env'>,
 ): Record<string, string | undefined> {
   const own = Object.entries(env).filter(([name]) => !/^SLUICE_(?!TEST_)/.test(name));
   return {

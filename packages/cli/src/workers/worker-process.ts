@@ -20,7 +20,7 @@ export class WorkerProcess {
   constructor(settings: WorkerSettings) {
     const entry = fileURLToPath(import.meta.resolve('@sluice/worker/main'));
     const child = fork(entry, {
-      env: workerEnvironment(process.env, settings),
+      env: workerEnvironment(settings.env, settings),
       execArgv: workerFlags(process.execArgv),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // A process group of its own: the terminal's Ctrl-C is for us. It drains when we say so, or when we are gone.

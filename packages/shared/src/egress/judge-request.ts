@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../http-request.ts';
+import type { HttpRequest } from '../job/http-request.ts';
 
 /**
  * Headers of the connection and of the message's framing (RFC 9110, 7.6.1; RFC 9112, 6). One that differs from what is

@@ -1,4 +1,4 @@
-import { closedGate } from '../../pace.ts';
+import { closedGate } from '../../policy/pace.ts';
 import { defineScript } from '../define-script.ts';
 
 /** The entries that BullMQ keeps of a queue's event stream, which nothing here reads. Its own default is 10,000. */

@@ -1,4 +1,4 @@
-import { closedGate, gateAheadMs } from '../../pace.ts';
+import { closedGate, gateAheadMs } from '../../policy/pace.ts';
 import { defineScript } from '../define-script.ts';
 import { effectiveRateLua } from './parts/effective-rate.ts';
 import { gateTokenLua } from './parts/gate-token.ts';

@@ -1,4 +1,4 @@
-import { closedGate } from '../../pace.ts';
+import { closedGate } from '../../policy/pace.ts';
 import { defineScript } from '../define-script.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Addressee } from '../../envelope.ts';
-import { type Outcome, type Settled, encodeSettled } from '../../outcome.ts';
+import type { Addressee } from '../../job/envelope.ts';
+import { type Outcome, type Settled, encodeSettled } from '../../job/outcome.ts';
 import { type ScriptArgument, defineScript } from '../define-script.ts';
 
 /** A marker must outlive every run that could still find the job unfinished. */

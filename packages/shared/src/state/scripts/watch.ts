@@ -1,4 +1,4 @@
-import { type Settled, decodeSettled } from '../../outcome.ts';
+import { type Settled, decodeSettled } from '../../job/outcome.ts';
 import { defineScript } from '../define-script.ts';
 
 /** What the watch script answers besides the outcome. */

@@ -1,4 +1,4 @@
-import { gateHaste, gateWindowMs } from '../../../pace.ts';
+import { gateHaste, gateWindowMs } from '../../../policy/pace.ts';
 
 /**
  * The effective rate of a queue whose upstream refuses more than the policy foresees. Lua functions, for the scripts

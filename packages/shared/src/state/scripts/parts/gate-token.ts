@@ -1,4 +1,4 @@
-import { closedGate } from '../../../pace.ts';
+import { closedGate } from '../../../policy/pace.ts';
 
 /**
  * Lua function `refund(limiterKey, window, age)`: takes one job off the count of BullMQ's limiter, if the window in

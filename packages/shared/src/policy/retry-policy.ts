@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { duration } from './duration.ts';
-import { methods } from './methods.ts';
+import { duration } from '../fields/duration.ts';
+import { methods } from '../fields/methods.ts';
 
 const minute = 60_000;
 const day = 86_400_000;

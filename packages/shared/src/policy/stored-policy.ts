@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { SluiceError } from './errors.ts';
+import { SluiceError } from '../errors.ts';
 import { type Policy, policySchema } from './policy.ts';
 import { storedRateSchema } from './rate.ts';
-import { faultsOf, faultsText } from './validate.ts';
+import { faultsOf, faultsText } from '../validate.ts';
 
 type Fields = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, formatDuration, parseDuration } from './duration.ts';
+import { duration, formatDuration, parseDuration } from '../fields/duration.ts';
 
 const day = 86_400_000;
 const defaultSlackMs = 30;

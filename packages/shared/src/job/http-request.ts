@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { methods } from './methods.ts';
+import { methods } from '../fields/methods.ts';
 
 /** The request as a worker sends it: the spec with defaults, one form of body, lower-case header names. */
 export const httpRequestSchema = z.strictObject({

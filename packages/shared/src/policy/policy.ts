@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { byteSize } from './byte-size.ts';
-import { duration } from './duration.ts';
-import { parseCidr } from './egress/parse-cidr.ts';
+import { byteSize } from '../fields/byte-size.ts';
+import { duration } from '../fields/duration.ts';
+import { parseCidr } from '../egress/parse-cidr.ts';
 import { rateSchema } from './rate.ts';
 import { retryPolicySchema } from './retry-policy.ts';
-import { deliverySchema } from './spec.ts';
+import { deliverySchema } from '../job/spec.ts';
 
 const minute = 60_000;
 const day = 86_400_000;

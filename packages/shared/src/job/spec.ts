@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { isBullKey } from './bull-keys.ts';
-import { headerFaults } from './egress/judge-request.ts';
-import { jsonValue } from './json-value.ts';
-import { methods } from './methods.ts';
-import { jobRetrySchema } from './retry-policy.ts';
+import { isBullKey } from '../state/bull-keys.ts';
+import { headerFaults } from '../egress/judge-request.ts';
+import { jsonValue } from '../fields/json-value.ts';
+import { methods } from '../fields/methods.ts';
+import { jobRetrySchema } from '../policy/retry-policy.ts';
 
 /** What a crash between the request and its outcome means: make it again, or never again. */
 export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);

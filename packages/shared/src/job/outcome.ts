@@ -1,5 +1,5 @@
-import { clip } from './clip.ts';
-import type { ErrorCode } from './errors.ts';
+import { clip } from '../fields/clip.ts';
+import type { ErrorCode } from '../errors.ts';
 
 /**
  * How a job ended, as data. `response` is any status that is not retryable (4xx, 501 and 505 included);

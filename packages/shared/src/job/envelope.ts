@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { jobRetrySchema } from './retry-policy.ts';
+import { jobRetrySchema } from '../policy/retry-policy.ts';
 import { httpRequestSchema } from './http-request.ts';
-import { jsonValue } from './json-value.ts';
-import { queueNameSchema } from './policy.ts';
+import { jsonValue } from '../fields/json-value.ts';
+import { queueNameSchema } from '../policy/policy.ts';
 import { deliverySchema } from './spec.ts';
-import { faultsOf, faultsText } from './validate.ts';
+import { faultsOf, faultsText } from '../validate.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
 export const envelopeVersion = 1;
