@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { RunSummary } from './test/support/run-summary.ts';
+import { RunSummary } from './test/lab/run-summary.ts';
 
 // The packages' sources, not their builds; with Node's own conditions, which this list replaces.
 const conditions = ['sluice-source', 'node', 'import', 'default'];
@@ -25,7 +25,7 @@ const without = <Project extends { test: object }>({ test, ...rest }: Project, e
 });
 
 /** Starts the run's one Redis. Only where it is needed: the others run in seconds, on any machine. */
-const redis = ['test/support/global-setup.ts'];
+const redis = ['test/lab/global-setup.ts'];
 
 /** When all others are through: tests of whole programs bring processes of their own, and wait for those. */
 const programs = <Project extends { test: object }>({ test, ...rest }: Project) => ({
@@ -55,7 +55,10 @@ export default defineConfig({
       without(sharing(project('worker', 'packages/worker/test/**/*.test.ts', redis)), measuring),
       project('worker-memory', measuring, redis),
       sharing(project('cli', 'packages/cli/test/**/*.test.ts', redis)),
-      sharing(project('contract', 'test/contract/**/*.test.ts', redis)),
+      sharing(project('formats', 'test/formats/**/*.test.ts', redis)),
+      sharing(project('scripts', 'test/scripts/**/*.test.ts', redis)),
+      // What tests, benchmarks, the demo and the chaos run are made with.
+      sharing(project('lab', 'test/{lab,chaos}/**/*.test.ts', redis)),
       sharing(programs(project('e2e', 'test/e2e/*.test.ts', redis))),
       // One short case of each fault.
       sharing(programs(project('faults', 'test/e2e/faults/*.test.ts', redis))),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { used, worstWindow } from '../../test/support/measure/window.ts';
-import { until } from '../../test/support/until.ts';
+import { used, worstWindow } from '../../test/lab/measure/window.ts';
+import { until } from '../../test/lab/until.ts';
 import type { ShakyFleet } from '../../test/e2e/outages/shaky-fleet.ts';
 
 /** One delay: what was measured and what is promised, ms. */

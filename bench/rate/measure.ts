@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { plotSvg } from '../../test/support/measure/plot-svg.ts';
-import { worstWindow } from '../../test/support/measure/window.ts';
-import type { ArrivalColumns } from '../../test/support/upstream/arrivals.ts';
+import { plotSvg } from '../../test/lab/measure/plot-svg.ts';
+import { worstWindow } from '../../test/lab/measure/window.ts';
+import type { ArrivalColumns } from '../../test/lab/upstream/arrivals.ts';
 
 /** What the upstream saw of one run. */
 export type Measured = {

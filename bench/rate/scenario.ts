@@ -1,7 +1,7 @@
 import { connect } from '../../packages/producer/src/index.ts';
 import { formatDuration } from '../../packages/shared/src/index.ts';
-import { spawnUpstream } from '../../test/support/upstream/spawn.ts';
-import type { UpstreamLimit } from '../../test/support/upstream/options.ts';
+import { spawnUpstream } from '../../test/lab/upstream/spawn.ts';
+import type { UpstreamLimit } from '../../test/lab/upstream/options.ts';
 import { Fleet } from './fleet.ts';
 import { type Measured, measure, savePlot } from './measure.ts';
 

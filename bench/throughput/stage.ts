@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { startPrivateRedis } from '../../packages/cli/src/redis/private-redis.ts';
-import { spawnUpstream } from '../../test/support/upstream/spawn.ts';
-import type { Upstream } from '../../test/support/upstream/server.ts';
+import { spawnUpstream } from '../../test/lab/upstream/spawn.ts';
+import type { Upstream } from '../../test/lab/upstream/server.ts';
 import { type Setting, bodyBytes } from './contenders/task.ts';
 
 /** What all contenders share: one Redis, which they have to themselves, and one upstream. */

@@ -2,9 +2,9 @@
 import { interruptSignal } from '../../packages/cli/src/interrupt.ts';
 import { barDisplay, lineDisplay } from '../../packages/cli/src/progress/display.ts';
 import { runList } from '../../packages/cli/src/run/run-list.ts';
-import { plotTerminal, terminalColours } from '../../test/support/measure/plot-terminal.ts';
-import { worstWindow } from '../../test/support/measure/window.ts';
-import { spawnUpstream } from '../../test/support/upstream/spawn.ts';
+import { plotTerminal, terminalColours } from '../../test/lab/measure/plot-terminal.ts';
+import { worstWindow } from '../../test/lab/measure/window.ts';
+import { spawnUpstream } from '../../test/lab/upstream/spawn.ts';
 import { demoTable } from './table.ts';
 
 const jobs = 300;

@@ -1,7 +1,7 @@
 import { type FaultEffect, duplicatesOf } from './check-duplicates.ts';
 import { type JobStory, storiesOf } from './job-story.ts';
 import type { FaultRecord, RunRecords } from './records.ts';
-import { worstWindow } from '../support/measure/window.ts';
+import { worstWindow } from '../lab/measure/window.ts';
 
 /** Something that must not be. `what` names the rule, `detail` the case. */
 export interface Violation {

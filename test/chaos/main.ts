@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installedServer } from '../support/own-redis.ts';
+import { installedServer } from '../lab/own-redis.ts';
 import { type Report, check } from './check.ts';
 import { type ChaosOptions, readOptions, usage } from './options.ts';
 import type { RunRecords } from './records.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Program, startProgram } from '../support/processes.ts';
+import { type Program, startProgram } from '../lab/processes.ts';
 import type { ProducerOptions } from './producer.ts';
 
 const forEver = 2_000_000_000;

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '../../packages/producer/src/index.ts';
-import { type OwnRedis, startOwnRedis } from '../support/own-redis.ts';
-import { type TcpProxy, startTcpProxy } from '../support/faults/tcp-proxy.ts';
-import { temporaryFolder } from '../support/test-run.ts';
+import { type OwnRedis, startOwnRedis } from '../lab/own-redis.ts';
+import { type TcpProxy, startTcpProxy } from '../lab/faults/tcp-proxy.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
 import type { Origins } from './job-mix.ts';
 import { ProducerSlot } from './producer-slot.ts';
 import type { ProducerRecord } from './records.ts';

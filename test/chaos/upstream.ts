@@ -1,6 +1,6 @@
 // The upstream of a chaos run, a process of its own: does with each request what the job's path says, and remembers it.
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
-import { listen } from '../support/listen.ts';
+import { listen } from '../lab/listen.ts';
 import type { RequestRecord } from './records.ts';
 
 const log: RequestRecord[] = [];

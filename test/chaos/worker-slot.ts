@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Exit, type Program, startProgram } from '../support/processes.ts';
+import { type Exit, type Program, startProgram } from '../lab/processes.ts';
 import { settings } from './settings.ts';
 
 const forEver = 2_000_000_000;

@@ -4,12 +4,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { freePort } from '../support/free-port.ts';
-import { listen } from '../support/listen.ts';
-import { startOwnRedis } from '../support/own-redis.ts';
-import { temporaryFolder } from '../support/test-run.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { freePort } from '../lab/free-port.ts';
+import { listen } from '../lab/listen.ts';
+import { startOwnRedis } from '../lab/own-redis.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
+import type { Upstream } from '../lab/upstream/server.ts';
 import { performHere } from './perform-here.ts';
 import { keysWith, listFile, resultsOf, startSluice } from './sluice.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeadLetter } from '../../packages/producer/src/index.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
+import type { Upstream } from '../lab/upstream/server.ts';
 import { drained, openFleet, until } from './fleet.ts';
 
 const policy = { egress: { allow: ['127.0.0.0/8'] }, retry: { attempts: 1 } };

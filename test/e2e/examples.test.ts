@@ -1,10 +1,10 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { installedServer, startOwnRedis } from '../support/redis.ts';
-import { runProgram, startProgram, workspace } from '../support/processes.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { installedServer, startOwnRedis } from '../lab/redis.ts';
+import { runProgram, startProgram, workspace } from '../lab/processes.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
+import type { Upstream } from '../lab/upstream/server.ts';
 
 const folder = join('examples', 'asyncio');
 const read = (...path: string[]) => readFileSync(join(workspace, ...path), 'utf8');

@@ -3,10 +3,10 @@ import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { type Keys, keysOf } from '../../packages/shared/src/index.ts';
 import { type Sluice, connect } from '../../packages/producer/src/index.ts';
-import { type Program, startProgram } from '../support/processes.ts';
+import { type Program, startProgram } from '../lab/processes.ts';
 import { type Performed, performHere } from './perform-here.ts';
 
-export { until } from '../support/until.ts';
+export { until } from '../lab/until.ts';
 
 /** Worker processes, a producer and the command line on one prefix of the run's Redis; `await using` ends it all. */
 export type Fleet = AsyncDisposable & {

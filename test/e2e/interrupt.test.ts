@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { connect } from '../../packages/producer/src/index.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
+import type { Upstream } from '../lab/upstream/server.ts';
 import { type SluiceProgram, keysWith, listFile, resultsOf, startSluice } from './sluice.ts';
 
 const allow = ['--allow-net', '127.0.0.0/8'];

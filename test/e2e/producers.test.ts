@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { inject, expect, test } from 'vitest';
 import { connect } from '../../packages/producer/src/index.ts';
-import { type Program, startProgram } from '../support/processes.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
+import { type Program, startProgram } from '../lab/processes.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
 
 const producers = 10;
 const jobsEach = 100;

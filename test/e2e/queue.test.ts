@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { connect } from '../../packages/producer/src/index.ts';
-import { worstWindow } from '../support/measure/window.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { worstWindow } from '../lab/measure/window.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
+import type { Upstream } from '../lab/upstream/server.ts';
 import { type Fleet, drained, openFleet, until } from './fleet.ts';
 
 /**

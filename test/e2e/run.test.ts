@@ -3,11 +3,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '../../packages/producer/src/index.ts';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { worstWindow } from '../support/measure/window.ts';
-import { startCommand, startProgram } from '../support/processes.ts';
-import { temporaryFolder } from '../support/test-run.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
-import type { Upstream } from '../support/upstream/server.ts';
+import { worstWindow } from '../lab/measure/window.ts';
+import { startCommand, startProgram } from '../lab/processes.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
+import { spawnUpstream } from '../lab/upstream/spawn.ts';
+import type { Upstream } from '../lab/upstream/server.ts';
 import { keysWith, listFile, resultsOf, sluice, startSluice } from './sluice.ts';
 
 const allow = ['--allow-net', '127.0.0.0/8'];

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { ResultLine } from '../../packages/cli/src/output/result-line.ts';
-import { type Exit, type Program, type ProgramOptions, startProgram } from '../support/processes.ts';
-import { temporaryFolder } from '../support/test-run.ts';
+import { type Exit, type Program, type ProgramOptions, startProgram } from '../lab/processes.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
 
 /** A run of the command line whose every descendant and temporary file can be found again. */
 export type SluiceProgram = Program & {

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { startUpstream } from '../support/upstream/server.ts';
-import { runCommand, startCommand, workspace } from '../support/processes.ts';
-import { temporaryFolder } from '../support/test-run.ts';
+import { startUpstream } from '../lab/upstream/server.ts';
+import { runCommand, startCommand, workspace } from '../lab/processes.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
 import { openFleet } from './fleet.ts';
 import { listFile, sluice, startSluice } from './sluice.ts';
 

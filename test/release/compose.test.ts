@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { composeProject, findCompose, imageAvailable } from '../support/compose.ts';
-import { freePort } from '../support/free-port.ts';
-import { worstWindow } from '../support/measure/window.ts';
-import { runCommand, runProgram, workspace } from '../support/processes.ts';
-import { temporaryFolder } from '../support/test-run.ts';
+import { composeProject, findCompose, imageAvailable } from '../lab/compose.ts';
+import { freePort } from '../lab/free-port.ts';
+import { worstWindow } from '../lab/measure/window.ts';
+import { runCommand, runProgram, workspace } from '../lab/processes.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
 
 /** Built already, by whoever runs the tests; else the test builds it, on a base that it must be able to get. */
 const builtImage = process.env['SLUICE_TEST_WORKER_IMAGE'];

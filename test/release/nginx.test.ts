@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { worstWindow } from '../support/measure/window.ts';
-import { nginxAvailable, startNginx } from '../support/nginx.ts';
-import { temporaryFolder } from '../support/test-run.ts';
+import { worstWindow } from '../lab/measure/window.ts';
+import { nginxAvailable, startNginx } from '../lab/nginx.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
 import { listFile, resultsOf, sluice } from '../e2e/sluice.ts';
 
 const root = '/usr/share/doc';

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bodyStoreUrlSchema } from '../src/url.ts';
-import { patternBytes, patternStream } from '../../../test/support/upstream/bodies.ts';
+import { patternBytes, patternStream } from '../../../test/lab/upstream/bodies.ts';
 import { type BodyStore, bodyKey, openBodyStore } from '../src/index.ts';
 import { S3Server } from './s3-server.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, Redis } from 'ioredis';
 import { describe, expect, inject, test } from 'vitest';
-import { startProgram } from '../../../test/support/processes.ts';
+import { startProgram } from '../../../test/lab/processes.ts';
 import { Rig, until } from '../../worker/test/rig.ts';
 import { type BatchItem, type JobSpec, type ResultsOptions, type Sluice, connect } from '../src/index.ts';
 import { readPages } from '../src/batch/pages.ts';

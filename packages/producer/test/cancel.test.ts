@@ -1,5 +1,5 @@
 import { inject, afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startProgram } from '../../../test/support/processes.ts';
+import { startProgram } from '../../../test/lab/processes.ts';
 import { Rig, loopback, quick, until } from '../../worker/test/rig.ts';
 import { type Handle, type Sluice, connect } from '../src/index.ts';
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, inject, test } from 'vitest';
-import { startOwnRedis } from '../../../test/support/own-redis.ts';
-import { freePort } from '../../../test/support/free-port.ts';
+import { startOwnRedis } from '../../../test/lab/own-redis.ts';
+import { freePort } from '../../../test/lab/free-port.ts';
 import { Rig, loopback } from '../../worker/test/rig.ts';
 import { JobError, type JobSpec, SluiceError, connect } from '../src/index.ts';
 

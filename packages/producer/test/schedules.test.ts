@@ -1,5 +1,5 @@
 import { describe, expect, inject, test } from 'vitest';
-import { startProgram } from '../../../test/support/processes.ts';
+import { startProgram } from '../../../test/lab/processes.ts';
 import { Rig, until } from '../../worker/test/rig.ts';
 import type { RecurringSpec, When } from '../src/index.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { keysOf } from '@sluice/shared';
-import { startProgram } from '../../../test/support/processes.ts';
+import { startProgram } from '../../../test/lab/processes.ts';
 import { nextTurn, until } from '../../worker/test/rig.ts';
 import { type Lease, type Sluice, connect } from '../src/index.ts';
 

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { S3Server } from '../../body-store/test/s3-server.ts';
-import { patternBytes } from '../../../test/support/upstream/bodies.ts';
+import { patternBytes } from '../../../test/lab/upstream/bodies.ts';
 import { Rig, quick } from './rig.ts';
 
 Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' });

@@ -16,7 +16,7 @@ import {
   JobError,
   connect,
 } from '../../producer/src/index.ts';
-import { patternBytes } from '../../../test/support/upstream/bodies.ts';
+import { patternBytes } from '../../../test/lab/upstream/bodies.ts';
 import { Rig, loopback, quick, until } from './rig.ts';
 
 const mebibyte = 2 ** 20;

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { type TcpProxy, startTcpProxy } from '../../../test/support/faults/tcp-proxy.ts';
+import { type TcpProxy, startTcpProxy } from '../../../test/lab/faults/tcp-proxy.ts';
 import { readWorkerConfig } from '../src/config.ts';
 import { createLogger } from '../src/logger.ts';
 import { startPool } from '../src/pool.ts';

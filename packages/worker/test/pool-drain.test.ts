@@ -1,5 +1,5 @@
 import { describe, expect, inject, test } from 'vitest';
-import { type TcpProxy, startTcpProxy } from '../../../test/support/faults/tcp-proxy.ts';
+import { type TcpProxy, startTcpProxy } from '../../../test/lab/faults/tcp-proxy.ts';
 import { Rig, loopback, until } from './rig.ts';
 
 describe('a pool that drains', () => {

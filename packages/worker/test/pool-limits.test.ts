@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PolicyInput } from '@sluice/shared';
-import { worstWindow } from '../../../test/support/measure/window.ts';
+import { worstWindow } from '../../../test/lab/measure/window.ts';
 import { Rig, loopback, quick, until } from './rig.ts';
 
 const ends = (rig: Rig, count: number) =>

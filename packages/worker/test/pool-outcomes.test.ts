@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { patternBytes } from '../../../test/support/upstream/bodies.ts';
+import { patternBytes } from '../../../test/lab/upstream/bodies.ts';
 import { Rig, loopback, quick, until } from './rig.ts';
 
 let rig: Rig;

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { startUpstream } from '../../../test/support/upstream/server.ts';
+import { startUpstream } from '../../../test/lab/upstream/server.ts';
 import { Rig, loopback, quick } from './rig.ts';
 
 const to = (url: string, code = 302) => `/redirect-to?url=${encodeURIComponent(url)}&code=${code}`;

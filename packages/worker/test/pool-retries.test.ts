@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startUpstream } from '../../../test/support/upstream/server.ts';
+import { startUpstream } from '../../../test/lab/upstream/server.ts';
 import { Rig, quick, until } from './rig.ts';
 
 describe('a failed attempt is followed by another', () => {

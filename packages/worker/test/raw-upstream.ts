@@ -1,6 +1,6 @@
 import { type Socket, createServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { listen } from '../../../test/support/listen.ts';
+import { listen } from '../../../test/lab/listen.ts';
 
 /** An upstream that says what no HTTP server would. */
 export type RawUpstream = AsyncDisposable & {

@@ -5,8 +5,8 @@ import { inject } from 'vitest';
 import { type Outcome, type PolicyInput, keysOf } from '@sluice/shared';
 import { createLogger } from '../src/logger.ts';
 import { readWorkerConfig } from '../src/config.ts';
-import { type Upstream, startUpstream } from '../../../test/support/upstream/server.ts';
-import type { UpstreamOptions } from '../../../test/support/upstream/options.ts';
+import { type Upstream, startUpstream } from '../../../test/lab/upstream/server.ts';
+import type { UpstreamOptions } from '../../../test/lab/upstream/options.ts';
 import { type ConnectOptions, type JobSpec, type Sluice, connect } from '../../producer/src/index.ts';
 import { type RunningPool, startPool } from '../src/pool.ts';
 

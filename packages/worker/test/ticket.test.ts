@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, test } from 'vitest';
-import { startTcpProxy } from '../../../test/support/faults/tcp-proxy.ts';
+import { startTcpProxy } from '../../../test/lab/faults/tcp-proxy.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { Rig, quick, until } from './rig.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, inject, test } from 'vitest';
-import { type SkewedClock, skewedClock } from '../../support/faults/clock-skew.ts';
-import { freePort } from '../../support/free-port.ts';
-import { runProgram } from '../../support/processes.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { type SkewedClock, skewedClock } from '../../lab/faults/clock-skew.ts';
+import { freePort } from '../../lab/free-port.ts';
+import { runProgram } from '../../lab/processes.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
 import { openFleet, until } from '../fleet.ts';
 import { expectRetryAfterKept } from '../outages/skewed-workers.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { startTcpProxy } from '../../support/faults/tcp-proxy.ts';
-import { freePort } from '../../support/free-port.ts';
+import { startTcpProxy } from '../../lab/faults/tcp-proxy.ts';
+import { freePort } from '../../lab/free-port.ts';
 import { killAndUnlock, until } from '../fleet.ts';
 import {
   arrived,

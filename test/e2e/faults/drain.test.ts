@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { startHeldUpstream } from '../../support/faults/held-upstream.ts';
-import { startProgram } from '../../support/processes.ts';
+import { startHeldUpstream } from '../../lab/faults/held-upstream.ts';
+import { startProgram } from '../../lab/processes.ts';
 import { openFleet, until } from '../fleet.ts';
 import { end, env, graceMs, policy, queue, shakyRedis } from '../scenes/drain.ts';
 

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import { installedServer } from '../../support/own-redis.ts';
+import { installedServer } from '../../lab/own-redis.ts';
 import { expectToldOnce } from '../outages/told-once.ts';
 
 test.skipIf(installedServer() === undefined)(

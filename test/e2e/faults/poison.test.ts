@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeadLetter } from '../../../packages/producer/src/index.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
-import type { Upstream } from '../../support/upstream/server.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
+import type { Upstream } from '../../lab/upstream/server.ts';
 import { type Fleet, openFleet, until } from '../fleet.ts';
 import { envelopeFor, plant, put } from './plant.ts';
 

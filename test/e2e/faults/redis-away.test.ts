@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Handle } from '../../../packages/producer/src/index.ts';
-import { installedServer } from '../../support/own-redis.ts';
+import { installedServer } from '../../lab/own-redis.ts';
 import { until } from '../fleet.ts';
 import { type ShakyFleet, openShakyFleet } from '../outages/shaky-fleet.ts';
 import { expectQuiet } from '../outages/expectations.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { installedServer } from '../../support/own-redis.ts';
-import { runProgram, startProgram } from '../../support/processes.ts';
+import { installedServer } from '../../lab/own-redis.ts';
+import { runProgram, startProgram } from '../../lab/processes.ts';
 
 const chaos = 'test/chaos/main.ts';
 

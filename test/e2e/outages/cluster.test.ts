@@ -3,10 +3,10 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Handle, connect } from '../../../packages/producer/src/index.ts';
 import { keysOf, trimFailedScript } from '../../../packages/shared/src/index.ts';
-import { startCluster } from '../../support/faults/cluster.ts';
-import { freePort } from '../../support/free-port.ts';
-import { type OwnRedis, installedServer, startOwnRedis } from '../../support/own-redis.ts';
-import { runProgram } from '../../support/processes.ts';
+import { startCluster } from '../../lab/faults/cluster.ts';
+import { freePort } from '../../lab/free-port.ts';
+import { type OwnRedis, installedServer, startOwnRedis } from '../../lab/own-redis.ts';
+import { runProgram } from '../../lab/processes.ts';
 import { type Ground, kinds, openGround, warnings } from './ground.ts';
 
 const prefix = '{sluice}';

@@ -1,5 +1,5 @@
 import { describe, expect, inject, test } from 'vitest';
-import { startTcpProxy } from '../../support/faults/tcp-proxy.ts';
+import { startTcpProxy } from '../../lab/faults/tcp-proxy.ts';
 import { killAndUnlock, until } from '../fleet.ts';
 import {
   arrived,

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { startHeldUpstream } from '../../support/faults/held-upstream.ts';
-import type { TcpProxy } from '../../support/faults/tcp-proxy.ts';
-import { type Program, startCommand } from '../../support/processes.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { startHeldUpstream } from '../../lab/faults/held-upstream.ts';
+import type { TcpProxy } from '../../lab/faults/tcp-proxy.ts';
+import { type Program, startCommand } from '../../lab/processes.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
 import { openFleet, until } from '../fleet.ts';
 import { end, env, graceMs, policy, queue, shakyRedis } from '../scenes/drain.ts';
 

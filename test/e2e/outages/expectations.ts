@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { worstWindow } from '../../support/measure/window.ts';
+import { worstWindow } from '../../lab/measure/window.ts';
 import type { ShakyFleet } from './shaky-fleet.ts';
 import { type FaultReport, limit } from './steady-load.ts';
 

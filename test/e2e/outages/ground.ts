@@ -1,7 +1,7 @@
 import { type Handle, type Sluice, connect } from '../../../packages/producer/src/index.ts';
-import { type Program, startProgram } from '../../support/processes.ts';
-import type { Upstream } from '../../support/upstream/server.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { type Program, startProgram } from '../../lab/processes.ts';
+import type { Upstream } from '../../lab/upstream/server.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
 import { until } from '../fleet.ts';
 
 const perSecond = 50;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startHeldUpstream } from '../../support/faults/held-upstream.ts';
+import { startHeldUpstream } from '../../lab/faults/held-upstream.ts';
 import { killAndUnlock, openFleet, until } from '../fleet.ts';
 
 const env = { SLUICE_LOCK_DURATION: '5s', SLUICE_STALLED_INTERVAL: '1s' };

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { installedServer } from '../../support/own-redis.ts';
+import { installedServer } from '../../lab/own-redis.ts';
 import { expectToldOnce } from './told-once.ts';
 
 describe.skipIf(installedServer() === undefined)('an outage of Redis of 20 s', () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { installedServer } from '../../support/own-redis.ts';
+import { installedServer } from '../../lab/own-redis.ts';
 import { expectTold } from './fails-fast.ts';
 import { lockMs, openShakyFleet } from './shaky-fleet.ts';
 import { expectQuiet, expectRecovered } from './expectations.ts';

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { connect } from '../../../packages/producer/src/index.ts';
-import { installedServer, startOwnRedis } from '../../support/own-redis.ts';
-import { startProgram } from '../../support/processes.ts';
+import { installedServer, startOwnRedis } from '../../lab/own-redis.ts';
+import { startProgram } from '../../lab/processes.ts';
 import { until } from '../fleet.ts';
 import { openShakyFleet } from './shaky-fleet.ts';
 import { expectQuiet } from './expectations.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Handle, Sluice } from '../../../packages/producer/src/index.ts';
-import { installedServer } from '../../support/own-redis.ts';
+import { installedServer } from '../../lab/own-redis.ts';
 import { drained } from '../fleet.ts';
 import { expectFailsFast } from './fails-fast.ts';
 import { openShakyFleet } from './shaky-fleet.ts';

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
-import { installedServer } from '../../support/own-redis.ts';
+import { installedServer } from '../../lab/own-redis.ts';
 import { until } from '../fleet.ts';
 import { openShakyFleet } from './shaky-fleet.ts';
 import { expectQuiet, expectRecovered } from './expectations.ts';

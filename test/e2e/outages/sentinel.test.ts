@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../../packages/producer/src/index.ts';
-import { startSentinelSet } from '../../support/faults/sentinel.ts';
-import { type OwnRedis, installedServer } from '../../support/own-redis.ts';
-import { runProgram } from '../../support/processes.ts';
+import { startSentinelSet } from '../../lab/faults/sentinel.ts';
+import { type OwnRedis, installedServer } from '../../lab/own-redis.ts';
+import { runProgram } from '../../lab/processes.ts';
 import { kinds, openGround, warnings } from './ground.ts';
 
 /** Clients of a server that are not a Sentinel's, a replica's or this one. */

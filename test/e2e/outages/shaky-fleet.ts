@@ -1,9 +1,9 @@
 import { type ConnectOptions, type Sluice, connect } from '../../../packages/producer/src/index.ts';
-import { type TcpProxy, startTcpProxy } from '../../support/faults/tcp-proxy.ts';
-import { type OwnRedis, startOwnRedis } from '../../support/own-redis.ts';
-import { type Program, startProgram } from '../../support/processes.ts';
-import type { Upstream } from '../../support/upstream/server.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { type TcpProxy, startTcpProxy } from '../../lab/faults/tcp-proxy.ts';
+import { type OwnRedis, startOwnRedis } from '../../lab/own-redis.ts';
+import { type Program, startProgram } from '../../lab/processes.ts';
+import type { Upstream } from '../../lab/upstream/server.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
 
 /** A fleet whose every connection to its own Redis goes through a proxy that can be broken. `await using` ends it all. */
 export type ShakyFleet = AsyncDisposable & {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { skewedClock } from '../../support/faults/clock-skew.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { skewedClock } from '../../lab/faults/clock-skew.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
 import { openFleet } from '../fleet.ts';
 
 const queue = 'api';

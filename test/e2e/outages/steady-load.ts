@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Handle } from '../../../packages/producer/src/index.ts';
-import type { Arrival } from '../../support/upstream/arrivals.ts';
-import { until } from '../../support/until.ts';
+import type { Arrival } from '../../lab/upstream/arrivals.ts';
+import { until } from '../../lab/until.ts';
 import type { ShakyFleet } from './shaky-fleet.ts';
 
 /** Requests per second that the policy of these tests allows. */

@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { connect } from '../../../packages/producer/src/index.ts';
-import { type TcpProxy, startTcpProxy } from '../../support/faults/tcp-proxy.ts';
-import { startOwnRedis } from '../../support/own-redis.ts';
-import { startProgram } from '../../support/processes.ts';
-import { temporaryFolder } from '../../support/test-run.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
+import { type TcpProxy, startTcpProxy } from '../../lab/faults/tcp-proxy.ts';
+import { startOwnRedis } from '../../lab/own-redis.ts';
+import { startProgram } from '../../lab/processes.ts';
+import { temporaryFolder } from '../../lab/test-run.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
 import { until } from '../fleet.ts';
 
 type Line = { level: string; msg: string; lostMs?: number; reason?: string; err?: unknown };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { Handle, JobSpec, PolicyInput } from '../../../packages/producer/src/index.ts';
-import { spawnUpstream } from '../../support/upstream/spawn.ts';
-import type { Upstream } from '../../support/upstream/server.ts';
+import { spawnUpstream } from '../../lab/upstream/spawn.ts';
+import type { Upstream } from '../../lab/upstream/server.ts';
 import { type Fleet, killAndUnlock, openFleet, until } from '../fleet.ts';
 
 const env = { SLUICE_LOCK_DURATION: '5s', SLUICE_STALLED_INTERVAL: '1s' };

@@ -1,6 +1,6 @@
 import { inject } from 'vitest';
-import { startTcpProxy } from '../../support/faults/tcp-proxy.ts';
-import type { Program } from '../../support/processes.ts';
+import { startTcpProxy } from '../../lab/faults/tcp-proxy.ts';
+import type { Program } from '../../lab/processes.ts';
 
 /** Longer than a worker takes to end that need not wait for it, on a machine that has other things to do. */
 export const graceMs = 4000;

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Handle } from '../../../packages/producer/src/index.ts';
-import { type HeldUpstream, startHeldUpstream } from '../../support/faults/held-upstream.ts';
-import type { Program } from '../../support/processes.ts';
+import { type HeldUpstream, startHeldUpstream } from '../../lab/faults/held-upstream.ts';
+import type { Program } from '../../lab/processes.ts';
 import { type Fleet, openFleet, unlock, until } from '../fleet.ts';
 
 const env = { SLUICE_LOCK_DURATION: '5s', SLUICE_STALLED_INTERVAL: '1s', SLUICE_LOG_LEVEL: 'debug' };

@@ -17,7 +17,7 @@ export const envelopeVersion = 1;
  * or a timer would take for something else lies outside of them. Rules that are newer are those of specs alone.
  *
  * Whatever is added to it, also an optional field, comes with another version: to a worker that does not know the
- * field it could mean anything, and a newer version is put off until a newer worker takes it (test/contract/envelope).
+ * field it could mean anything, and a newer version is put off until a newer worker takes it (test/formats/envelope).
  */
 export const envelopeSchema = z.strictObject({
   v: z.literal(envelopeVersion),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, inject, test } from 'vitest';
-import { startTcpProxy } from '../support/faults/tcp-proxy.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
 
 /** A proxy in front of the run's Redis, and a client of it that does not reconnect. */
 async function setUp(stack: AsyncDisposableStack) {

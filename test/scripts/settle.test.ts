@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeSettled } from '../../../packages/shared/src/index.ts';
+import { encodeSettled } from '../../packages/shared/src/index.ts';
 import { openLab } from './lab.ts';
 
 const bytes = Buffer.from([0x7b, 0x7d, 0x0a, 0x00, 0xff, 0x0a, 0x80]);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { bindScript } from '../../../packages/redis/src/index.ts';
-import { stalledLookScript } from '../../../packages/shared/src/index.ts';
+import { bindScript } from '../../packages/redis/src/index.ts';
+import { stalledLookScript } from '../../packages/shared/src/index.ts';
 import { openLab } from './lab.ts';
 
 /** A fleet that looks at least every `pauseMs` while Redis is there, and is back within `backMs`. */

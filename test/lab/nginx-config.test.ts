@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nginxConfig, parseAccessLog } from '../support/nginx-config.ts';
+import { nginxConfig, parseAccessLog } from './nginx-config.ts';
 
 test('the configuration states odd rates exactly, and refuses what nginx cannot do', () => {
   const place = { root: '/tmp/files', folder: '/tmp/x', port: 1 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closedGate, decodeMessage } from '../../../packages/shared/src/index.ts';
+import { closedGate, decodeMessage } from '../../packages/shared/src/index.ts';
 import { openLab, origin } from './lab.ts';
 
 describe('a hold', () => {

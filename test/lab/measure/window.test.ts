@@ -1,14 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { gapRates } from '../support/measure/gap-rates.ts';
-import {
-  percentile,
-  percentiles,
-  ratePerSecond,
-  slidingCounts,
-  used,
-  worstWindow,
-} from '../support/measure/window.ts';
+import { gapRates } from './gap-rates.ts';
+import { percentile, percentiles, ratePerSecond, slidingCounts, used, worstWindow } from './window.ts';
 
 // Whole ms: sums and differences are exact, so a brute force can be compared to the last arrival.
 const someTimes = fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 60 });

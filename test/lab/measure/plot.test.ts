@@ -1,7 +1,7 @@
 import { expect, describe, test } from 'vitest';
-import { duration, ticks } from '../support/measure/axis.ts';
-import { plotSvg } from '../support/measure/plot-svg.ts';
-import { plotTerminal, terminalColours } from '../support/measure/plot-terminal.ts';
+import { duration, ticks } from './axis.ts';
+import { plotSvg } from './plot-svg.ts';
+import { plotTerminal, terminalColours } from './plot-terminal.ts';
 
 const even = (count: number, perSecond: number, from = 0): number[] =>
   Array.from({ length: count }, (_, n) => from + (n * 1000) / perSecond);

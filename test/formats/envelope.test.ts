@@ -40,7 +40,7 @@ const versions = [envelopeVersion - 1, envelopeVersion].filter((version) => vers
 const whatToDo = `The envelope has changed, and a worker of the release before would misread what a new producer writes, or fail it. Raise
 envelopeVersion; make readEnvelope still read version ${envelopeVersion} (workers of this release meet jobs that waited); have the
 producer go on writing version ${envelopeVersion} where the new field is not used; and hold the new format in
-test/contract/envelopes/v${envelopeVersion + 1}/ and v${envelopeVersion + 1}.schema.json. Change what is held of v${envelopeVersion} only if it was never released.`;
+test/formats/envelopes/v${envelopeVersion + 1}/ and v${envelopeVersion + 1}.schema.json. Change what is held of v${envelopeVersion} only if it was never released.`;
 
 test('the schema of the envelope is the one that its version stands for', () => {
   const file = `${folder}v${envelopeVersion}.schema.json`;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { describe, expect, inject, test } from 'vitest';
-import { installedServer, startOwnRedis } from '../support/redis.ts';
+import { installedServer, startOwnRedis } from './redis.ts';
 
 const connect = (url: string) => new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
 

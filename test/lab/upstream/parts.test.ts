@@ -4,9 +4,9 @@ import { deserialize, serialize } from 'node:v8';
 import { createGunzip, gunzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type ArrivalColumns, ArrivalLog, toArrivals } from '../support/upstream/arrivals.ts';
-import { gzipBomb } from '../support/upstream/bodies.ts';
-import { SlidingLimit } from '../support/upstream/sliding-limit.ts';
+import { type ArrivalColumns, ArrivalLog, toArrivals } from './arrivals.ts';
+import { gzipBomb } from './bodies.ts';
+import { SlidingLimit } from './sliding-limit.ts';
 
 test('the sliding limit decides as a log of all requests would', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 200 });

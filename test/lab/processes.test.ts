@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { marked } from '../support/leftovers.ts';
-import { runProgram, startProgram, workspace } from '../support/processes.ts';
-import { temporaryFolder, testRun } from '../support/test-run.ts';
+import { marked } from './leftovers.ts';
+import { runProgram, startProgram, workspace } from './processes.ts';
+import { temporaryFolder, testRun } from './test-run.ts';
 
 function program(text: string): string {
   const file = join(temporaryFolder('program'), 'main.ts');
@@ -67,9 +67,9 @@ test('kill ends the program and what it started', async () => {
 
 test('nothing survives a test run that is killed: no process of another group, no folder', async () => {
   const file = program(`
-    import { startCommand } from '${workspace}test/support/processes.ts';
-    import { startOwnRedis } from '${workspace}test/support/redis.ts';
-    import { testRun } from '${workspace}test/support/test-run.ts';
+    import { startCommand } from '${workspace}test/lab/processes.ts';
+    import { startOwnRedis } from '${workspace}test/lab/redis.ts';
+    import { testRun } from '${workspace}test/lab/test-run.ts';
     startCommand('setsid', ['sleep', '60']);
     const redis = await startOwnRedis();
     console.log(JSON.stringify({ ...testRun(), redis: redis.pid }));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PolicyInput } from '../../../packages/shared/src/index.ts';
+import type { PolicyInput } from '../../packages/shared/src/index.ts';
 import { type Lab, openLab, origin } from './lab.ts';
 
 const policy: PolicyInput = { rate: { limit: 100, per: 995, slack: 5 }, origin };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { closedGate } from '../../../packages/shared/src/index.ts';
+import { closedGate } from '../../packages/shared/src/index.ts';
 import { openLab } from './lab.ts';
 
 /** A queue whose gate's window is 10 s, of which 6 s are left: it began 4 s ago. */

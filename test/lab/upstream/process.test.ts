@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { startUpstream } from '../support/upstream/server.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
+import { startUpstream } from './server.ts';
+import { spawnUpstream } from './spawn.ts';
 
 test('an upstream of its own ends with its parent, even one that is killed', async () => {
-  const entry = new URL('../support/upstream/spawn.ts', import.meta.url).href;
+  const entry = new URL('./spawn.ts', import.meta.url).href;
   const code = `import { spawnUpstream } from '${entry}'; console.log((await spawnUpstream()).url);`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { worstWindow } from '../support/measure/window.ts';
-import { patternBytes } from '../support/upstream/bodies.ts';
-import { type Upstream, startUpstream } from '../support/upstream/server.ts';
-import { spawnUpstream } from '../support/upstream/spawn.ts';
+import { worstWindow } from '../measure/window.ts';
+import { patternBytes } from './bodies.ts';
+import { type Upstream, startUpstream } from './server.ts';
+import { spawnUpstream } from './spawn.ts';
 
 describe.each([
   ['in this process', startUpstream],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
-import { nginxAvailable, startNginx } from '../support/nginx.ts';
+import { nginxAvailable, startNginx } from '../lab/nginx.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-files-'));
 writeFileSync(join(root, 'a file.txt'), 'served');
@@ -49,7 +49,7 @@ test.skipIf(!nginxAvailable())('nginx leaves neither process nor folder behind',
 });
 
 test.skipIf(!nginxAvailable())('nginx ends with its parent, even one that is killed', async () => {
-  const entry = new URL('../support/nginx.ts', import.meta.url).href;
+  const entry = new URL('../lab/nginx.ts', import.meta.url).href;
   const options = JSON.stringify({ root, ratePerSecond: 100, burst: 0 });
   const code = `import { startNginx } from '${entry}'; console.log((await startNginx(${options})).url);`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {

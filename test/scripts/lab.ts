@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
-import { bindScript } from '../../../packages/redis/src/index.ts';
+import { bindScript } from '../../packages/redis/src/index.ts';
 import {
   type ApplyReply,
   type PermitVerdict,
@@ -22,7 +22,7 @@ import {
   releaseScript,
   settleScript,
   watchScript,
-} from '../../../packages/shared/src/index.ts';
+} from '../../packages/shared/src/index.ts';
 
 /** The origin of tests that name none. */
 export const origin = 'https://api.test';

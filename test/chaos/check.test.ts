@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { check } from '../chaos/check.ts';
-import { planFaults } from '../chaos/plan.ts';
-import type { FaultRecord, ProducerRecord, RequestRecord, RunRecords } from '../chaos/records.ts';
-import { timelineSvg, timelineText } from '../chaos/timeline.ts';
+import { check } from './check.ts';
+import { planFaults } from './plan.ts';
+import type { FaultRecord, ProducerRecord, RequestRecord, RunRecords } from './records.ts';
+import { timelineSvg, timelineText } from './timeline.ts';
 
 const start = 1_800_000_000_000;
 

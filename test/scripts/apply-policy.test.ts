@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closedGate, policySchema, unlimitedMax } from '../../../packages/shared/src/index.ts';
+import { closedGate, policySchema, unlimitedMax } from '../../packages/shared/src/index.ts';
 import { type Lab, openLab, origin } from './lab.ts';
 
 /** All that is kept under the prefix; TTLs apart. */
