@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { policySchema } from '@sluice/shared';
+import { UrlBlocked } from '../src/http/failure.ts';
+import { guard, guardRequest } from '../src/pipeline/guard.ts';
+
+describe('the guard', () => {
+  const policy = policySchema.parse({ origin: 'https://api.test', egress: { allow: ['10.0.0.0/8'] } });
+
+  test('gives the URL back when its rules allow it', () => {
+    expect(guard('https://api.test/a?b#c', policy, true).pathname).toBe('/a');
+    expect(
+      guard('http://10.0.0.1/', policySchema.parse({ egress: { allow: ['10.0.0.0/8'] } }), true).host,
+    ).toBe('10.0.0.1');
+  });
+
+  test.each([
+    'ftp://api.test/',
+    'http://127.0.0.1/',
+    'http://169.254.169.254/',
+    'https://u:p@api.test/',
+    'no url',
+  ])('refuses %s', (url) => {
+    expect(() => guard(url, policySchema.parse({}), false)).toThrow(UrlBlocked);
+  });
+
+  test("holds the first URL to the policy's origin, and lets a redirect leave it", () => {
+    expect(() => guard('https://other.test/', policy, true)).toThrow(/serves https:\/\/api.test only/);
+    expect(guard('https://other.test/', policy, false).host).toBe('other.test');
+  });
+});
+
+describe("the guard of a redirect hop's request", () => {
+  const request = { url: 'https://api.test/', method: 'POST', headers: {} } as const;
+
+  test('gives it back with its header names in lower case', () => {
+    expect(guardRequest({ ...request, headers: { Range: 'a' } })).toEqual({
+      ...request,
+      headers: { range: 'a' },
+    });
+  });
+
+  test.each([
+    { headers: { host: 'b.test' } },
+    { headers: { 'x-a': '1', 'X-A': '2' } },
+    { method: 'GET' as const, body: 'x' },
+  ])('refuses %j', (change) => {
+    expect(() => guardRequest({ ...request, ...change })).toThrow(UrlBlocked);
+  });
+});
