@@ -14,4 +14,4 @@ console.log(await sluice.queues.stats('retry-429'));
 // Output:
 // 200 after 2 attempts
 // and the second it was asked to wait
-// { sent: 2, refused: 1 }
+// { sent: 2, rejected: 1 }

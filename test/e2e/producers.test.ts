@@ -54,7 +54,7 @@ test(
     const paths = (await upstream.arrivals()).map(({ path }) => path);
     expect(paths).toHaveLength(producers * jobsEach);
     expect(new Set(paths).size).toBe(producers * jobsEach);
-    expect(await client.queues.stats(queue)).toEqual({ sent: producers * jobsEach, refused: 0 });
+    expect(await client.queues.stats(queue)).toEqual({ sent: producers * jobsEach, rejected: 0 });
     await client.queues.remove(queue);
     for (const worker of workers) worker.signal('SIGTERM');
     for (const worker of workers) expect((await worker.exit()).code).toBe(0);

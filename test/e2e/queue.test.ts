@@ -97,7 +97,7 @@ test.each(['single-origin', 'mixed'] as const)('a hold of a %s queue is seen and
   const shown = await fleet.ok(['queue', 'show', 'api']);
   expect(shown).toMatch(new RegExp(`^holds +${upstream.url} for 9m \\d+s$`, 'm'));
   expect(shown).toMatch(kind === 'mixed' ? /^state +open, 1 held$/m : /^state +held 9m \d+s$/m);
-  expect(shown).toMatch(/^requests +1 sent, 1 refused/m);
+  expect(shown).toMatch(/^requests +1 sent, 1 rejected/m);
   expect(await arrived()).toBe(1);
 
   expect(await fleet.ok(['queue', 'release', 'api', 'https://elsewhere.test'])).toBe(

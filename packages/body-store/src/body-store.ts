@@ -9,7 +9,7 @@ export type BodyStore = {
   put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** The body from its first byte. @throws SluiceError SLUICE_BODY_STORE when it is not there (any more) */
   get(key: string): Promise<Readable>;
-  /** That there is none is fine. */
+  /** Deleting a body that is not there is not an error. */
   delete(key: string): Promise<void>;
   /** Deletes what has expired and what died half-way. @param now epoch ms @returns how many files went */
   sweep(now: number): Promise<number>;

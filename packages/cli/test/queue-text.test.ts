@@ -20,7 +20,7 @@ const state = (change: Partial<QueueState> = {}): QueueState => ({
   gateOpensInMs: 0,
   counts: { waiting: 0, active: 0, delayed: 0, failed: 0 },
   sent: 0,
-  refused: 0,
+  rejected: 0,
   ...change,
 });
 
@@ -117,7 +117,7 @@ test('show has everything an operator asks for', () => {
       gateOpensInMs: 450,
       counts: { waiting: 10, active: 3, delayed: 2, failed: 1 },
       sent: 1000,
-      refused: 25,
+      rejected: 25,
     }),
   );
   const summary = text.slice(0, text.indexOf('policy\n'));
@@ -126,12 +126,12 @@ test('show has everything an operator asks for', () => {
       'queue        partner',
       'state        held 12.3s',
       'rate         100/1m',
-      'slowed to    0.8/s; the upstream refused at 1.23/s',
+      'slowed to    0.8/s; the upstream rejected requests at 1.23/s',
       'gate         1 job per 601 ms, a permit every 600 ms, opens in 450ms',
       'holds        https://api.test for 12.3s',
       '             https://other.test for 1m 30s',
       'jobs         10 waiting, 3 active, 2 delayed, 1 failed',
-      'requests     1000 sent, 25 refused (2.5 % of the sent)',
+      'requests     1000 sent, 25 rejected (2.5 % of the sent)',
       "concurrency  each worker's own in a worker, any number in the fleet",
       '',
     ].join('\n'),
@@ -140,11 +140,11 @@ test('show has everything an operator asks for', () => {
   expect(text).toMatch(/^ {2}maxHold +15m$/m);
 });
 
-test('show lists the ports that are refused where requests may go inside and none are named', () => {
+test('show lists the ports that are blocked where requests may go inside and none are named', () => {
   const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }));
   for (const egress of [{ allow: ['10.0.0.0/8'] }, { allowHosts: ['*.corp.internal'] }]) {
     const text = shown(egress);
-    expect(text).toMatch(/^ports +refused unless egress\.ports names them/m);
+    expect(text).toMatch(/^ports +blocked unless egress\.ports names them/m);
     for (const port of [2375, 3306, 5432, 6379, 9200, 10250, 11211, 27017])
       expect(text).toMatch(new RegExp(`[ ,]${port}(,|$)`, 'm'));
     expect(shown({ ...egress, ports: [443, 9200] })).not.toMatch(/^ports/m);
@@ -158,9 +158,9 @@ test('a list has one line a queue', () => {
     state({ name: 'x', policy: policy({}), paused: true, sent: 123_456 }),
   ]).split('\n');
   expect(lines).toEqual([
-    'QUEUE    RATE    STATE   WAITING  ACTIVE  DELAYED  FAILED    SENT  REFUSED',
-    'partner  100/1m  open          0       0        0       0       0        0',
-    'x        none    paused        0       0        0       0  123456        0',
+    'QUEUE    RATE    STATE   WAITING  ACTIVE  DELAYED  FAILED    SENT  REJECTED',
+    'partner  100/1m  open          0       0        0       0       0         0',
+    'x        none    paused        0       0        0       0  123456         0',
     '',
   ]);
 });

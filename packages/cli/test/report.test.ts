@@ -62,7 +62,7 @@ test('the tally tells completed, failed and taken back apart', () => {
   expect(tally.add(item({ kind: 'cancelled', attempts: 0, error }), false)).toBe(true);
   expect(tally).toMatchObject({ completed: 1, failed: 3, takenBack: 1 });
 
-  const summary = summarize(10, tally, { sent: 12, refused: 1 }, 2.5);
+  const summary = summarize(10, tally, { sent: 12, rejected: 1 }, 2.5);
   expect(summary).toEqual({
     jobs: 10,
     completed: 1,

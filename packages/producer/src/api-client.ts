@@ -89,7 +89,7 @@ export class ApiClient {
     this.#queue = options.queue ?? base.host.replaceAll(/[^A-Za-z0-9._-]/g, '-');
   }
 
-  /** @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when the schema refuses it */
+  /** @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when it does not fit the schema */
   async get<S extends z.ZodType | undefined = undefined>(
     path: string,
     options?: RequestOptions<S>,
@@ -131,7 +131,7 @@ export class ApiClient {
   /** Closes its connections; a client that is shared stays open. */
   async close(): Promise<void> {
     this.#closed = true;
-    // Who connected in vain has been told.
+    // A failed connect has been reported to its caller.
     const sluice = await this.#connected?.catch(() => undefined);
     if (sluice !== this.#options.sluice) await sluice?.close();
   }

@@ -32,7 +32,7 @@ export type ConnectOptions = {
   /**
    * What calls do while Redis does not answer, or refuses writes for now: `wait` for it (default), or `fail` within a
    * second or so with SLUICE_REDIS_UNREACHABLE, those that await an outcome, too. A job whose add failed so may have
-   * been accepted all the same: give it an `id`, and enqueue it again. One whose outcome was awaited goes on.
+   * been accepted all the same: give it an `id`, and enqueue it again. A job whose outcome was awaited goes on.
    */
   whenDown?: WhenDown;
   /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */

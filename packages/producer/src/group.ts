@@ -57,7 +57,7 @@ export class Group {
     }
   }
 
-  /** A failure of a job or of the body. What the cancelling itself brings about is none. */
+  /** A failure of a job or of the body. A failure that the cancelling itself causes does not count. */
   fail(error: unknown): void {
     const first = this.#failures.length === 0;
     if (!first && error instanceof SluiceError && broughtAbout.has(error.code)) return;

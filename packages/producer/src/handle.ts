@@ -29,7 +29,7 @@ export class Handle {
     return await this.#jobs.status(this.queue, this.id);
   }
 
-  /** Ends the job wherever it is; its `result()` then throws SLUICE_CANCELLED. Twice is once. */
+  /** Ends the job wherever it is; its `result()` then throws SLUICE_CANCELLED. Cancelling again does nothing. */
   async cancel(): Promise<CancelResult> {
     return await this.#jobs.cancel(this.queue, this.id);
   }

@@ -113,7 +113,7 @@ export class Jobs {
     return await this.#end(queue, id, 'expired', message);
   }
 
-  /** The outcome first: who dies in between leaves a job that is dropped when it is taken, not one without an end. */
+  /** Commits the outcome first: if this process dies before it removes the job, the worker that takes it drops it. */
   async #end(
     queue: string,
     id: string,

@@ -10,14 +10,14 @@ export type Place =
   | { kind: 'sentinel'; address: SentinelAddress }
   | { kind: 'cluster'; address: ClusterAddress; owner: SlotOwner };
 
-/** After a server refused a write it is not asked again for so long, ms: it would refuse it again. */
-const refusedMs = 500;
+/** A server that takes no writes for now is not asked again for so long, ms. */
+const unavailableMs = 500;
 
 /**
  * What a server answers to writes when it became a replica, or has lost the replicas that it must have
  * (min-replicas-to-write). It answers so before anything was written.
  */
-const refusesWrites = /^(READONLY|MASTERDOWN|NOREPLICAS)\b/;
+const writesUnavailable = /^(READONLY|MASTERDOWN|NOREPLICAS)\b/;
 
 /** What the node of a Cluster answers that does not have the slot: it went to another node, or nobody has it for now. */
 const hasNotTheSlot = /^(MOVED|CLUSTERDOWN)\b/;
@@ -29,7 +29,7 @@ const givesSlotAway = /^(ASK|TRYAGAIN)\b/;
 const blocks = new Set(['bzpopmin', 'xread']);
 
 /** An error that Redis answered to a command. */
-type Refusal = Error & { command?: { name: string } };
+type ReplyError = Error & { command?: { name: string } };
 
 /** Whether to leave a server that answered so (1), and to send the command again to the next one (2). */
 type Judgement = 1 | 2 | false;
@@ -42,12 +42,12 @@ export type ClientOptions = ReturnType<typeof common> &
 /** Lengthening delays, so that a server that comes back is not met by every client at once, ms. */
 const backoff = (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6));
 
-// The parts of a transaction are not refused: there the answer is part of EXEC's, as long as its scripts have no flags of
+// The parts of a transaction are not judged: there the answer is part of EXEC's, as long as its scripts have no flags of
 // their own.
-const judge = ({ message }: Refusal): Judgement => (refusesWrites.test(message) ? 2 : false);
+const judge = ({ message }: ReplyError): Judgement => (writesUnavailable.test(message) ? 2 : false);
 
-/** The parts of a transaction are refused one by one here: sent again alone, one would be done without the others. */
-function judgeNode(error: Refusal): Judgement {
+/** The parts of a transaction fail one by one here: sent again alone, one would be done without the others. */
+function judgeNode(error: ReplyError): Judgement {
   const isAlone = blocks.has(error.command?.name.toLowerCase() ?? '');
   if (hasNotTheSlot.test(error.message)) return isAlone ? 2 : 1;
   // `withFailureRule` sends the others again.
@@ -55,8 +55,8 @@ function judgeNode(error: Refusal): Judgement {
   return judge(error);
 }
 
-function common(isOpen: () => boolean, judged: (error: Refusal) => Judgement = judge) {
-  let refused = false;
+function common(isOpen: () => boolean, judged: (error: ReplyError) => Judgement = judge) {
+  let wasUnavailable = false;
   return {
     // Commands wait through a reconnect instead of failing after twenty tries.
     maxRetriesPerRequest: null,
@@ -68,15 +68,15 @@ function common(isOpen: () => boolean, judged: (error: Refusal) => Judgement = j
     // The first connection is not tried again: whoever starts wants to know now.
     retryStrategy: (times: number) => {
       if (!isOpen()) return null;
-      const least = refused ? refusedMs : 0;
-      refused = false;
+      const least = wasUnavailable ? unavailableMs : 0;
+      wasUnavailable = false;
       return Math.max(least, backoff(times));
     },
     // Reconnect, perhaps to another primary.
-    reconnectOnError: (error: Refusal): Judgement => {
+    reconnectOnError: (error: ReplyError): Judgement => {
       const judgement = judged(error);
       // Another node has taken the slot: that one can be asked at once.
-      if (judgement !== false && !error.message.startsWith('MOVED')) refused = true;
+      if (judgement !== false && !error.message.startsWith('MOVED')) wasUnavailable = true;
       return judgement;
     },
   };

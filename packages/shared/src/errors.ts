@@ -47,7 +47,7 @@ export const errorCodes = {
   SLUICE_WAIT_ABORTED: { status: 408, text: 'The caller stopped waiting before the outcome arrived.' },
   SLUICE_BLOCKED: {
     status: 403,
-    text: 'The egress guard refused the URL, the address behind it, or the request itself.',
+    text: 'The egress guard blocked the URL, the address behind it, or the request itself.',
   },
   SLUICE_TIMEOUT: { status: 504, text: 'The attempt took longer than its timeout.' },
   SLUICE_NETWORK: {

@@ -12,7 +12,7 @@ import { ClockWatch } from './observe/clock-watch.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { OutageLog } from './observe/outage-log.ts';
 import { PermitWatch } from './observe/permit-watch.ts';
-import { waitOutRefusals } from './observe/refusals.ts';
+import { waitWhileUnavailable } from './observe/unavailable.ts';
 import { Suspects } from './pipeline/suspects.ts';
 import { Locks } from './queue/locks.ts';
 import { Bodies } from './results/bodies.ts';
@@ -66,7 +66,7 @@ async function connect(config: WorkerConfig, log: Logger): Promise<{ redis: Redi
   const outages = new OutageLog(log);
   const place = { url: config.redisUrl, prefix: config.prefix };
   const each = (client: Redis) => outages.watch(client);
-  const prepare = (client: Redis) => corkPerTurn(withFailureRule(client, waitOutRefusals(log)));
+  const prepare = (client: Redis) => corkPerTurn(withFailureRule(client, waitWhileUnavailable(log)));
   const redis = await openClient(place, { prepare, each });
   return { redis, subscriber: heartbeat(await openClient(place, { each })) };
 }

@@ -55,13 +55,13 @@ describe('a status', () => {
   test.each([200, 201, 204, 301, 304, 400, 401, 403, 404, 409, 410, 413, 422, 451, 501, 505, 507, 511, 520])(
     'of %d ends the job with that response',
     (status) => {
-      const { verdict, holdMs, refused } = judge(answer(status), { attemptsMade: 2 });
+      const { verdict, holdMs, rejected } = judge(answer(status), { attemptsMade: 2 });
       expect(verdict).toMatchObject({
         type: 'done',
         outcome: { kind: 'response', attempts: 3, endedAt: now, durationMs: 13, response: { status } },
         body: new Uint8Array([1, 2, 3]),
       });
-      expect({ holdMs, refused }).toEqual({ holdMs: 0, refused: false });
+      expect({ holdMs, rejected }).toEqual({ holdMs: 0, rejected: false });
     },
   );
 
@@ -88,16 +88,16 @@ describe('a status', () => {
 
   test('429 that the policy does not list is the response, and still holds', () => {
     const given = { policy: { retry: { statuses: [] } } };
-    const { verdict, holdMs, refused } = judge(answer(429, { 'retry-after': '7' }), given);
+    const { verdict, holdMs, rejected } = judge(answer(429, { 'retry-after': '7' }), given);
     expect(verdict.type).toBe('done');
-    expect({ holdMs, refused }).toEqual({ holdMs: 7000, refused: true });
+    expect({ holdMs, rejected }).toEqual({ holdMs: 7000, rejected: true });
   });
 
   test.each([
     ['403 with an exhausted quota', 403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '30' }],
     ['413 with a Retry-After', 413, { 'retry-after': '30' }],
     ['529 with a Retry-After', 529, { 'retry-after': '30' }],
-  ])('of a refusal that passes by itself (%s) is tried again when it says', (_, status, headers) => {
+  ])('of a rejection that passes by itself (%s) is tried again when it says', (_, status, headers) => {
     const { verdict } = judge(answer(status, headers));
     expect(verdict).toMatchObject({ type: 'retry', inMs: 30_000 });
   });
@@ -181,18 +181,18 @@ describe('the delay', () => {
 
 describe('a hold', () => {
   const held = (attempt: Attempt, given: Given = {}) => {
-    const { holdMs, refused } = judge(attempt, given);
-    return [holdMs, refused];
+    const { holdMs, rejected } = judge(attempt, given);
+    return [holdMs, rejected];
   };
 
-  test('follows from a refusal that says for how long, up to maxHold', () => {
+  test('follows from a rejection that says for how long, up to maxHold', () => {
     expect(held(answer(429, { 'retry-after': '20' }))).toEqual([20_000, true]);
     expect(held(answer(503, { 'retry-after': '20' }))).toEqual([20_000, true]);
     expect(held(answer(429, { 'retry-after': '86400' }))).toEqual([900_000, true]);
     expect(held(answer(429, { 'retry-after': '20' }), { attempts: 1 })).toEqual([20_000, true]);
   });
 
-  test('has no length when the refusal does not say, but it is one', () => {
+  test('has no length when the rejection does not say, but it is one', () => {
     expect(held(answer(429))).toEqual([0, true]);
     expect(held(answer(503))).toEqual([0, false]);
   });
@@ -213,7 +213,7 @@ describe('a failure', () => {
     expect(verdictOf(failure(kind))).toBe(kind);
   });
 
-  test('that the guard refused counts no attempt, unless a redirect led there', () => {
+  test('that the guard rejected counts no attempt, unless a redirect led there', () => {
     expect(judge(failure('blocked', true)).verdict).toMatchObject({ outcome: { attempts: 0 } });
     expect(judge(failure('blocked', false)).verdict).toMatchObject({ outcome: { attempts: 1 } });
   });

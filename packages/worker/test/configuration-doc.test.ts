@@ -6,16 +6,13 @@ import { readWorkerConfig, workerConfigSchema } from '../src/config.ts';
 
 const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
 
-/** The rows of the tables whose first column is headed so: name -> default, as the page writes it. */
-function rows(head: 'field' | 'variable'): Map<string, string> {
-  const tables = page.split('\n\n').filter((block) => new RegExp(`^\\| ${head} +\\|`).test(block));
+/** The items of the lists, `- \`name\`, default …: …`, of fields or of variables: name -> default, as the page writes it. */
+function rows(kind: 'field' | 'variable'): Map<string, string> {
+  const items = [...page.matchAll(/^(?:-|\|) `([^`]+)`(?:, default| +\|) (\(.+?\)|`[^`]+`)(?::| +\|)/gm)];
   return new Map(
-    tables.flatMap((table) =>
-      [...table.matchAll(/^\| `([^`]+)` +\| (.+?) +\|/gm)].map(([, name, value]): [string, string] => [
-        name!,
-        value!,
-      ]),
-    ),
+    items
+      .map(([, name, value]): [string, string] => [name!, value!])
+      .filter(([name]) => name.startsWith('SLUICE_') === (kind === 'variable') && !/[ :]/.test(name)),
   );
 }
 

@@ -104,7 +104,7 @@ describe('the address guard', () => {
     const error = await failure(get(`http://api.example:${port}/`));
     expect(error).toBeInstanceOf(EgressBlocked);
     expect(error.message).toContain(
-      'api.example resolves to a refused address: 127.0.0.1 is a loopback address',
+      'api.example resolves to a blocked address: 127.0.0.1 is a loopback address',
     );
     expect(sockets).toHaveLength(0);
   });

@@ -60,7 +60,7 @@ describe('a rate', () => {
     await using rig = await Rig.open({ policy: { rate: '100/1s', retry: quick } });
     await rig.end('http://10.0.0.1/');
     await rig.end('/status/500?times=1');
-    expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 2, refused: 0 });
+    expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 2, rejected: 0 });
   });
 });
 

@@ -30,7 +30,7 @@ describe('a redirect', () => {
   test('counts each hop as a request sent', async () => {
     await using rig = await Rig.open({ policy: { rate: '1000/1s' } });
     await rig.end('/redirect/2');
-    expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 3, refused: 0 });
+    expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 3, rejected: 0 });
   });
 
   test('is the response where the policy follows none', async () => {

@@ -113,7 +113,7 @@ test('a refusal with a stated wait holds its origin: the job behind it leaves no
   expect((await first).outcome).toMatchObject({ kind: 'response', attempts: 2 });
   const arrivals = await rig.upstream.arrivals();
   for (const later of arrivals.slice(1)) expect(later.t - arrivals[0]!.t).toBeGreaterThanOrEqual(1000);
-  expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 3, refused: 1 });
+  expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 3, rejected: 1 });
 });
 
 test('a queue whose policy names the origin takes nothing more while it is held, and loses nothing', async () => {

@@ -11,7 +11,7 @@ import { type Ground, kinds, openGround, warnings } from './ground.ts';
 
 const prefix = '{sluice}';
 const lost = 'the connection to Redis is lost; reconnecting';
-const refused = 'Redis refuses commands for now; they wait';
+const refused = 'Redis is unavailable for now; commands wait';
 
 /** Enqueues a job every 20 ms until it is disposed of, every other with an id; all that were accepted. */
 function load<Set>({ client, upstream }: Ground<Set>): AsyncDisposable & { handles: Handle[] } {

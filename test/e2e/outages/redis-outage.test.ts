@@ -31,7 +31,7 @@ function waitingCalls(client: Sluice, url: string, delayed: Handle): [Promise<un
     [client.policies.set('api-2', {}), 'created'],
     [client.queues.show('api'), expect.objectContaining({ name: 'api' })],
     [client.dead.list('api'), expect.objectContaining({ cursor: null })],
-    [client.queues.stats('api'), expect.objectContaining({ refused: 0 })],
+    [client.queues.stats('api'), expect.objectContaining({ rejected: 0 })],
     [client.semaphore('s', 1).run(() => 'inside'), 'inside'],
   ];
 }

@@ -104,7 +104,7 @@ describe.skipIf(!installedServer())('a Redis that is killed and comes back', () 
           () => (settled += 1),
           () => (settled += 1),
         );
-      await fleet.workers[0]!.line('Redis refuses commands for now');
+      await fleet.workers[0]!.line('Redis is unavailable for now');
       await until(async () => (await upstream.inFlight()) === 0);
       expect(settled).toBe(0);
       await admin.config('SET', 'stop-writes-on-bgsave-error', 'no');

@@ -32,7 +32,7 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
 
   add('list <queue>', 'the failed jobs of a queue, the newest first', listHelp)
     .option('--code <code>', 'only those that failed with this code, such as SLUICE_TIMEOUT')
-    .option('--limit <n>', 'so many at most', '100')
+    .option('--limit <n>', 'how many to list at most', '100')
     .option('--json', 'print one JSON object a line')
     .action(async (queue, options) => done(await deadList(queue, options, io)));
 

@@ -14,7 +14,7 @@ export type Watched = {
   total: number;
   tally: Tally;
   /** The queue's counters when the run began. */
-  before: { sent: number; refused: number };
+  before: { sent: number; rejected: number };
 };
 
 /**
@@ -32,7 +32,7 @@ export function watch(
   let asked: number | undefined;
 
   const look = async () => {
-    const { sent, refused } = await sluice.queues.stats(queue);
+    const { sent, rejected } = await sluice.queues.stats(queue);
     const now = performance.now();
     const ended = tally.completed + tally.failed;
     const requests = sent - before.sent;
@@ -49,7 +49,7 @@ export function watch(
       completed: tally.completed,
       failed: tally.failed,
       requestsPerSecond: meter.requestsPerSecond(),
-      rateLimited: refused - before.refused,
+      rateLimited: rejected - before.rejected,
       secondsLeft: meter.secondsLeft(total - ended),
     });
   };

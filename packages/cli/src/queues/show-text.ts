@@ -16,14 +16,14 @@ export function stateText({ paused, holds, policy, gateOpensInMs, counts }: Queu
 
 /** One line a queue. Pure. */
 export function listText(states: readonly QueueState[]): string {
-  const header = ['QUEUE', 'RATE', 'STATE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'SENT', 'REFUSED'];
+  const header = ['QUEUE', 'RATE', 'STATE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'SENT', 'REJECTED'];
   const rows = states.map((state) => [
     state.name,
     rateText(state),
     stateText(state),
     ...[state.counts.waiting, state.counts.active, state.counts.delayed, state.counts.failed].map(String),
     String(state.sent),
-    String(state.refused),
+    String(state.rejected),
   ]);
   return table([header, ...rows], [3, 4, 5, 6, 7, 8]);
 }
@@ -47,18 +47,18 @@ function closedRows({ policy }: QueueState): string[][] {
   const closed = closedPorts(policy.egress);
   if (closed.length === 0) return [];
   const rows = closed.map(({ kind, ports }) => ['', `${kind}: ${ports.join(', ')}`]);
-  return [['ports', 'refused unless egress.ports names them, and all others that are used:'], ...rows];
+  return [['ports', 'blocked unless egress.ports names them, and all others that are used:'], ...rows];
 }
 
 /** All about one queue. Pure. */
 export function showText(state: QueueState): string {
-  const { policy, slowedTo, holds, counts, sent, refused } = state;
+  const { policy, slowedTo, holds, counts, sent, rejected } = state;
   const { worker, global } = policy.concurrency;
-  const share = sent === 0 ? '' : ` (${numberText((100 * refused) / sent)} % of the sent)`;
+  const share = sent === 0 ? '' : ` (${numberText((100 * rejected) / sent)} % of the sent)`;
   const slowed =
     slowedTo === null
       ? 'no'
-      : `${numberText(slowedTo.perSecond)}/s; the upstream refused at ${numberText(slowedTo.ceilingPerSecond)}/s`;
+      : `${numberText(slowedTo.perSecond)}/s; the upstream rejected requests at ${numberText(slowedTo.ceilingPerSecond)}/s`;
   const held =
     holds.length === 0
       ? [['holds', 'none']]
@@ -77,7 +77,7 @@ export function showText(state: QueueState): string {
       'jobs',
       `${counts.waiting} waiting, ${counts.active} active, ${counts.delayed} delayed, ${counts.failed} failed`,
     ],
-    ['requests', `${sent} sent, ${refused} refused${share}`],
+    ['requests', `${sent} sent, ${rejected} rejected${share}`],
     ['concurrency', `${worker ?? "each worker's own"} in a worker, ${global ?? 'any number'} in the fleet`],
     ...closedRows(state),
   ];

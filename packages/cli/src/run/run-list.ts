@@ -13,7 +13,7 @@ export type RunOptions = {
   jobs: number;
   /** The jobs; asked for one by one, as there is room. */
   specs: () => Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
-  /** The one origin that all jobs go to, so that a refusal holds the whole queue; null: there are several. */
+  /** The one origin that all jobs go to, so that a rejection holds the whole queue; null: there are several. */
   origin: string | null;
   /** Redis URL. Default: a private Redis, started for this run and removed after it. */
   redis?: string | undefined;
@@ -21,7 +21,7 @@ export type RunOptions = {
   prefix?: string | undefined;
   /** The queue to use, with its policy. Default: one of the run's own, removed in the end. */
   queue?: string | undefined;
-  /** The policy of the run's own queue; with `queue`, what of that queue's policy is expected. */
+  /** The policy of the run's own queue; with `queue`, what that queue's policy must agree with. */
   policy: PolicyInput;
   /** Worker processes to start; 0: those that are there already do the work. */
   workers: number;
@@ -66,7 +66,7 @@ export async function runList(options: RunOptions, hooks: RunHooks = {}): Promis
     warn('there is nothing to do: the input has no job');
     await hooks.begin?.();
     const tally = new Tally();
-    return { summary: summarize(0, tally, { sent: 0, refused: 0 }, 0), tally };
+    return { summary: summarize(0, tally, { sent: 0, rejected: 0 }, 0), tally };
   }
   await using stack = new AsyncDisposableStack();
   const redis = options.redis === undefined ? stack.use(await startPrivateRedis()) : null;
@@ -123,7 +123,7 @@ async function perform(ground: Ground, options: RunOptions, hooks: RunHooks): Pr
   }
   const seconds = (performance.now() - began) / 1000;
   const after = await sluice.queues.stats(queue.name);
-  const stats = { sent: after.sent - before.sent, refused: after.refused - before.refused };
+  const stats = { sent: after.sent - before.sent, rejected: after.rejected - before.rejected };
   return { summary: summarize(options.jobs, tally, stats, seconds), tally };
 }
 

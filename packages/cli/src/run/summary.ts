@@ -9,7 +9,7 @@ export type RunSummary = {
   failed: number;
   /** Requests that left, retries and redirect hops included. */
   requests: number;
-  /** Of those, how many the upstream refused: 429, or 503 with a wait. */
+  /** Of those, how many the upstream rejected: 429, or 503 with a wait. */
   rateLimited: number;
   /** From the first job enqueued to the last one's end. */
   seconds: number;
@@ -23,7 +23,7 @@ const round = (value: number, places: number) => Number(value.toFixed(places));
 export function summarize(
   jobs: number,
   tally: Tally,
-  stats: { sent: number; refused: number },
+  stats: { sent: number; rejected: number },
   seconds: number,
 ): RunSummary {
   return {
@@ -31,7 +31,7 @@ export function summarize(
     completed: tally.completed,
     failed: tally.failed,
     requests: stats.sent,
-    rateLimited: stats.refused,
+    rateLimited: stats.rejected,
     seconds: round(seconds, 3),
     requestsPerSecond: seconds > 0 ? round(stats.sent / seconds, 2) : 0,
   };

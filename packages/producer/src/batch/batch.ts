@@ -98,9 +98,9 @@ export class Batch {
     const signals = [closed, ...(options.signal === undefined ? [] : [options.signal])];
     const signal = AbortSignal.any(signals);
     if (!/^\d{1,20}-\d{1,20}$/.test(cursor)) {
-      const message = `batch "${this.name}": cursor: "${cursor}" is none; give the cursor of an item`;
+      const message = `batch "${this.name}": cursor: "${cursor}" is not a cursor; give the cursor of an item`;
       throw new SluiceError('SLUICE_INVALID_SPEC', message, {
-        faults: [fault(['cursor'], 'is none')],
+        faults: [fault(['cursor'], 'is not a cursor')],
       });
     }
     let seen = cursor !== '0-0';
@@ -133,7 +133,7 @@ export class Batch {
   }
 
   /**
-   * No more jobs are added: the reading ends when all have ended. `enqueueMany` does so at its end; by hand after
+   * No more jobs are added: the reading ends when all have ended. `enqueueMany` does so at its end; call it yourself after
    * `{ seal: false }`, or when the process that filled the batch is gone for good. Sealing it again changes nothing.
    */
   async seal(): Promise<void> {

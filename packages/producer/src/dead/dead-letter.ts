@@ -59,7 +59,7 @@ export type JobFields = {
   outcome: Buffer | null;
 };
 
-/** The data as an object, whatever version wrote it; null where it is none. */
+/** The data as an object, whatever version wrote it; null if it is not an object. */
 export function readData(data: string | null): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(data ?? '');

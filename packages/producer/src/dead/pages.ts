@@ -14,14 +14,14 @@ export function cursorOf({ id, score }: FailedEntry): string {
 function entryOf(cursor: string): FailedEntry {
   const match = /^(\d+):(.+)$/s.exec(cursor);
   if (match !== null) return { score: match[1]!, id: match[2]! };
-  const message = `cursor: "${cursor}" is none; give the one that the list before returned`;
+  const message = `cursor: "${cursor}" is not a cursor; give the one that the previous list returned`;
   throw new SluiceError('SLUICE_INVALID_SPEC', message, { faults: [fault(['cursor'], message)] });
 }
 
 /**
  * The entries of a set of failed jobs in pages, newest first, after the cursor. Those that fail meanwhile do not show
  * up, and what is removed meanwhile moves nothing.
- * @throws SluiceError SLUICE_INVALID_SPEC for a cursor that is none
+ * @throws SluiceError SLUICE_INVALID_SPEC for a value that is not a cursor
  */
 export async function* failedPages(
   redis: Redis,

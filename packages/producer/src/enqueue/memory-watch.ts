@@ -13,7 +13,7 @@ const sharePerLook = 0.1;
 const jobBytes = 1500;
 
 /**
- * Refuses new jobs before Redis is full. Looks at its memory only when jobs are added: once a second, and more often the
+ * Rejects new jobs before Redis is full. Looks at its memory only when jobs are added: once a second, and more often the
  * less room there is.
  */
 export class MemoryWatch {

@@ -15,7 +15,7 @@ export type QueueState = {
   gate: { max: number; duration: number };
   /** ms between permits; null: not paced. */
   paceMs: number | null;
-  /** The rate in force while the upstream refuses more than the policy foresees, requests per second; null: the policy's. */
+  /** The rate in force while the upstream rejects more than the policy foresees, requests per second; null: the policy's. */
   slowedTo: { perSecond: number; ceilingPerSecond: number } | null;
   /** Origins to which nothing is sent now. */
   holds: { origin: string; forMs: number }[];
@@ -24,7 +24,7 @@ export type QueueState = {
   counts: { waiting: number; active: number; delayed: number; failed: number };
   /** Since the queue was created. */
   sent: number;
-  refused: number;
+  rejected: number;
 };
 
 async function wake(queue: Queue, id: string): Promise<void> {
@@ -97,9 +97,9 @@ export class Queues {
   }
 
   /** Requests sent, and rejected by the upstream (429, or 503 with a stated wait), since the queue was created. */
-  async stats(name: string): Promise<{ sent: number; refused: number }> {
-    const [sent, refused] = await this.#redis.hmget(this.#keys.stats(name), 'sent', 'refused');
-    return { sent: Number(sent ?? 0), refused: Number(refused ?? 0) };
+  async stats(name: string): Promise<{ sent: number; rejected: number }> {
+    const [sent, rejected] = await this.#redis.hmget(this.#keys.stats(name), 'sent', 'refused');
+    return { sent: Number(sent ?? 0), rejected: Number(rejected ?? 0) };
   }
 
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */

@@ -33,7 +33,7 @@ const nothing = { waiters: [], last: '' };
 const expired = (id: string) =>
   new SluiceError('SLUICE_RESULT_EXPIRED', `there is no job "${id}", or its outcome is no longer kept`);
 
-/** Waits for the work, but no longer than so many ms. */
+/** Waits for the work, for at most `ms`. */
 async function within(ms: number, work: Promise<void>): Promise<void> {
   const done = new AbortController();
   await Promise.race([work, sleep(ms, undefined, { signal: done.signal }).catch(() => {})]);

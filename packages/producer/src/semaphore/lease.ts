@@ -42,7 +42,7 @@ export class Lease implements AsyncDisposable {
     return this.#lost.signal;
   }
 
-  /** Gives the place back; whoever waits longest gets it. Twice is once. */
+  /** Releases the place to the caller that has waited longest. Releasing it again does nothing. */
   async release(): Promise<void> {
     this.#released ??= this.#release();
     await this.#released;

@@ -25,7 +25,7 @@ export function closeIfSilent(stream: Redis['stream']): void {
 
 /**
  * Asks a connection that only listens for a sign of life now and then. It has no command whose answer could fail to
- * come, so `socketTimeout` would never notice that it died without a word, and it would be deaf for good.
+ * come, so `socketTimeout` would never notice that the connection died silently, and no message would ever arrive again.
  */
 export function heartbeat(client: Redis): Redis {
   let isAsking = false;

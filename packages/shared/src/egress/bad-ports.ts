@@ -1,5 +1,5 @@
 /**
- * The ports that a browser refuses (WHATWG fetch, "port blocking"): mail, shells, file shares, IRC and the like take
+ * The ports that a browser blocks (WHATWG fetch, "port blocking"): mail, shells, file shares, IRC and the like take
  * lines of text, so that a request's body could be read as their commands. undici enforces the list in `fetch()` only.
  */
 const badPorts: ReadonlySet<number> = new Set([

@@ -9,13 +9,13 @@ export type Egress = {
    */
   allowHosts: readonly string[];
   /**
-   * When set, the only ports that may be contacted; one of the ports that browsers refuse, or of infrastructure, counts
+   * When set, the only ports that may be contacted; one of the ports that browsers block, or of infrastructure, counts
    * when listed.
    */
   ports?: readonly number[] | undefined;
 };
 
-/** An answer of the guard: a refusal says what was refused, why, and what would allow it. */
+/** An answer of the guard: a block says what was blocked, why, and what would allow it. */
 export type Judgement = { ok: true } | { ok: false; reason: string };
 
 /**

@@ -11,7 +11,7 @@ export type ServiceGroup = {
  * `10.0.0.0/8`: a request there reads or changes what it should not, and those that speak lines of text take a body
  * for commands. Sources: IANA's service name and port number registry; where it has another owner or none, the
  * vendor's page of default ports (Kubernetes "Ports and Protocols", HashiCorp "Required ports", RabbitMQ "Networking",
- * and so on). Left out: what the Fetch standard refuses anyway (bad-ports.ts); ports that ordinary HTTP services use as
+ * and so on). Left out: what the Fetch standard blocks anyway (bad-ports.ts); ports that ordinary HTTP services use as
  * often (3000, 5000, 8000, 8080, 9000, 9090); and from 32768 on what systems hand out to whoever asks for any port.
  */
 export const infrastructure: readonly ServiceGroup[] = [
@@ -116,14 +116,14 @@ const serviceOf: ReadonlyMap<number, string> = new Map(
 const reachesInside = ({ allow, allowHosts }: Egress) => allow.length > 0 || allowHosts.length > 0;
 
 /**
- * The service whose port this is, if these rules refuse it for that; null for any other port. They do where they let
+ * The service whose port this is, if these rules block it for that; null for any other port. They do where they let
  * requests inside and do not list the ports that are meant: the outside has no infrastructure of one's own.
  */
 export function closedTo(port: number, egress: Egress): string | null {
   return egress.ports === undefined && reachesInside(egress) ? (serviceOf.get(port) ?? null) : null;
 }
 
-/** The ports of infrastructure that these rules refuse, by their kind, in ascending order; empty when none. */
+/** The ports of infrastructure that these rules block, by their kind, in ascending order; empty when none. */
 export function closedPorts(egress: Egress): { kind: string; ports: number[] }[] {
   if (egress.ports !== undefined || !reachesInside(egress)) return [];
   return infrastructure.map(({ kind, services }) => ({

@@ -16,7 +16,7 @@ function allowedRanges(egress: Egress): readonly Cidr[] {
   return ranges;
 }
 
-const refuse = (reason: string): Judgement => ({ ok: false, reason });
+const blocked = (reason: string): Judgement => ({ ok: false, reason });
 
 /**
  * Whether a connection to this IP address is allowed: every global unicast address is, besides the ranges of
@@ -26,19 +26,19 @@ const refuse = (reason: string): Judgement => ({ ok: false, reason });
  */
 export function judgeAddress(ip: string, egress: Egress, host?: string): Judgement {
   const address = parseAddress(ip);
-  if (address === null) return refuse(`"${ip}" is not an IP address`);
+  if (address === null) return blocked(`"${ip}" is not an IP address`);
   return judgeBytes(address, formatAddress(address), egress, host);
 }
 
 function judgeBytes(address: readonly number[], name: string, egress: Egress, host?: string): Judgement {
   const never = neverAllowedAddress(address);
-  if (never !== null) return refuse(`${name} is ${never}; no allow list permits it`);
+  if (never !== null) return blocked(`${name} is ${never}; no allow list permits it`);
 
   const embedded = embeddedIpv4(address);
   for (const { ipv4, form } of embedded) {
     const inner = neverAllowedAddress(ipv4);
     if (inner !== null) {
-      return refuse(`${name} leads to ${formatAddress(ipv4)} (${form}), ${inner}; no allow list permits it`);
+      return blocked(`${name} leads to ${formatAddress(ipv4)} (${form}), ${inner}; no allow list permits it`);
     }
   }
 
@@ -47,7 +47,7 @@ function judgeBytes(address: readonly number[], name: string, egress: Egress, ho
   if (special !== null && !listed) {
     if (special.internal && host !== undefined && isAllowedHost(host, egress)) return { ok: true };
     const range = special.text ?? `${name}/128`;
-    return refuse(
+    return blocked(
       `${name} is ${special.what}; allow it with --allow-net ${range} or egress.allow on the queue`,
     );
   }
@@ -56,7 +56,7 @@ function judgeBytes(address: readonly number[], name: string, egress: Egress, ho
   for (const { ipv4, form, certain } of embedded) {
     const inner = certain ? judgeBytes(ipv4, formatAddress(ipv4), egress, host) : null;
     if (inner !== null && !inner.ok)
-      return refuse(`${name} leads to ${formatAddress(ipv4)} (${form}): ${inner.reason}`);
+      return blocked(`${name} leads to ${formatAddress(ipv4)} (${form}): ${inner.reason}`);
   }
   return { ok: true };
 }

@@ -50,7 +50,7 @@ export function judgeHeaders(headers: Readonly<Record<string, string>>): string[
 
 const notFetched: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
 
-/** Why a method is refused, as a sentence; null when it may be sent. */
+/** Why a method is blocked, as a sentence; null when it may be sent. */
 export function judgeMethod(method: string): string | null {
   if (!token.test(method)) return `${JSON.stringify(method)} is not a method`;
   return notFetched.has(method.toUpperCase())
@@ -77,7 +77,7 @@ function repeatedNames(headers: Readonly<Record<string, string>>): string[] {
 
 /**
  * A whole request as it would be sent: its method, its headers, and whether it may have a body. Producers enqueue none
- * that is refused here; whoever else writes to the queue may, and a redirect makes a new one.
+ * that is blocked here; whoever else writes to the queue may, and a redirect makes a new one.
  */
 export function judgeRequest(request: HttpRequest): RequestJudgement {
   const { method, headers, body } = request;

@@ -22,7 +22,7 @@ function acceptedUnder(egress: Egress): Set<string> {
   return hosts;
 }
 
-const refuse = (reason: string) => ({ ok: false as const, reason });
+const blocked = (reason: string) => ({ ok: false as const, reason });
 
 /** The URL parser drops tabs and line breaks without a word, so they must be seen before it runs. */
 function hasControlCharacter(text: string): boolean {
@@ -41,28 +41,28 @@ function hasUserinfo(raw: string): boolean {
 
 function judgePort(url: URL, egress: Egress): Judgement {
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  if (port === 0) return refuse('port 0 cannot be connected to; leave the port out or name the real one');
+  if (port === 0) return blocked('port 0 cannot be connected to; leave the port out or name the real one');
   if (egress.ports !== undefined) {
     if (egress.ports.includes(port)) return { ok: true };
-    return refuse(`port ${port} is not among the ports of this queue; add it to egress.ports on the queue`);
+    return blocked(`port ${port} is not among the ports of this queue; add it to egress.ports on the queue`);
   }
   if (isBadPort(port)) {
-    return refuse(
+    return blocked(
       `port ${port} is not for HTTP (WHATWG bad port); list it in egress.ports on the queue if it must be`,
     );
   }
   const service = closedTo(port, egress);
   if (service === null) return { ok: true };
-  return refuse(
+  return blocked(
     `port ${port} is that of ${service}, and this queue may reach internal addresses; if it is meant, list it in egress.ports on the queue, with every other port that is used`,
   );
 }
 
 function judgeName(host: string, egress: Egress): Judgement {
-  if (isMetadataName(host)) return refuse(`${host} is a metadata service; no allow list permits it`);
+  if (isMetadataName(host)) return blocked(`${host} is a metadata service; no allow list permits it`);
   const labels = host.split('.');
   if (host.length > 253 || labels.some((label) => label === '' || label.length > 63)) {
-    return refuse(
+    return blocked(
       `"${host}" is not a host name: a part is empty or longer than 63 characters, or all of it than 253`,
     );
   }
@@ -72,28 +72,28 @@ function judgeName(host: string, egress: Egress): Judgement {
   if (isLocalhost(host)) {
     const loopback = judgeAddress('127.0.0.1', egress);
     if (loopback.ok || judgeAddress('::1', egress).ok) return { ok: true };
-    return refuse(
+    return blocked(
       `${host} is a name of this machine; allow it with --allow-net 127.0.0.0/8 or egress.allow on the queue`,
     );
   }
-  return refuse(`${host} is ${why}; allow it with egress.allowHosts on the queue`);
+  return blocked(`${host} is ${why}; allow it with egress.allowHosts on the queue`);
 }
 
 /**
  * The rules that need the URL alone, for a job's URL and for every redirect's. An accepted URL comes back with its
  * host normalised (no trailing dot), so that one host has one pool, one hold and one rule. The addresses behind a name
- * are judged at connect time: a name that passes here may still be refused there.
+ * are judged at connect time: a name that passes here may still be blocked there.
  */
 export function judgeUrl(raw: string, egress: Egress): UrlJudgement {
   if (hasControlCharacter(raw))
-    return refuse('the URL has a control character in it; remove or percent-encode it');
+    return blocked('the URL has a control character in it; remove or percent-encode it');
   const url = URL.parse(raw);
-  if (url === null) return refuse(`"${raw}" is not an absolute URL; write http://… or https://…`);
+  if (url === null) return blocked(`"${raw}" is not an absolute URL; write http://… or https://…`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return refuse(`${url.protocol.slice(0, -1)} is not a scheme that is fetched; use http or https`);
+    return blocked(`${url.protocol.slice(0, -1)} is not a scheme that is fetched; use http or https`);
   }
   if (url.username !== '' || url.password !== '' || hasUserinfo(raw)) {
-    return refuse('the URL has a user name or password in it; send an authorization header instead');
+    return blocked('the URL has a user name or password in it; send an authorization header instead');
   }
   const known = acceptedUnder(egress);
   const place = `${url.protocol}//${url.host}`;

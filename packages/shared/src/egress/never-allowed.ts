@@ -26,7 +26,7 @@ const addresses: readonly (readonly [cidr: string, what: string])[] = [
 ];
 
 /**
- * Names of the same services, refused before any look-up. Their short forms (`metadata`) are not here: a service of
+ * Names of the same services, blocked before any look-up. Their short forms (`metadata`) are not here: a service of
  * one's own may be called that, and the address behind the name is judged anyway.
  */
 const names: readonly string[] = [

@@ -79,7 +79,7 @@ export type EnvelopeRead =
   /** `fault`: why no worker can read it, as the end of a sentence. */
   | { type: 'unreadable'; fault: string; addressee: Addressee };
 
-/** So long the outcome of a job that does not say who awaits it can be had by its id, ms. */
+/** How long the outcome of a job that does not say who awaits it can be read by its id, ms. */
 const unaddressedKeepMs = 3_600_000;
 
 function unreadable(fault: string, addressee: Addressee): EnvelopeRead {

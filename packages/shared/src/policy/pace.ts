@@ -27,7 +27,7 @@ export const gateWindowMs = 250;
  */
 export const gateAheadMs = 100;
 
-/** By how much the gate's window may be shorter than its permits: a share of it, and at most so many ms. */
+/** By how much the gate's window may be shorter than its permits: a share of it, and a maximum in ms. */
 export const gateHaste = { share: 0.05, mostMs: 300 };
 
 /**

@@ -57,7 +57,7 @@ const egress = z.strictObject({
   /** Host names allowed although they look internal: `api.corp.internal`, `*.corp.internal`. */
   allowHosts: z.array(z.string().min(1)).default([]),
   /**
-   * When set, the only ports that may be contacted. Absent: any but those that a browser refuses, and, with `allow` or
+   * When set, the only ports that may be contacted. Absent: any but those that a browser blocks, and, with `allow` or
    * `allowHosts`, those of databases, brokers, control planes and the like.
    */
   ports: z.array(z.int().min(1).max(65_535)).optional(),
@@ -73,7 +73,7 @@ export const policySchema = z.strictObject({
   /** Requests per window for the whole fleet (`"100/60s"`); null: no limit. */
   rate: rateSchema.nullable().default(null),
   /**
-   * The one origin (`https://api.example.com`) that this queue's jobs go to; null: any. When it refuses, nothing
+   * The one origin (`https://api.example.com`) that this queue's jobs go to; null: any. When it rejects a request, nothing
    * more is taken from the queue; without it, jobs are taken and put off one by one.
    */
   origin: origin.nullable().default(null),

@@ -38,8 +38,8 @@ const rateObject = z.strictObject({
    */
   permitAge: duration({ min: 3, max: 60_000 }).optional(),
   /**
-   * Lower the rate when the upstream refuses, and climb back slowly (default true; `smooth` only). Without it, a
-   * rate set too high is refused again and again.
+   * Lower the rate when the upstream rejects requests, and climb back slowly (default true; `smooth` only). Without it, a
+   * rate set too high is rejected again and again.
    */
   adaptive: z.boolean().default(true),
 });

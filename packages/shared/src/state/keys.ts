@@ -19,7 +19,7 @@ export function keysOf(prefix: string) {
     policy: (queue: string) => `${prefix}/policy/${queue}`,
     /** String: the earliest time of the next permit, µs of Redis' clock. */
     pace: (queue: string) => `${prefix}/pace/${queue}`,
-    /** Hash: the effective rate while the upstream refuses more than the policy foresees (see scripts/parts/effective-rate.ts). */
+    /** Hash: the effective rate while the upstream rejects more than the policy foresees (see scripts/parts/effective-rate.ts). */
     flow: (queue: string) => `${prefix}/flow/${queue}`,
     /** Sorted set: job -> deadline, epoch ms. */
     deadlines: (queue: string) => `${prefix}/deadlines/${queue}`,
@@ -29,7 +29,7 @@ export function keysOf(prefix: string) {
     putOff: (queue: string) => `${prefix}/put-off/${queue}`,
     /** Hash with TTL: when the fleet last looked for stalled jobs, and before when none is one, ms of Redis' clock. */
     stalledLook: (queue: string) => `${prefix}/stalled-look/${queue}`,
-    /** Hash: `sent` and `refused` requests of the queue since it was created. */
+    /** Hash: `sent`, and `refused` (rejected by the upstream): requests of the queue since it was created. */
     stats: (queue: string) => `${prefix}/stats/${queue}`,
     /** String with TTL: the job was cancelled. */
     cancel: (queue: string, id: string) => `${prefix}/cancel/${queue}/${id}`,

@@ -14,8 +14,8 @@ const defaultKeepAliveMs = 10_000;
 export type GuardedAgent = {
   /** The egress rules of this moment. */
   readonly egress: Policy['egress'];
-  /** Cuts the connections that the rules of this moment refuse: what is under way elsewhere goes on. @returns how many */
-  cutRefused(): number;
+  /** Cuts the connections that the rules of this moment block: what is under way elsewhere goes on. @returns how many */
+  cutBlocked(): number;
   /** Decompresses, too. */
   dispatch: (options: GuardedRequest, handler: Dispatcher.DispatchHandler) => void;
   /**
@@ -123,7 +123,7 @@ export function createAgent(
     get egress() {
       return queue.policy.egress;
     },
-    cutRefused: () => connector.cutRefused(),
+    cutBlocked: () => connector.cutBlocked(),
 
     prepare: (origin) => {
       // Permits that cost nothing need not be kept waiting for.

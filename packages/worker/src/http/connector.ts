@@ -4,7 +4,7 @@ import { type buildConnector, errors } from 'undici';
 import { dial } from './dial.ts';
 import { EgressBlocked } from './egress-blocked.ts';
 import { type TlsOptions, createHandshake } from './handshake.ts';
-import { OpenConnections, type Refusal } from './open-connections.ts';
+import { OpenConnections, type Blocked } from './open-connections.ts';
 import { createParking } from './parking.ts';
 import { type Resolve, createResolver } from './resolve.ts';
 import { watchHeads } from './response-heads.ts';
@@ -37,8 +37,8 @@ export type Connector = {
   parked(origin: string): number;
   /** Connections to this origin that were handed over and live. */
   live(origin: string): number;
-  /** The egress rules are others: cuts the connections that they refuse, and no other. @returns those that were in use or idle */
-  cutRefused(): number;
+  /** The egress rules are others: cuts the connections that they block, and no other. @returns those that were in use or idle */
+  cutBlocked(): number;
   /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
   close(): void;
 };
@@ -86,12 +86,12 @@ export function createConnector(options: ConnectorOptions): Connector {
       return judged.ok;
     });
     if (allowed.length === 0)
-      throw new EgressBlocked(`${host} resolves to a refused address: ${some(reasons)}`);
+      throw new EgressBlocked(`${host} resolves to a blocked address: ${some(reasons)}`);
     return allowed;
   }
 
   /** Judges a connection as a new one would be judged now: scheme, name and port, and what it is really connected to. */
-  const refusalOf: Refusal = (origin, { remoteAddress }) => {
+  const blockedBecause: Blocked = (origin, { remoteAddress }) => {
     const place = judgeUrl(origin, egress());
     if (!place.ok) return place.reason;
     // It has closed.
@@ -105,7 +105,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     if (socket.remoteAddress === undefined) {
       throw Object.assign(new Error(`${host} closed the connection`), { code: 'ECONNRESET' });
     }
-    const reason = refusalOf(origin, socket);
+    const reason = blockedBecause(origin, socket);
     if (reason !== null) throw new EgressBlocked(reason);
   }
 
@@ -203,9 +203,9 @@ export function createConnector(options: ConnectorOptions): Connector {
 
     live: (origin) => handedOver.count(origin),
 
-    cutRefused() {
-      parking.drop(refusalOf);
-      return handedOver.cut(refusalOf);
+    cutBlocked() {
+      parking.drop(blockedBecause);
+      return handedOver.cut(blockedBecause);
     },
 
     close() {

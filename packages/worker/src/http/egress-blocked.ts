@@ -1,8 +1,8 @@
-/** The egress guard refused a URL or every address behind it. Nothing was sent, and trying again changes nothing. */
+/** The egress guard blocked a URL or every address behind it. Nothing was sent, and trying again changes nothing. */
 export class EgressBlocked extends Error {
   override readonly name = 'EgressBlocked';
   readonly code = 'SLUICE_BLOCKED';
-  /** What was refused, why, and what would allow it: a sentence for the job's outcome. */
+  /** What was blocked, why, and what would allow it: a sentence for the job's outcome. */
   readonly reason: string;
 
   constructor(reason: string) {

@@ -32,7 +32,7 @@ export class BodyNotStored extends Error {
   override readonly name = 'BodyNotStored';
 }
 
-/** The guard refused this URL: the first one, or a redirect's. */
+/** The guard blocked this URL: the first one, or a redirect's. */
 export class UrlBlocked extends Error {
   override readonly name = 'UrlBlocked';
 }
@@ -98,7 +98,7 @@ export function failureOf(error: unknown, isSent: boolean): Failure | null {
 }
 
 function whatWasSeen(error: Error): Omit<Failure, 'unsent'> | null {
-  // A connector's refusal can come wrapped.
+  // A connector's EgressBlocked can come wrapped.
   const blocked = [error, error.cause].find(
     (one) => one instanceof EgressBlocked || one instanceof UrlBlocked,
   );

@@ -16,7 +16,7 @@ function withoutEncoding(headers: RawHead['headers']): RawHead['headers'] {
 
 /**
  * Stands before the decoder: tells the head of a response before anything of its body is looked at, and lets the
- * decoder begin with the first byte. An empty body is none that could be decoded, whatever its head says (browsers and
+ * decoder begin with the first byte. An empty body is not decoded, whatever its head says (browsers and
  * curl take it so).
  */
 export class HeadFirst implements Dispatcher.DispatchHandler {

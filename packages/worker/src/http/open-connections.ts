@@ -3,7 +3,7 @@ import { errors } from 'undici';
 import { EgressBlocked } from './egress-blocked.ts';
 
 /** Why a connection must not be used; null: it may be. */
-export type Refusal = (origin: string, socket: Socket) => string | null;
+export type Blocked = (origin: string, socket: Socket) => string | null;
 
 /** The connections that were handed to the agent, used or idle, by origin. */
 export class OpenConnections {
@@ -26,12 +26,12 @@ export class OpenConnections {
     return count;
   }
 
-  /** Cuts those that are refused, and the request that is under way there. The others go on. @returns how many */
-  cut(refusal: Refusal): number {
+  /** Cuts those that are blocked, and the request that is under way there. The others go on. @returns how many */
+  cut(blocked: Blocked): number {
     let count = 0;
     for (const [origin, sockets] of this.#sockets) {
       for (const socket of sockets) {
-        const reason = socket.destroyed ? null : refusal(origin, socket);
+        const reason = socket.destroyed ? null : blocked(origin, socket);
         if (reason === null) continue;
         socket.destroy(cutError(reason));
         count += 1;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Refusal } from './open-connections.ts';
+import type { Blocked } from './open-connections.ts';
 
 /** Open connections that no request uses yet, by origin. */
 export type Parking = {
@@ -9,8 +9,8 @@ export type Parking = {
   park(origin: string, socket: Socket): void;
   /** A live connection, which is the caller's from then on; null when there is none. */
   take(origin: string): Promise<Socket | null>;
-  /** Closes those that are refused. */
-  drop(refusal: Refusal): void;
+  /** Closes those that are blocked. */
+  drop(blocked: Blocked): void;
   close(): void;
 };
 
@@ -65,9 +65,9 @@ export function createParking(idleMs: number): Parking {
       }
     },
 
-    drop(refusal) {
+    drop(blocked) {
       for (const [origin, lot] of lots) {
-        for (const parked of lot) if (refusal(origin, parked.socket) !== null) parked.drop();
+        for (const parked of lot) if (blocked(origin, parked.socket) !== null) parked.drop();
       }
     },
 

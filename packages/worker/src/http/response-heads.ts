@@ -15,7 +15,7 @@ const codeAt = 9;
 /**
  * Watches the heads of the responses that come in on a connection, before undici parses them.
  *
- * - Its parser takes `100 Continue` for a fault, although a client must bear with it unasked (RFC 9110, 15.2.1). It
+ * - Its parser takes `100 Continue` for a fault, although a client must accept it unasked (RFC 9110, 15.2.1). It
  *   ignores the other interim responses, so a 100 is made a 103 on its way.
  * - It counts the bytes of a head, but goes on parsing what it has read, with an error for each line too many: endless
  *   short lines took a third of a second each time. Here the connection ends before it sees them.

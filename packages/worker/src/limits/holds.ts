@@ -26,17 +26,17 @@ export class Holds {
   /**
    * Tells the fleet that the upstream asks for quiet: extends the hold of the origin, never shortens it.
    * @param ms how long the upstream asked for; 0: it did not say
-   * @param refusedAfterMs time since the refused request was sent, which counts as a refusal and lowers the effective
+   * @param rejectedAfterMs time since the rejected request was sent, which counts as a rejection and lowers the effective
    *   rate; null: the request itself was served
    * @returns ms that the origin is now held for
    */
-  async extend(queue: string, origin: string, ms: number, refusedAfterMs: number | null): Promise<number> {
+  async extend(queue: string, origin: string, ms: number, rejectedAfterMs: number | null): Promise<number> {
     return await this.#hold([queue], {
       origin,
       askedMs: ms,
       channel: this.#keys.events,
       message: encodeMessage({ type: 'hold', queue, origin, ms }),
-      rejectedAgeMs: refusedAfterMs === null ? -1 : Math.ceil(refusedAfterMs),
+      rejectedAgeMs: rejectedAfterMs === null ? -1 : Math.ceil(rejectedAfterMs),
     });
   }
 

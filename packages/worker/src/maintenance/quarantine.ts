@@ -116,7 +116,7 @@ export class Quarantine {
     const reason = failedReason(end.outcome.error!);
     if (!(await this.#move([queue, id], { id, now, reason, keptMs }))) return;
     this.#log.error({ queue, id }, reason);
-    // Afterwards: a worker that reads it in vain holds its lock, under which nobody else may end it.
+    // Afterwards: a worker that fails to read it holds its lock, under which nobody else may end it.
     const { addressee } = readEnvelopeText(data);
     await this.#outcomes.tell({ queue, id, token: 'quarantine' }, addressee, end);
   }

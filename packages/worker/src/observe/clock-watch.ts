@@ -85,7 +85,7 @@ export class ClockWatch {
       .finally(() => (this.#measuring = false));
   }
 
-  /** The best of three: a slow answer says little. */
+  /** Asks three times and keeps the fastest answer: the slower the answer, the less precise the skew. */
   async #measure(): Promise<void> {
     this.#wallMinusMonotonic = wallMinusMonotonic();
     let best = Number.POSITIVE_INFINITY;

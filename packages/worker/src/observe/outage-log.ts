@@ -10,22 +10,22 @@ const sentences =
   /^(connection is closed|socket timeout|connect ETIMEDOUT|all sentinels are unreachable|READONLY|NOREPLICAS|MASTERDOWN|LOADING|MOVED|ASK|TRYAGAIN|CLUSTERDOWN)/i;
 
 /**
- * BullMQ says it of each job, each time it tries; that locks ran out is told once. Or the answer to a move was lost with
- * the connection, which sent it again: the job had been moved, and is not where it was.
+ * BullMQ reports these for each job, each time it tries. Lost locks are logged once elsewhere. After a lost connection a move
+ * is sent again, and fails because the job has been moved already.
  */
 const movedOn =
   /^(could not renew lock for job |(Missing (key|lock)|Lock mismatch) for job |Job \S+ is not in the \S+ state\. )/;
 
 /**
- * Whether an error of BullMQ only says what is told once elsewhere: that Redis is away, that locks ran out, or that a
- * job has had its end already. Pure.
+ * Whether an error of BullMQ only repeats what is logged once elsewhere: that Redis is away, that locks ran out, or that a
+ * job has ended already. Pure.
  */
 export function isConnectionNoise(error: Error & { code?: unknown }): boolean {
   return codes.test(String(error.code)) || sentences.test(error.message) || movedOn.test(error.message);
 }
 
 /**
- * Tells an outage of Redis twice: when the first connection of this process is lost, and when all are there again.
+ * Logs an outage of Redis twice: when the first connection of this process is lost, and when all are there again.
  * BullMQ and ioredis report it for every connection and every try.
  */
 export class OutageLog {

@@ -14,7 +14,7 @@ import { type Terms, termsOf } from '../job/terms.ts';
 export type Admission = { envelope: Envelope; terms: Terms };
 
 export type Rejection =
-  /** It cannot be read, or its request is none that is ever sent. */
+  /** It cannot be read, or its request is one that is never sent. */
   | { type: 'poison' | 'blocked'; addressee: Addressee; message: string }
   /** Written by a newer producer: a newer worker will read it. */
   | { type: 'newer' }

@@ -66,7 +66,7 @@ export async function attempt(
   const {
     verdict: judged,
     holdMs,
-    refused: wasRefused,
+    rejected: wasRejected,
   } = classify(result, {
     req: envelope.req,
     terms,
@@ -76,12 +76,12 @@ export async function attempt(
     random: context.random(),
   });
   let verdict = judged;
-  if (origin !== null && (wasRefused || holdMs > 0)) {
+  if (origin !== null && (wasRejected || holdMs > 0)) {
     // The origin that answered: after a redirect it is not the first one.
     const head = result.type === 'response' ? result.head : result.failure.head;
     const answered = head === undefined ? origin : new URL(head.url).origin;
     await context.holds
-      .extend(job.queue, answered, holdMs, wasRefused ? result.durationMs : null)
+      .extend(job.queue, answered, holdMs, wasRejected ? result.durationMs : null)
       // The upstream has answered; that stands.
       .catch((error: unknown) => context.log.error({ err: error, queue: job.queue }, 'a hold was not noted'));
     if (verdict.type === 'retry' && holdMs > 0)

@@ -14,7 +14,7 @@ export function backoffDelay(retry: Policy['retry'], retries: number, random: nu
 
 /**
  * The delay before a retry when the upstream said how long to wait: never less than asked, plus a spread of up to
- * 10 % (at least 100 ms, at most 5 s) so that the refused do not return as one.
+ * 10 % (at least 100 ms, at most 5 s) so that rejected jobs do not return all at once.
  */
 export function askedDelay(askedMs: number, random: number): number {
   return Math.ceil(askedMs + random * Math.min(5000, Math.max(100, askedMs / 10)));

@@ -32,14 +32,14 @@ export type ClassifyContext = {
   random: number;
 };
 
-/** The verdict, and how long the origin should be held (0: not); `refused`: the upstream said no to this request. */
-export type Classified = { verdict: Verdict; holdMs: number; refused: boolean };
+/** The verdict, and how long the origin should be held (0: not); `rejected`: the upstream said no to this request. */
+export type Classified = { verdict: Verdict; holdMs: number; rejected: boolean };
 
 /** The statuses of the default list: what the policy leaves out of these is not tried again. */
 const usualStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** Statuses that, with a stated wait, refuse the request unprocessed (408, 500 and 502 may have begun). */
-function meansRefused(status: number): boolean {
+/** Statuses that, with a stated wait, reject the request unprocessed (408, 500 and 502 may have begun). */
+function meansRejected(status: number): boolean {
   return status === 503 || (status >= 400 && status < 500 && status !== 408);
 }
 
@@ -62,7 +62,7 @@ export function classify(attempt: Attempt, context: ClassifyContext): Classified
     context,
   );
   return judged.verdict.type === 'done'
-    ? { ...classifyFailure(attempt, context), holdMs: judged.holdMs, refused: judged.refused }
+    ? { ...classifyFailure(attempt, context), holdMs: judged.holdMs, rejected: judged.rejected }
     : judged;
 }
 
@@ -82,23 +82,24 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
   const timed = advice.waitMs !== null && !usualStatuses.has(status);
   if (!(advice.shouldRetry ?? (listed || timed))) {
     const holdMs = Math.min(advice.holdMs ?? advice.waitMs ?? 0, maxHold);
-    const refused = status === 429;
-    // A refusal that must not be repeated is still a failure to the caller.
-    if (listed) return { verdict: giveUp(context, attempt, 'the upstream forbids a retry'), holdMs, refused };
+    const rejected = status === 429;
+    // A rejection that must not be repeated is still a failure to the caller.
+    if (listed)
+      return { verdict: giveUp(context, attempt, 'the upstream forbids a retry'), holdMs, rejected };
     const outcome: Outcome = { ...base('response', context, durationMs), response: head };
-    return { verdict: { type: 'done', outcome, body }, holdMs, refused };
+    return { verdict: { type: 'done', outcome, body }, holdMs, rejected };
   }
 
-  const refused = status === 429 || (advice.waitMs !== null && meansRefused(status));
+  const rejected = status === 429 || (advice.waitMs !== null && meansRejected(status));
   const asked = advice.waitMs === null ? 0 : Math.min(advice.waitMs, maxHold);
-  const holdMs = refused ? asked : 0;
+  const holdMs = rejected ? asked : 0;
   // 425: the server was unwilling to process it (RFC 8470, 5.2).
-  const untouched = refused || status === 425;
+  const untouched = rejected || status === 425;
   if (!mayRepeat(context, untouched)) {
     const why = `a ${context.req.method} is not repeated without an idempotency-key header`;
-    return { verdict: giveUp(context, attempt, why), holdMs, refused };
+    return { verdict: giveUp(context, attempt, why), holdMs, rejected };
   }
-  if (isLast(context)) return { verdict: giveUp(context, attempt, 'the last attempt'), holdMs, refused };
+  if (isLast(context)) return { verdict: giveUp(context, attempt, 'the last attempt'), holdMs, rejected };
   const inMs =
     asked > 0 ? askedDelay(asked, context.random) : backoffDelay(retry, context.attemptsMade, context.random);
   return {
@@ -109,7 +110,7 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
       cause: asked > 0 ? { type: 'asked' } : null,
     },
     holdMs,
-    refused,
+    rejected,
   };
 }
 
@@ -131,15 +132,15 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
         cause: origin === undefined ? null : { type: 'held', origin },
       },
       holdMs: 0,
-      refused: false,
+      rejected: false,
     };
   }
   const error = outcomeError(codeOfOutcome[failure.kind], failure.message);
-  // A URL that the guard refuses is never attempted; a redirect that it refuses comes after an attempt.
+  // A URL that the guard blocks is never attempted; a redirect that it blocks comes after an attempt.
   const untried = failure.kind === 'blocked' && failure.unsent;
   const attempts = context.attemptsMade + (untried ? 0 : 1);
   const outcome: Outcome = { ...base(failure.kind, context, durationMs), attempts, error };
-  return { verdict: { type: 'give-up', outcome, body: none }, holdMs: 0, refused: false };
+  return { verdict: { type: 'give-up', outcome, body: none }, holdMs: 0, rejected: false };
 }
 
 function giveUp(context: ClassifyContext, attempt: Attempt & { type: 'response' }, why: string): Verdict {

@@ -13,7 +13,7 @@ const bodyHeaders = ['content-type', 'content-encoding', 'content-language', 'co
 
 /**
  * The request that follows a redirect (Fetch standard, 4.4 "HTTP-redirect fetch"; RFC 9110, 15.4); null when the
- * response is none. Pure.
+ * response is not a redirect. Pure.
  * @param redirectBodies other origins that a body may be redirected to
  * @throws BadRedirect when it cannot be followed, or must not be
  */
@@ -39,7 +39,7 @@ export function redirected(
     delete next.base64;
     for (const name of bodyHeaders) delete next.headers[name];
   }
-  // What is no HTTP is refused by the guard, which says so.
+  // What is no HTTP is blocked by the guard, which says so.
   const isHttp = to.protocol === 'http:' || to.protocol === 'https:';
   if (isHttp && to.origin !== from.origin) next.headers = carriedTo(to, from, next, redirectBodies);
   return next;

@@ -98,7 +98,7 @@ async function hopPermit(origin: string, { timer, ticket }: SendContext): Promis
   for (;;) {
     const answer = await ticket.ask(origin, timer);
     if (answer.type === 'go') return;
-    // It is of no use to wait for what comes too late.
+    // A permit that comes after the timeout is not waited for.
     const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
     if (!mayWait || answer.forMs > timer.leftMs) throw new HopDenied(answer, origin);
     const reach = answer.reason === 'closed' ? withinReachMs : 0;

@@ -1,4 +1,4 @@
-/** How long BullMQ's own calls of Redis may take after the last run. Redis may be away: a drain ends all the same. */
+/** How long BullMQ's own calls of Redis may take after the last run. A drain ends even while Redis is away. */
 const closingMs = 800;
 
 /** What a drain needs of a queue that is being served. */

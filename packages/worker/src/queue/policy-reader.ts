@@ -25,8 +25,8 @@ export class PolicyReader {
   readonly #events: PolicyEvents;
   readonly #log: Logger;
   readonly #served = new Map<string, LivePolicy>();
-  /** Versions that could not be read, each told once. */
-  readonly #refused = new Map<string, number>();
+  /** Versions that could not be read; each is logged once. */
+  readonly #unreadable = new Map<string, number>();
   readonly #polling: Repeating;
   #looking: Promise<void> | undefined;
   #again = false;
@@ -105,9 +105,9 @@ export class PolicyReader {
     try {
       return readStoredPolicy(name, json);
     } catch (error) {
-      if (this.#refused.get(name) !== version)
-        this.#log.error({ err: error, queue: name, version }, 'policy refused');
-      this.#refused.set(name, version);
+      if (this.#unreadable.get(name) !== version)
+        this.#log.error({ err: error, queue: name, version }, 'the policy cannot be read');
+      this.#unreadable.set(name, version);
       return null;
     }
   }

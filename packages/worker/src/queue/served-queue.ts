@@ -93,9 +93,12 @@ export class ServedQueue {
   /** The policy is another one now. */
   policyChanged(): void {
     // Connections that a wider policy opened must not serve a narrower one.
-    const connections = this.#agent.cutRefused();
+    const connections = this.#agent.cutBlocked();
     if (connections === 0) return;
-    this.#shared.log.info({ queue: this.live.name, connections }, 'cut what the egress rules refuse now');
+    this.#shared.log.info(
+      { queue: this.live.name, connections },
+      'closed the connections that the egress rules block now',
+    );
   }
 
   cancel(id: string): void {
@@ -138,7 +141,7 @@ export class ServedQueue {
       await permits.giveBack(queue, null, performance.now());
       throw new WaitingError();
     }
-    // The policy says how often and when it is tried again; BullMQ would end a job of its own accord, with no outcome.
+    // The policy says how often and when it is tried again; BullMQ would end a job by itself, without an outcome.
     bull.opts.attempts = Number.MAX_SAFE_INTEGER;
     bull.opts.backoff = { type: 'sluice' };
     bull.opts.removeOnFail = keptFailed(policy);

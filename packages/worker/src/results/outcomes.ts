@@ -12,7 +12,7 @@ import {
   settleScript,
 } from '@sluice/shared';
 
-/** So long an end can be had by the job's id whose addressee cannot be told, ms. */
+/** How long an outcome that could not be delivered can be read by the job's id, ms. */
 const untoldKeepMs = 3_600_000;
 
 /** Outcomes in Redis: set once under the job's id, and appended to the streams of whoever awaits. */
@@ -37,8 +37,8 @@ export class Outcomes {
   }
 
   /**
-   * Commits an end, though its addressee may be what Redis refuses (another type of key in the place of its stream):
-   * then the end can be had by the job's id alone. Null: not even so.
+   * Commits an end even if it cannot be delivered to its addressee, which may be what Redis refuses (another type of key in the place of its stream):
+   * then the outcome can only be read by the job's id. Null: not even that.
    */
   async tell(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed | null> {
     for (const whom of [addressee, { keepMs: untoldKeepMs }]) {

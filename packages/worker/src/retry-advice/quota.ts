@@ -5,16 +5,16 @@ export type Quota = { remaining: number | null; waitMs: number | null };
 
 /**
  * Ms until the exhausted quotas have units again, null when none is exhausted or none says. Quotas with units left do
- * not count, however late they reset: OpenAI sends the reset of every dimension, and only the empty ones refuse.
+ * not count, however late they reset: OpenAI sends the reset of every dimension, and only the empty ones reject.
  *
- * Without an explicit `remaining` of 0 or less (Azure OpenAI sends -1), a refusal is taken as one by the quotas that
+ * Without an explicit `remaining` of 0 or less (Azure OpenAI sends -1), a rejection is taken as one by the quotas that
  * do not say what remains.
  */
-export function exhaustedWaitMs(quotas: readonly Quota[], refused: boolean): number | null {
+export function exhaustedWaitMs(quotas: readonly Quota[], rejected: boolean): number | null {
   const explicit = longest(
     quotas.map(({ remaining, waitMs }) => (remaining !== null && remaining <= 0 ? waitMs : null)),
   );
-  if (explicit !== null || !refused) return explicit;
+  if (explicit !== null || !rejected) return explicit;
   return longest(quotas.map(({ remaining, waitMs }) => (remaining === null ? waitMs : null)));
 }
 

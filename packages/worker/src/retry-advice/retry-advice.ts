@@ -15,7 +15,7 @@ export type ResponseHead = { status: number; headers: RawHeaders };
 export type RetryAdviceOptions = {
   /** The local clock, epoch ms. Used where the response has no valid Date of its own. */
   now: number;
-  /** More statuses whose headers are read as those of a refusal (Binance bans with 418). Default: none. */
+  /** More statuses whose headers are read as those of a rejection (Binance bans with 418). Default: none. */
   extraRetryStatuses?: readonly number[] | undefined;
   /**
    * What a bare number in a `*-reset` header counts. Default: above 1e9 an epoch in seconds, from 1e11 an epoch in

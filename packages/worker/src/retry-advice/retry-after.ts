@@ -15,7 +15,7 @@ const msHeaders = ['retry-after-ms', 'x-ms-retry-after-ms', 'x-retry-after-ms'];
 const quotaRetryAfter = /rate-?limit-(?:.+-)?retry-after(?:-(seconds|milliseconds|ms))?$/;
 
 /**
- * Ms that the server asks to wait in so many words, null when it does not: the millisecond headers first, then
+ * Ms that the server explicitly asks to wait, null when it does not: the millisecond headers first, then
  * Retry-After (RFC 9110 10.2.3), then its relatives among the quota headers. The longest of several values counts,
  * and a malformed one is passed over. Not clipped.
  * @param serverNow epoch ms, what absolute times are judged against

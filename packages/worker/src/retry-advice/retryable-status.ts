@@ -13,7 +13,7 @@ export function isRetryableStatus(status: number): boolean {
 }
 
 /**
- * Whether a status is a refusal that passes only if the server says when: 413, which carries a Retry-After when the
+ * Whether a status is a rejection that passes only if the server says when: 413, which carries a Retry-After when the
  * condition is temporary (RFC 9110 15.5.14), and 403, which GitHub answers to both of its limits.
  */
 export function isRetryableIfTimed(status: number): boolean {

@@ -3,9 +3,9 @@ import { defineScript } from '../define-script.ts';
 import { effectiveRateLua } from './parts/effective-rate.ts';
 
 /**
- * The upstream asked for quiet. A refusal is counted, and lowers the effective rate of a queue whose policy names this
+ * The upstream asked for quiet. A rejection is counted, and lowers the effective rate of a queue whose policy names this
  * origin, once per congestion. When the upstream said for how long, its origin is held. A hold is only ever extended, so
- * of many refusals with different waits the longest stands. If the policy names the origin, the gate is closed too and
+ * of many rejections with different waits the longest stands. If the policy names the origin, the gate is closed too and
  * nothing more is taken; a window that ends later than the hold is not cut short.
  *
  * origin        that is held
@@ -38,7 +38,7 @@ local age = tonumber(rejectedAgeMs)
 if age >= 0 then
   redis.call('HINCRBY', stats, 'refused', 1)
   local paceUs = tonumber(terms[2] or '0')
-  -- In a queue of many origins one that refuses says nothing of the others: it is held, and they keep the rate.
+  -- In a queue of many origins one that rejects says nothing of the others: it is held, and they keep the rate.
   if paceUs > 0 and terms[1] == origin then
     slowDown(flow, meta, policy, paceUs, tonumber(terms[3]), nowUs, nowUs - age * 1000, asked * 1000)
   end

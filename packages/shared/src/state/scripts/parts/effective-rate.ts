@@ -1,11 +1,11 @@
 import { gateHaste, gateWindowMs } from '../../../policy/pace.ts';
 
 /**
- * The effective rate of a queue whose upstream refuses more than the policy foresees. Lua functions, for the scripts
+ * The effective rate of a queue whose upstream rejects more than the policy foresees. Lua functions, for the scripts
  * that ask for it (permit) and that lower it (hold).
  *
  * State: hash `flow` { low, ceiling: requests per second; until: µs; paceUs: what the gate was last set to }.
- * A refusal lowers the rate, once per congestion: a request that was sent before `until` met the same congestion.
+ * A rejection lowers the rate, once per congestion: a request that was sent before `until` met the same congestion.
  * Afterwards it climbs from `low` to 95 % of the ceiling it met in 10 units, stays there for 30, then rises by 1 % of
  * the policy's rate per unit until it is reached and the state is dropped. A unit is the policy's window, at least
  * 1 s and at most 60 s, since an upstream's memory is about that long.
@@ -45,7 +45,7 @@ local function effectivePace(flow, meta, policy, full, unit, now)
   return pace
 end
 
--- A request sent at sentAt (µs) was refused; memory: µs that further refusals belong to the same congestion.
+-- A request sent at sentAt (µs) was rejected; memory: µs that further rejections belong to the same congestion.
 local function slowDown(flow, meta, policy, full, unit, now, sentAt, memory)
   if unit == 0 then return end
   local state = redis.call('HMGET', flow, 'low', 'until')
@@ -53,7 +53,7 @@ local function slowDown(flow, meta, policy, full, unit, now, sentAt, memory)
   if sentAt <= since then return end
   local rate = 1000000 / effectivePace(flow, meta, policy, full, unit, now)
   local low = 0.7 * rate
-  -- What was kept up for a whole unit without a refusal is not given up because a little more was refused.
+  -- What was kept up for a whole unit without a rejection is not given up because a little more was rejected.
   if state[1] and now - since > unit then low = math.max(low, 0.95 * tonumber(state[1])) end
   local pace = math.ceil(1000000 / low)
   redis.call('HSET', flow, 'low', low, 'ceiling', rate, 'until', string.format('%.0f', now + math.max(unit, memory)), 'paceUs', pace)

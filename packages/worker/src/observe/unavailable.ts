@@ -4,16 +4,16 @@ import type { Logger } from '../logger.ts';
 const tellEveryMs = 10_000;
 
 /**
- * While Redis refuses everything, or all writes, commands wait: a worker has nothing better to do, and an outcome that
+ * While Redis is unavailable (it rejects everything, or all writes), commands wait: a worker has nothing better to do, and an outcome that
  * it cannot report would cost the request once more. What it holds meanwhile is bounded by its concurrency.
  */
-export function waitOutRefusals(log: Logger): FailureRule {
+export function waitWhileUnavailable(log: Logger): FailureRule {
   let toldAt = Number.NEGATIVE_INFINITY;
   return (error) => {
     if (!isUnavailableForNow(error)) return error;
     if (performance.now() - toldAt > tellEveryMs) {
       toldAt = performance.now();
-      log.warn({ err: error }, 'Redis refuses commands for now; they wait');
+      log.warn({ err: error }, 'Redis is unavailable for now; commands wait');
     }
     return retryCommand;
   };
