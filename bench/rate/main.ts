@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { startPrivateRedis } from '../../packages/cli/src/redis/private-redis.ts';
+import { startPrivateRedis } from '../../packages/cli/src/run/redis/private-redis.ts';
 import { formatDuration } from '../../packages/shared/src/index.ts';
 import { type Result, type Scenario, runScenario } from './scenario.ts';
 

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { startPrivateRedis } from '../../packages/cli/src/redis/private-redis.ts';
+import { startPrivateRedis } from '../../packages/cli/src/run/redis/private-redis.ts';
 import { spawnUpstream } from '../../test/lab/upstream/spawn.ts';
 import type { Upstream } from '../../test/lab/upstream/server.ts';
 import { type Setting, bodyBytes } from './contenders/task.ts';

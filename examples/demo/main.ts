@@ -1,6 +1,6 @@
 // npm run demo: an upstream that enforces 100 requests in any 5 s, a Redis, two worker processes, 300 URLs.
 import { interruptSignal } from '../../packages/cli/src/interrupt.ts';
-import { barDisplay, lineDisplay } from '../../packages/cli/src/progress/display.ts';
+import { barDisplay, lineDisplay } from '../../packages/cli/src/run/progress/display.ts';
 import { runList } from '../../packages/cli/src/run/run-list.ts';
 import { plotTerminal, terminalColours } from '../../test/lab/measure/plot-terminal.ts';
 import { worstWindow } from '../../test/lab/measure/window.ts';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { ResultLine } from '../../packages/cli/src/output/result-line.ts';
+import type { ResultLine } from '../../packages/cli/src/run/output/result-line.ts';
 import { type Exit, type Program, type ProgramOptions, startProgram } from '../lab/processes.ts';
 import { temporaryFolder } from '../lab/test-run.ts';
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** Where bodies are kept that are too large for Redis. Workers put, whoever awaits the outcome gets. */
+/** Stores bodies that are too large for Redis. Workers put them; whoever awaits the outcome gets them. */
 export type BodyStore = {
   /**
    * Keeps a body, never all of it in memory. Nobody sees it before it is whole; one that fails leaves nothing.

@@ -3,7 +3,7 @@ import { SluiceError } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from './process-io.ts';
 import { createProgram } from './program.ts';
 
-/** Arguments -> a command -> the exit code. Whatever goes wrong is told on `io.stderr`. @param argv as process.argv has it */
+/** Arguments -> a command -> the exit code. Errors are printed on `io.stderr`. @param argv as process.argv has it */
 export async function perform(argv: readonly string[], io: ProcessIo): Promise<number> {
   let code: number = exitCodes.fault;
   try {

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { addDeadCommands } from './commands/dead.ts';
-import { addQueueCommands } from './commands/queue.ts';
-import { runCommand } from './commands/run.ts';
-import type { RawRunOptions } from './commands/run-options.ts';
+import { addDeadCommands } from './dead/command.ts';
+import { addQueueCommands } from './queue/command.ts';
+import { runCommand } from './run/command.ts';
+import type { RawRunOptions } from './run/options.ts';
 import type { ProcessIo } from './process-io.ts';
 
 const runExamples = `

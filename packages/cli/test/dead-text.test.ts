@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DeadLetterDetail } from '@sluice/producer';
-import { deadListText, deadShowJson, deadShowText } from '../src/dead/dead-text.ts';
+import { deadListText, deadShowJson, deadShowText } from '../src/dead/text.ts';
 
 const now = Date.UTC(2026, 0, 2, 12);
 

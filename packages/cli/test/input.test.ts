@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { checkInput, readSpecs } from '../src/input/check.ts';
-import { type Line, readLines } from '../src/input/lines.ts';
-import { parseLine } from '../src/input/parse-line.ts';
-import type { Source } from '../src/input/source.ts';
+import { checkInput, readSpecs } from '../src/run/input/check.ts';
+import { type Line, readLines } from '../src/run/input/lines.ts';
+import { parseLine } from '../src/run/input/parse-line.ts';
+import type { Source } from '../src/run/input/source.ts';
 
 async function* chunksOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { policySchema } from '@sluice/shared';
-import { type RawRunOptions, readRunOptions } from '../src/commands/run-options.ts';
-import { judgeServer } from '../src/redis/server-binary.ts';
+import { type RawRunOptions, readRunOptions } from '../src/run/options.ts';
+import { judgeServer } from '../src/run/redis/server-binary.ts';
 import { conflicts } from '../src/run/queue.ts';
-import { workerEnvironment, workerFlags } from '../src/workers/environment.ts';
+import { workerEnvironment, workerFlags } from '../src/run/workers/environment.ts';
 
 const read = (raw: Partial<RawRunOptions>, env = {}) =>
   readRunOptions({ concurrency: '10', workers: '2', ...raw }, env);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SluiceError, policySchema } from '@sluice/shared';
-import { parsePolicyFile } from '../src/queues/policy-file.ts';
+import { parsePolicyFile } from '../src/queue/policy-file.ts';
 
 const faultsOf = (text: string): string[] => {
   try {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Policy, type PolicyInput, policySchema } from '@sluice/shared';
-import { type RawPolicyOptions, patchPolicy } from '../src/queues/policy-patch.ts';
+import { type RawPolicyOptions, patchPolicy } from '../src/queue/policy-patch.ts';
 
 const policy = (input: PolicyInput): Policy => policySchema.parse(input);
 const patch = (before: PolicyInput | null, raw: RawPolicyOptions) =>

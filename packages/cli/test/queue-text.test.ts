@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { QueueState } from '@sluice/producer';
 import { type PolicyInput, policySchema } from '@sluice/shared';
-import { readRedisOptions } from '../src/commands/redis-options.ts';
-import { listText, showText, stateText } from '../src/queues/show-text.ts';
-import { differenceLines, updateText } from '../src/text/policy.ts';
+import { readRedisOptions } from '../src/fleet-options.ts';
+import { listText, showText, stateText } from '../src/queue/show-text.ts';
+import { differenceLines, updateText } from '../src/queue/policy-text.ts';
 import { table } from '../src/text/table.ts';
 import { numberText, sizeText, timeText } from '../src/text/units.ts';
 

@@ -1,10 +1,10 @@
 import { PassThrough, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { StreamItem } from '@sluice/producer';
-import { resultLine } from '../src/output/result-line.ts';
-import { OutputClosed, stdoutSink } from '../src/output/sink.ts';
-import { lineDisplay, progressLine, timeText } from '../src/progress/display.ts';
-import { Meter } from '../src/progress/meter.ts';
+import { resultLine } from '../src/run/output/result-line.ts';
+import { OutputClosed, stdoutSink } from '../src/run/output/sink.ts';
+import { lineDisplay, progressLine, timeText } from '../src/run/progress/display.ts';
+import { Meter } from '../src/run/progress/meter.ts';
 import { reason } from '../src/reason.ts';
 import { summarize, summaryText } from '../src/run/summary.ts';
 import { Tally } from '../src/run/tally.ts';

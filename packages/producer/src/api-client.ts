@@ -89,7 +89,10 @@ export class ApiClient {
     this.#queue = options.queue ?? base.host.replaceAll(/[^A-Za-z0-9._-]/g, '-');
   }
 
-  /** @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when it does not fit the schema */
+  /**
+   * @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when it does not
+   * fit the schema
+   */
   async get<S extends z.ZodType | undefined = undefined>(
     path: string,
     options?: RequestOptions<S>,

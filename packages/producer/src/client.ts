@@ -121,7 +121,8 @@ export class Sluice {
    * are wanted, use `stream`. Nothing is enqueued until it is iterated.
    *
    * With `batch`, the outcomes are added to that batch, and this process need not stay for them. At the end of the
-   * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs with an `id` or
+   * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs with
+   * an `id` or
    * `idempotencyKey` that are in the batch already are not added twice. The batch is kept for `batchKeepMs` after its
    * last outcome (1 min to 7 days, the default).
    * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
@@ -136,7 +137,7 @@ export class Sluice {
     return enqueueMany(add, specs, batch, options);
   }
 
-  /** A named set of jobs, whoever added them: its outcomes from a cursor on, and how far it is. */
+  /** A named set of jobs, whoever added them: its outcomes from a cursor on, and its progress. */
   batch(name: string): Batch {
     return new Batch(name, this.#batches);
   }

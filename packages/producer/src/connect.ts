@@ -13,7 +13,8 @@ const defaultDedupTtlMs = 86_400_000;
 export type ConnectOptions = {
   /**
    * Redis URL: `redis://user:password@host:port/db`, `rediss://…` for TLS, `redis+unix:///run/redis.sock`,
-   * `redis+sentinel://host1:26379,host2:26379/primary-name`, or `redis+cluster://host1:6379,host2:6379`. Default `redis://127.0.0.1:6379`.
+   * `redis+sentinel://host1:26379,host2:26379/primary-name`, or `redis+cluster://host1:6379,host2:6379`. Default
+   * `redis://127.0.0.1:6379`.
    */
   redis?: string;
   /** Key prefix shared with the workers. Default `{sluice}`. */

@@ -77,5 +77,6 @@ export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './job/spec.ts';
 export { readStoredPolicy } from './policy/stored-policy.ts';
+export { isObject } from './fields/is-object.ts';
 export { faultsText, validate } from './validate.ts';
 export { type Reader, variables, variablesOf } from './variables.ts';

@@ -20,7 +20,7 @@ import { Outcomes } from './results/outcomes.ts';
 import { Slots } from './slots.ts';
 import { Transforms } from './transform/transforms.ts';
 
-/** A process may always keep so many connections open, idle ones included, whatever its concurrency. */
+/** The connections that a process may keep open at least, idle ones included, whatever its concurrency. */
 const fewestConnections = 256;
 
 /** The parts of a worker process, made once and shared by its queues. */

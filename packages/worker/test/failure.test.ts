@@ -1,14 +1,14 @@
 import { errors } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { EgressBlocked } from '../src/http/egress-blocked.ts';
-import { BadRedirect, BodyTooLarge, UnreadableHead, UrlBlocked, failureOf } from '../src/http/failure.ts';
+import { BadRedirect, BodyTooLarge, UnreadableHead, failureOf } from '../src/http/failure.ts';
 import { AttemptTimeout } from '../src/http/attempt-timer.ts';
 
 describe('an error means', () => {
   const coded = (code: string, message = 'it failed') => Object.assign(new Error(message), { code });
 
   test.each([
-    ['blocked', new UrlBlocked('no')],
+    ['blocked', new EgressBlocked('no')],
     ['blocked', new EgressBlocked('no')],
     ['blocked', new Error('wrapped', { cause: new EgressBlocked('no') })],
     ['timeout', new AttemptTimeout(5)],

@@ -1,6 +1,6 @@
+import { EgressBlocked } from '../src/http/egress-blocked.ts';
 import { describe, expect, test } from 'vitest';
 import { policySchema } from '@sluice/shared';
-import { UrlBlocked } from '../src/http/failure.ts';
 import { guard, guardRequest } from '../src/pipeline/guard.ts';
 
 describe('the guard', () => {
@@ -20,7 +20,7 @@ describe('the guard', () => {
     'https://u:p@api.test/',
     'no url',
   ])('refuses %s', (url) => {
-    expect(() => guard(url, policySchema.parse({}), false)).toThrow(UrlBlocked);
+    expect(() => guard(url, policySchema.parse({}), false)).toThrow(EgressBlocked);
   });
 
   test("holds the first URL to the policy's origin, and lets a redirect leave it", () => {
@@ -44,6 +44,6 @@ describe("the guard of a redirect hop's request", () => {
     { headers: { 'x-a': '1', 'X-A': '2' } },
     { method: 'GET' as const, body: 'x' },
   ])('refuses %j', (change) => {
-    expect(() => guardRequest({ ...request, ...change })).toThrow(UrlBlocked);
+    expect(() => guardRequest({ ...request, ...change })).toThrow(EgressBlocked);
   });
 });

@@ -1,9 +1,9 @@
 import { type JobSpec, type PolicyInput, type Sluice, type StreamItem, connect } from '@sluice/producer';
 import { SluiceError, defaultPrefix } from '@sluice/shared';
-import type { Progress } from '../progress/meter.ts';
-import { watch } from '../progress/watch.ts';
-import { type PrivateRedis, startPrivateRedis } from '../redis/private-redis.ts';
-import { type LocalWorkers, startWorkers } from '../workers/local-workers.ts';
+import type { Progress } from './progress/meter.ts';
+import { watch } from './progress/watch.ts';
+import { type PrivateRedis, startPrivateRedis } from './redis/private-redis.ts';
+import { type LocalWorkers, startWorkers } from './workers/local-workers.ts';
 import { type RunQueue, createRunQueue, openSharedQueue } from './queue.ts';
 import { type RunSummary, summarize } from './summary.ts';
 import { Tally } from './tally.ts';

@@ -12,7 +12,7 @@ export class Tally {
   /** Failures by their outcome, with the first of each. */
   readonly failures = new Map<OutcomeKind, { count: number; index: number; url: string; message: string }>();
 
-  /** Counts a job that ended; false when it was taken back, which is no end of its own. */
+  /** Counts a job that ended; false when it was taken back, which does not count as an end. */
   add(item: StreamItem, stopping: boolean): boolean {
     const { outcome } = item;
     if (stopping && wasTakenBack(outcome)) {

@@ -47,7 +47,7 @@ const openAgainMs = 250;
 
 const impatient = (ms: number) => ({ enableOfflineQueue: false, commandTimeout: ms });
 
-/** The errors of Redis and of the connection to it as those of Sluice; what else Redis says of a command stays as it is. */
+/** Makes errors of Redis, and of the connection to it, errors of Sluice. Errors about the command itself stay as they are. */
 export function commandFault(error: unknown, url: string, isClosed: boolean): unknown {
   if (error instanceof SluiceError) return error;
   if (isClosed) {

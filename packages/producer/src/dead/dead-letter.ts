@@ -8,12 +8,13 @@ import {
   decodeSettled,
   envelopeSchema,
   readEnvelope,
+  isObject,
 } from '@sluice/shared';
 
 /** Redrives that a job remembers, the last ones. */
 const redrivesKept = 20;
 
-/** So long the outcome of a redriven job can be read by its id, where its spec asked for nothing: nobody awaits it. */
+/** How long the outcome of a redriven job can be read by its id, if its spec does not say: nobody awaits it. */
 const redrivenKeepMs = 3_600_000;
 
 /** A failure that an operator sent a job back from. `at`: when it was sent back, epoch ms. */
@@ -63,9 +64,7 @@ export type JobFields = {
 export function readData(data: string | null): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(data ?? '');
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    return isObject(value) ? value : null;
   } catch {
     return null;
   }

@@ -34,7 +34,7 @@ export type EnqueueRequest = {
   queue: string;
   /** How long the outcome can be read by its id, ms; absent: only the reply has it. */
   keepMs?: number | undefined;
-  /** The batch that takes the outcome; nobody is told besides. `sealed`: it takes no job that it has not. */
+  /** The batch that takes the outcome, instead of a reply. `sealed`: it takes no new job. */
   batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
   /** The caller reads the outcome from the reply, and never again: none is kept for the id. */
   brief?: boolean;

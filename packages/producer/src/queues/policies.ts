@@ -12,6 +12,7 @@ import {
   queueNameSchema,
   readStoredPolicy,
   validate,
+  isObject,
 } from '@sluice/shared';
 
 export type PolicyChange = 'created' | 'changed' | 'same';
@@ -31,8 +32,6 @@ type Written<M> = {
 
 /** The paths at which two policies differ, as `rate.limit: 100 -> 50`. */
 export function differences(from: unknown, to: unknown, path = ''): string[] {
-  const isObject = (value: unknown): value is Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
   if (isObject(from) && isObject(to)) {
     const names = [...new Set([...Object.keys(from), ...Object.keys(to)])];
     return names.flatMap((name) => differences(from[name], to[name], path === '' ? name : `${path}.${name}`));

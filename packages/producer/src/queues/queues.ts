@@ -172,7 +172,7 @@ export class Queues {
     }
   }
 
-  /** Its policy need not be readable: whoever has to stop a queue must be able to. */
+  /** The policy need not be readable: it must always be possible to stop a queue. */
   async #assertThere(name: string): Promise<void> {
     if ((await this.#redis.hexists(this.#keys.queues, name)) === 0) throw this.#missing(name);
   }

@@ -12,7 +12,7 @@ import {
 
 const atOnce = 200;
 
-/** A job that has not ended, and whom its end is told. */
+/** A job that has not ended, and its addressee. */
 type Open = { id: string; addressee: Addressee; attempts: number };
 
 /**

@@ -133,7 +133,7 @@ export class Replies {
     return waiter;
   }
 
-  /** Has the job ended? If not, this process is told when it does. */
+  /** Asks whether the job has ended, and, if not, for a reply when it does. */
   async #ask({ queue, id, asked }: Waiter): Promise<WatchReply> {
     // The process that added the job is told in any case.
     return await this.#watch([queue, id], { producer: asked ? this.name : '', ttlMs: watchTtlMs });

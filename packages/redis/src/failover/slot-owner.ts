@@ -29,7 +29,7 @@ export class SlotOwner {
   readonly #address: ClusterAddress;
   readonly #key: string;
   readonly #create: CreateClient;
-  /** The slot's owner and its replicas, as last told: the nodes of the URL may be others by now. */
+  /** The slot's owner and its replicas, as last announced: the nodes of the URL may have changed since. */
   #shard: HostAndPort[] = [];
   #turn = 0;
 

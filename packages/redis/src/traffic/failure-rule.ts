@@ -19,7 +19,10 @@ export const retryCommand = Symbol('retry the command');
 /** What becomes of a command that failed: the error that its caller gets, or `retryCommand`. */
 export type FailureRule = (error: unknown) => unknown;
 
-/** True when Redis refuses all writes, or everything, for now: it loads its data, it is a replica now, its disk is full, a script keeps it busy, or its keys are going to another node. */
+/**
+ * True when Redis refuses all writes, or everything, for now: it loads its data, it is a replica now, its disk is full,
+ * a script keeps it busy, or its keys are going to another node.
+ */
 export function isUnavailableForNow(error: unknown): boolean {
   return error instanceof Error && forNow.test(error.message);
 }

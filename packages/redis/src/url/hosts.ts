@@ -9,7 +9,7 @@ export type Authority = {
   password: string;
 };
 
-/** The text with its %XX decoded; a fault is told by `what`. */
+/** The text with its %XX decoded; `what` names it in a fault. */
 export function decoded(text: string, what: string, faults: string[]): string {
   try {
     return decodeURIComponent(text);

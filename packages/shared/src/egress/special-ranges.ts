@@ -2,7 +2,7 @@ import { type Cidr, contains, parseCidr } from './parse-cidr.ts';
 
 export type SpecialRange = {
   cidr: Cidr;
-  /** The range as it is written in an allow list; null where nobody would list all of it. */
+  /** The range as it is written in an allow list; null for a range that should never be allowed as a whole. */
   text: string | null;
   /** What an address of it is, with its article. */
   what: string;

@@ -23,7 +23,7 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** What one value is that JSON does not have; null: JSON has it, what lies in it left aside. */
+/** Why JSON cannot hold this value; null: it can, leaving aside the values inside it. */
 function foreign(value: unknown): string | null {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return null;
   if (typeof value === 'number') return Number.isFinite(value) ? null : String(value);

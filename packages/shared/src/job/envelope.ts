@@ -59,7 +59,7 @@ export type Envelope = z.infer<typeof envelopeSchema>;
 
 const { replyTo, keepMs, batch, meta } = envelopeSchema.shape;
 
-/** Whom a job's end is told, and where: as much of it as can be read, whatever else cannot. */
+/** Who receives a job's outcome, and where: as much of it as can be read, even if the rest cannot. */
 const addresseeSchema = z
   .object({
     replyTo: replyTo.catch(undefined),
@@ -69,7 +69,7 @@ const addresseeSchema = z
   })
   .catch({});
 
-/** Whom a job's end is told. An envelope is one. */
+/** Who receives a job's outcome. An envelope is an addressee. */
 export type Addressee = Pick<Envelope, 'replyTo' | 'keepMs' | 'batch' | 'meta'>;
 
 export type EnvelopeRead =

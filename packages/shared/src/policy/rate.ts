@@ -29,7 +29,8 @@ const rateObject = z.strictObject({
   /**
    * How late, in ms, a request may arrive after its permit without breaking the window (default 30, or 5 % of
    * `per` when that is less). Larger wastes `slack / per` of the rate; smaller makes slow connections miss permits.
-   * Less than `per`. Below 5 no process keeps it: its timers alone are late by a millisecond or two, and no job would ever be sent.
+   * Less than `per`. Below 5 no process keeps it: its timers alone are late by a millisecond or two, and no job would
+   * ever be sent.
    */
   slack: duration({ min: 5, max: 60_000 }).optional(),
   /**

@@ -1,25 +1,23 @@
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
+import { isObject } from '../fields/is-object.ts';
 import { type Policy, policySchema } from './policy.ts';
 import { storedRateSchema } from './rate.ts';
 import { faultsOf, faultsText } from '../validate.ts';
 
-type Fields = Record<string, unknown>;
-
 /** What an older version could write, besides what this one does. */
 const storedPolicySchema = policySchema.extend({ rate: storedRateSchema.nullable().default(null) });
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Takes the fields that the schema does not know out of a value. */
 function withoutUnknown(value: unknown, error: z.core.$ZodError): unknown {
   const known = structuredClone(value);
   for (const issue of error.issues) {
     if (issue.code !== 'unrecognized_keys') continue;
-    const parent = issue.path.reduce<unknown>((at, part) => (at as Fields)[String(part)], known);
-    for (const key of issue.keys) delete (parent as Fields)[key];
+    const parent = issue.path.reduce<unknown>(
+      (at, part) => (at as Record<string, unknown>)[String(part)],
+      known,
+    );
+    for (const key of issue.keys) delete (parent as Record<string, unknown>)[key];
   }
   return known;
 }
@@ -34,7 +32,8 @@ function completed(value: unknown, more: unknown): unknown {
 }
 
 /**
- * A policy as it lies in Redis, written by whatever version. Fields that an older one did not write have their
+ * A policy as it lies in Redis, written by whatever version. Record<string, unknown> that an older one did not write
+ * have their
  * defaults; fields that a newer one added stay where they are, so that they are not lost unnoticed: whoever writes
  * the policy back is told of them.
  * @throws SluiceError SLUICE_INVALID_POLICY when it is no policy, or one whose values this version does not know

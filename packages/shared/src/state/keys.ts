@@ -19,7 +19,10 @@ export function keysOf(prefix: string) {
     policy: (queue: string) => `${prefix}/policy/${queue}`,
     /** String: the earliest time of the next permit, µs of Redis' clock. */
     pace: (queue: string) => `${prefix}/pace/${queue}`,
-    /** Hash: the effective rate while the upstream rejects more than the policy foresees (see scripts/parts/effective-rate.ts). */
+    /**
+     * Hash: the effective rate while the upstream rejects more than the policy foresees (see
+     * scripts/parts/effective-rate.ts).
+     */
     flow: (queue: string) => `${prefix}/flow/${queue}`,
     /** Sorted set: job -> deadline, epoch ms. */
     deadlines: (queue: string) => `${prefix}/deadlines/${queue}`,
@@ -47,7 +50,7 @@ export function keysOf(prefix: string) {
     batchState: (name: string) => `${prefix}/batch-state/${name}`,
     /** Hash with TTL: what was enqueued under an id or an idempotency key (see scripts/dedup.ts). */
     record: (queue: string, kind: 'id' | 'key', name: string) => `${prefix}/record/${queue}/${kind}/${name}`,
-    /** Any type, with TTL: what lay in the place of a job's hash and was none. */
+    /** Any type, with TTL: what was found in place of a job's hash. */
     quarantined: (queue: string, id: string) => `${prefix}/quarantined/${queue}/${id}`,
     /** The keys of a semaphore (see scripts/semaphore.ts). */
     semaphore: (name: string) => ({

@@ -54,7 +54,7 @@ export class Claim {
 /** Of a request that needs none. */
 const noClaim: Disposable = { [Symbol.dispose]: () => {} };
 
-/** A request, and who is told the head of its response before anything of its body is looked at. */
+/** A request, and a callback that gets the head of its response before any of its body is decoded. */
 export type GuardedRequest = Dispatcher.DispatchOptions & { onHead: (head: RawHead) => void };
 
 /** Without a limit on the decoded size, 500 bytes of gzip can become 200 MiB. */

@@ -37,7 +37,10 @@ export type Connector = {
   parked(origin: string): number;
   /** Connections to this origin that were handed over and live. */
   live(origin: string): number;
-  /** The egress rules are others: cuts the connections that they block, and no other. @returns those that were in use or idle */
+  /**
+   * The egress rules are others: cuts the connections that they block, and no other. @returns those that were in use or
+   * idle
+   */
   cutBlocked(): number;
   /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
   close(): void;

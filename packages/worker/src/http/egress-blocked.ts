@@ -1,4 +1,7 @@
-/** The egress guard blocked a URL or every address behind it. Nothing was sent, and trying again changes nothing. */
+/**
+ * The egress rules block this URL, a redirect's or the first, or every address behind it. Nothing was sent, and trying
+ * again changes nothing.
+ */
 export class EgressBlocked extends Error {
   override readonly name = 'EgressBlocked';
   readonly code = 'SLUICE_BLOCKED';

@@ -24,7 +24,7 @@ export type Exchanged = {
 };
 
 export type ExchangeOptions = {
-  /** Called when the request has its connection, and its first byte is next. What it throws stops the request. */
+  /** Called when the request has its connection, and its first byte is next. If it throws, the request is not sent. */
   onStart: () => void;
   /** Asked once, when the status is known. */
   roomFor: (status: number) => BodyRoom;
@@ -65,7 +65,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#head;
   }
 
-  /** To be told the head before the decoder is. */
+  /** Gets the head before the decoder does. */
   readonly onHead = (head: RawHead): void => {
     this.#head = head;
   };

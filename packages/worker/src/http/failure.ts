@@ -32,11 +32,6 @@ export class BodyNotStored extends Error {
   override readonly name = 'BodyNotStored';
 }
 
-/** The guard blocked this URL: the first one, or a redirect's. */
-export class UrlBlocked extends Error {
-  override readonly name = 'UrlBlocked';
-}
-
 /** A redirect that cannot be followed. */
 export class BadRedirect extends Error {
   override readonly name = 'BadRedirect';
@@ -99,9 +94,7 @@ export function failureOf(error: unknown, isSent: boolean): Failure | null {
 
 function whatWasSeen(error: Error): Omit<Failure, 'unsent'> | null {
   // A connector's EgressBlocked can come wrapped.
-  const blocked = [error, error.cause].find(
-    (one) => one instanceof EgressBlocked || one instanceof UrlBlocked,
-  );
+  const blocked = [error, error.cause].find((one) => one instanceof EgressBlocked);
   if (blocked instanceof Error) return { kind: 'blocked', message: blocked.message };
   const { message } = error;
   if (error instanceof AttemptTimeout) return { kind: 'timeout', message };

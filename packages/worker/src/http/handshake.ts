@@ -1,7 +1,7 @@
 import { type Socket, isIP } from 'node:net';
 import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls';
 
-/** What a connector may be told about TLS. Verification cannot be switched off here. */
+/** The TLS options of a connector. Verification cannot be switched off here. */
 export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'passphrase'>;
 
 /** Performs the TLS handshake over an open connection; rejects with the TLS error or the signal's reason. */

@@ -9,7 +9,7 @@ const bodiless = new Set([204, 304]);
 
 const encodingHeaders = ['content-encoding', 'content-length'];
 
-/** The head without what is said of a body that did not come. */
+/** The head without the headers that describe a body which did not come. */
 function withoutEncoding(headers: RawHead['headers']): RawHead['headers'] {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !encodingHeaders.includes(name)));
 }

@@ -53,14 +53,15 @@ function oldestPermitMs({ rate }: Policy): number {
 }
 
 /**
- * Whole ms since a job was taken; -1: it holds no gate token. Rounded down: the first job of a window is as old as the window, and would lose its
+ * Whole ms since a job was taken; -1: it holds no gate token. Rounded down: the first job of a window is as old as the
+ * window, and would lose its
  * token for looking a millisecond older.
  */
 function tokenAge(takenAt: number | undefined): number {
   return takenAt === undefined ? -1 : Math.floor(performance.now() - takenAt);
 }
 
-/** The right to send one request: asked of Redis, waited for, given back. Who holds one is a `Ticket`'s to know. */
+/** Asks Redis for permits, waits for their starts and gives unused ones back. A `Ticket` knows which one a job holds. */
 export class Permits {
   readonly #holds: Holds;
   readonly #ask: BoundTo<typeof permitScript>;
@@ -75,7 +76,8 @@ export class Permits {
   /**
    * Gives back what a job has not used.
    * @param permit was counted as a request sent, and took a start; null: none was granted
-   * @param takenAt performance.now() when the job was taken whose gate token is given back; undefined: it keeps it, or has none
+   * @param takenAt performance.now() when the job was taken whose gate token is given back; undefined: it keeps it, or
+   * has none
    */
   async giveBack(queue: string, permit: Permit | null, takenAt: number | undefined): Promise<void> {
     const [start, next] = permit === null ? ['-', ''] : permit.slot;

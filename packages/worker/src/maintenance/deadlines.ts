@@ -11,7 +11,8 @@ const sweepMs = 500;
 const atOnce = 100;
 
 /**
- * Ends jobs of the served queues whose deadline passed while they wait. In a held queue nobody else touches them, and their callers would
+ * Ends jobs of the served queues whose deadline passed while they wait. In a held queue nobody else touches them, and
+ * their callers would
  * hear of it only when the hold ends. Every worker sweeps; each step can be done twice.
  */
 export class DeadlineSweeper {

@@ -1,4 +1,4 @@
-/** Work that is done again and again, one at a time, a pause after each end. A failure is told, and is not the last try. */
+/** Repeats a piece of work, with a pause after each run. A failure is reported, and does not end the repeating. */
 export class Repeating {
   readonly #pauseMs: number;
   readonly #work: () => Promise<void>;

@@ -4,7 +4,8 @@ import type { Logger } from '../logger.ts';
 const tellEveryMs = 10_000;
 
 /**
- * While Redis is unavailable (it rejects everything, or all writes), commands wait: a worker has nothing better to do, and an outcome that
+ * While Redis is unavailable (it rejects everything, or all writes), commands wait: a worker has nothing better to do,
+ * and an outcome that
  * it cannot report would cost the request once more. What it holds meanwhile is bounded by its concurrency.
  */
 export function waitWhileUnavailable(log: Logger): FailureRule {

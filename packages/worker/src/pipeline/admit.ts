@@ -22,7 +22,7 @@ export type Rejection =
 
 export type Admitted = ({ type: 'admitted' } & Admission) | Rejection;
 
-/** A job that was running so often when its worker was lost is what brings workers down. */
+/** A job that loses more workers than this is what brings them down. */
 export const mostStalls = 10;
 
 /** Can the job be read, and is it still wanted? @param now epoch ms */

@@ -22,5 +22,5 @@ export type RunContext = TicketContext & {
   random: () => number;
 };
 
-/** What a run led to: what becomes of the job, and whom its end is told. */
+/** What a run led to: what becomes of the job, and who receives its outcome. */
 export type Ran = { verdict: Verdict; addressee: Addressee };

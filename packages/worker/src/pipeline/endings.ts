@@ -1,4 +1,4 @@
-import { type Outcome, type Policy, codeOfOutcome, outcomeError } from '@sluice/shared';
+import { type Outcome, codeOfOutcome, outcomeError } from '@sluice/shared';
 import { backoffDelay } from './backoff.ts';
 import type { Failure } from '../http/failure.ts';
 import type { PermitAnswer } from '../limits/permits.ts';
@@ -6,14 +6,14 @@ import type { Ticket } from '../limits/ticket.ts';
 import type { TakenJob } from '../job/taken-job.ts';
 import type { Admission, Rejection } from './admit.ts';
 import { mayRepeat } from './classify.ts';
-import type { Ran } from './context.ts';
+import type { Ran, RunContext } from './context.ts';
 import type { HopDenied } from './send.ts';
 import { type Verdict, abortReasons } from '../job/verdict.ts';
 
 /** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
 const newerMs = 30_000;
 
-type Circumstances = { policy: Policy; now: () => number; random: () => number };
+type Context = Pick<RunContext, 'policy' | 'now' | 'random'>;
 
 /** An end that no response or failure of this attempt brought about. */
 export function ended(
@@ -38,7 +38,7 @@ export function expired(attempts: number, now: number): Verdict & { type: 'give-
 }
 
 /** The end of a run that did not begin. */
-export function notAdmitted(rejection: Rejection, job: TakenJob, { now }: Circumstances): Ran {
+export function notAdmitted(rejection: Rejection, job: TakenJob, { now }: Context): Ran {
   switch (rejection.type) {
     case 'newer':
       return { verdict: { type: 'give-back', putOffMs: newerMs, cause: null }, addressee: {} };
@@ -53,7 +53,7 @@ export function notAdmitted(rejection: Rejection, job: TakenJob, { now }: Circum
 }
 
 /** The first permit was denied: nothing was sent, nothing is spent. */
-export function denied(answer: PermitAnswer, origin: string, job: TakenJob, context: Circumstances): Verdict {
+export function denied(answer: PermitAnswer, origin: string, job: TakenJob, context: Context): Verdict {
   if (answer.type === 'settled') return { type: 'settled-before' };
   if (answer.type === 'cancelled')
     return ended('cancelled', job.attemptsMade, context.now(), 'the job was cancelled');
@@ -93,7 +93,7 @@ export function unforeseen(
   job: TakenJob,
   { envelope, terms }: Admission,
   { isSpent }: Pick<Ticket, 'isSpent'>,
-  { now, random }: Circumstances,
+  { now, random }: Context,
 ): Verdict {
   const message = error instanceof Error ? error.message : String(error);
   if (job.attemptsMade + 1 < terms.attempts && mayRepeat({ req: envelope.req, terms }, !isSpent)) {

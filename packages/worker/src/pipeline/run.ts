@@ -11,7 +11,7 @@ import { transform, unknownTransform } from './transform.ts';
 /** A suspect that finds another one running is put off for up to this: while it is in flight, a kill would count. */
 const suspectMs = 1000;
 
-/** A process that lets so many permits of one job grow stale is too slow for it now. */
+/** A process that lets this many permits of one job grow stale is too slow for it now. */
 const permitTries = 3;
 
 /**

@@ -1,11 +1,11 @@
-import { type Envelope, type Policy, type StoredBody, batchTtlMs } from '@sluice/shared';
+import { type Envelope, type StoredBody, batchTtlMs } from '@sluice/shared';
 import type { LargeBodies } from '../http/exchange.ts';
 import type { AttemptTimer } from '../http/attempt-timer.ts';
-import type { Bodies } from '../results/bodies.ts';
 import type { TakenJob } from '../job/taken-job.ts';
 import type { Verdict } from '../job/verdict.ts';
+import type { RunContext } from './context.ts';
 
-type Circumstances = { policy: Policy; bodies: Bodies; now: () => number };
+type Context = Pick<RunContext, 'policy' | 'bodies' | 'now'>;
 
 /** A reply may be read this much later, and its body after that. */
 const leastKeptMs = 3_600_000;
@@ -23,7 +23,7 @@ function expiryOf({ keepMs, batch }: Envelope, now: number): number {
 export function largeBodies(
   job: TakenJob,
   envelope: Envelope,
-  { policy, bodies, now }: Circumstances,
+  { policy, bodies, now }: Context,
   timer: AttemptTimer,
 ): LargeBodies | null {
   const { store, maxBody } = policy;
@@ -40,7 +40,7 @@ export function largeBodies(
 export async function store(
   verdict: Verdict,
   stored: StoredBody | undefined,
-  { bodies }: Circumstances,
+  { bodies }: Context,
 ): Promise<Verdict> {
   if (stored === undefined) return verdict;
   if ('outcome' in verdict && verdict.outcome.response !== undefined) {

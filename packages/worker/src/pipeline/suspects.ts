@@ -1,4 +1,4 @@
-/** A job that was running so often when its worker was lost may be what brings workers down. */
+/** A job that lost its worker this many times may be what brings workers down. */
 const suspectStalls = 5;
 
 /**

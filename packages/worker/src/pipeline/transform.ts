@@ -1,19 +1,19 @@
-import { type Outcome, type Policy, codeOfOutcome, outcomeError } from '@sluice/shared';
+import { type Outcome, codeOfOutcome, outcomeError } from '@sluice/shared';
 import type { Transformed } from '../transform/contract.ts';
-import type { Transforms } from '../transform/transforms.ts';
 import type { TakenJob } from '../job/taken-job.ts';
 import type { Admission } from './admit.ts';
 import { mayRepeat } from './classify.ts';
 import { ended } from './endings.ts';
 import { type Verdict, abortReasons } from '../job/verdict.ts';
+import type { RunContext } from './context.ts';
 
-type Circumstances = { policy: Policy; transforms: Transforms; now: () => number };
+type Context = Pick<RunContext, 'policy' | 'transforms' | 'now'>;
 
 /** The end of a job whose transform this worker does not have: nothing is sent. Null: it has it, or none is named. */
 export function unknownTransform(
   job: TakenJob,
   name: string | undefined,
-  { transforms, now }: Circumstances,
+  { transforms, now }: Context,
 ): Verdict | null {
   const known = transforms.names;
   if (name === undefined || known.includes(name)) return null;
@@ -35,7 +35,7 @@ export async function transform(
   verdict: Verdict,
   job: TakenJob,
   { envelope, terms }: Admission,
-  { policy, transforms, now }: Circumstances,
+  { policy, transforms, now }: Context,
 ): Promise<Verdict> {
   const { transform: name, meta } = envelope;
   if (verdict.type !== 'done' || name === undefined || verdict.outcome.response === undefined) return verdict;

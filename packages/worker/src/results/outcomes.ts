@@ -37,7 +37,8 @@ export class Outcomes {
   }
 
   /**
-   * Commits an end even if it cannot be delivered to its addressee, which may be what Redis refuses (another type of key in the place of its stream):
+   * Commits an end even if it cannot be delivered to its addressee, which may be what Redis refuses (another type of
+   * key in the place of its stream):
    * then the outcome can only be read by the job's id. Null: not even that.
    */
   async tell(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed | null> {
@@ -52,7 +53,7 @@ export class Outcomes {
     return null;
   }
 
-  /** The same in the place of an outcome that was committed in part only: what a script wrote before it failed stays. */
+  /** Replaces an outcome that was only partly committed: a script that fails does not undo what it wrote before. */
   async tellInstead(job: EndedJob, addressee: Addressee, end: Settled): Promise<void> {
     await this.#forget(job);
     await this.tell(job, addressee, end);

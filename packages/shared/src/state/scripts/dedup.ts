@@ -11,7 +11,8 @@ export type ClaimVerdict = (typeof claimVerdicts)[number];
 
 /**
  * Claims an id or an idempotency key for one payload: record (pending) -> add -> record (done), the last two in one
- * transaction (see addedScript). If the producer dies before it has added the job, the record stays `pending`, and the next one with the same payload
+ * transaction (see addedScript). If the producer dies before it has added the job, the record stays `pending`, and the
+ * next one with the same payload
  * adds the job under the recorded id.
  *
  * An id is free again when nothing of its job can be read any more: it ended, and its outcome is gone or only a marker.

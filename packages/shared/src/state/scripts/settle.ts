@@ -5,7 +5,10 @@ import { type ScriptArgument, defineScript } from '../define-script.ts';
 /** A marker must outlive every run that could still find the job unfinished. */
 const markerTtlMs = 600_000;
 
-/** Replies nobody reads (their producer died) go after this, unless the worker is told otherwise. Each reply starts it anew. */
+/**
+ * Replies nobody reads (their producer died) go after this, unless the worker is told otherwise. Each reply starts it
+ * anew.
+ */
 export const replyTtlMs = 600_000;
 
 /** A batch that nobody adds to goes after this, or sooner if its producer says so. Each outcome starts it anew. */

@@ -1,5 +1,13 @@
 import { type Document, LineCounter, parseDocument } from 'yaml';
-import { type Policy, SluiceError, pathText, policySchema, queueNameSchema, validate } from '@sluice/shared';
+import {
+  type Policy,
+  SluiceError,
+  isObject,
+  pathText,
+  policySchema,
+  queueNameSchema,
+  validate,
+} from '@sluice/shared';
 import { reason } from '../reason.ts';
 
 /** The queues of a policy file, in its order. */
@@ -60,11 +68,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
   return faults.length > 0 ? fail() : policies;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The line of the field, or of the nearest one around it (what an alias stands for has no line of its own). */
+/** The line of the field, or of the nearest one around it (a value that comes from an alias has no line). */
 function lineOf(document: Document, lines: LineCounter, path: readonly (string | number)[]): number {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);

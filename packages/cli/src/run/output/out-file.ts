@@ -3,7 +3,7 @@ import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '@sluice/shared';
-import { reason } from '../reason.ts';
+import { reason } from '../../reason.ts';
 import { type Sink, streamSink } from './sink.ts';
 
 const fault = (message: string, cause?: unknown) =>

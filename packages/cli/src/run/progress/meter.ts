@@ -7,7 +7,7 @@ export type Progress = {
   /** Requests per second, over the last few seconds. */
   requestsPerSecond: number;
   rateLimited: number;
-  /** At the present speed; null while it cannot be told. */
+  /** At the present speed; null while that is unknown. */
   secondsLeft: number | null;
 };
 

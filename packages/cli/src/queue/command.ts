@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { ProcessIo } from '../process-io.ts';
-import { queueApply } from './queue-apply.ts';
-import { queueList, queuePause, queueRelease, queueRemove, queueSet, queueShow } from './queue-operate.ts';
-import { addRedisOptions } from './redis-options.ts';
+import { queueApply } from './apply.ts';
+import { queueList, queuePause, queueRelease, queueRemove, queueSet, queueShow } from './operate.ts';
+import { addRedisOptions } from '../fleet-options.ts';
 
 const applyHelp = `
 FILE is YAML or JSON. A queue's policy is all of it: what the file leaves out gets its default.

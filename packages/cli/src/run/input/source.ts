@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '@sluice/shared';
-import { reason } from '../reason.ts';
+import { reason } from '../../reason.ts';
 
 /** An input that can be read twice: once to check it, once to send it. */
 export type Source = AsyncDisposable & {

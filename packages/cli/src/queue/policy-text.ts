@@ -1,6 +1,6 @@
 import type { PolicyUpdate } from '@sluice/producer';
-import { type Policy, formatDuration, formatRate } from '@sluice/shared';
-import { sizeText } from './units.ts';
+import { type Policy, formatDuration, formatRate, isObject } from '@sluice/shared';
+import { sizeText } from '../text/units.ts';
 
 const none = 'none';
 
@@ -28,8 +28,7 @@ function valueText(path: string, value: unknown): string {
 function fieldsOf(value: object, path: string): [path: string, text: string][] {
   return Object.entries(value).flatMap(([name, field]: [string, unknown]): [string, string][] => {
     const at = path === '' ? name : `${path}.${name}`;
-    const isObject = typeof field === 'object' && field !== null && !Array.isArray(field);
-    return isObject ? fieldsOf(field, at) : [[at, valueText(at, field)]];
+    return isObject(field) ? fieldsOf(field, at) : [[at, valueText(at, field)]];
   });
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { SluiceError } from '@sluice/shared';
-import { reason } from '../reason.ts';
+import { reason } from '../../reason.ts';
 
 /** Where result lines go. Disposed of without `begin()`, it leaves no trace. */
 export type Sink = AsyncDisposable & {
@@ -13,7 +13,7 @@ export type Sink = AsyncDisposable & {
   end(): Promise<void>;
 };
 
-/** Whoever read our standard output has gone, as `head` does when it has seen enough. */
+/** The reader of our standard output has gone, as `head` does after its last line. */
 export class OutputClosed extends Error {
   override readonly name = 'OutputClosed';
 }

@@ -1,8 +1,8 @@
 import type { DeadSelection } from '@sluice/producer';
 import { SluiceError, duration, errorCodes, validate } from '@sluice/shared';
-import { deadListText, deadShowJson, deadShowText } from '../dead/dead-text.ts';
+import { deadListText, deadShowJson, deadShowText } from './text.ts';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
-import { type RawRedisOptions, knownQueue, withSluice } from './redis-options.ts';
+import { type RawRedisOptions, knownQueue, withSluice } from '../fleet-options.ts';
 
 const invalid = 'SLUICE_INVALID_CONFIG';
 

@@ -1,4 +1,4 @@
-/** What a worker of a run is told. */
+/** The settings of a run's workers. */
 export type WorkerSettings = {
   /** What it inherits, without the SLUICE_ variables. */
   env: Readonly<Record<string, string | undefined>>;

@@ -1,9 +1,9 @@
 import { SluiceError, closedPorts } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
-import { type RawPolicyOptions, patchPolicy } from '../queues/policy-patch.ts';
-import { listText, showText } from '../queues/show-text.ts';
-import { updateText } from '../text/policy.ts';
-import { type RawRedisOptions, knownQueue, withSluice } from './redis-options.ts';
+import { type RawPolicyOptions, patchPolicy } from './policy-patch.ts';
+import { listText, showText } from './show-text.ts';
+import { updateText } from './policy-text.ts';
+import { type RawRedisOptions, knownQueue, withSluice } from '../fleet-options.ts';
 
 /** `sluice queue set NAME`: changes what the options name, and says what changed. */
 export async function queueSet(

@@ -1,5 +1,5 @@
 import type { Sluice } from '@sluice/producer';
-import type { Tally } from '../run/tally.ts';
+import type { Tally } from '../tally.ts';
 import { Meter, type Progress } from './meter.ts';
 
 const everyMs = 500;

@@ -8,8 +8,8 @@ import {
   prefixSchema,
 } from '@sluice/shared';
 import { redactRedisUrl, redisUrlSchema } from '@sluice/redis';
-import { portList } from '../queues/port-list.ts';
-import { namedPlace } from './redis-options.ts';
+import { portList } from '../queue/port-list.ts';
+import { namedPlace } from '../fleet-options.ts';
 
 /** The options of `sluice run` as they were typed. */
 export type RawRunOptions = {

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../text/printable.ts';
 import type { Progress } from './meter.ts';
 
 /** Shows where a run stands, on standard error. */

@@ -1,15 +1,15 @@
 import { SluiceError } from '@sluice/shared';
-import { checkInput, readSpecs } from '../input/check.ts';
-import { openSource } from '../input/source.ts';
-import { openOutFile } from '../output/out-file.ts';
-import { resultLine } from '../output/result-line.ts';
-import { OutputClosed, type Sink, noSink, stdoutSink } from '../output/sink.ts';
+import { checkInput, readSpecs } from './input/check.ts';
+import { openSource } from './input/source.ts';
+import { openOutFile } from './output/out-file.ts';
+import { resultLine } from './output/result-line.ts';
+import { OutputClosed, type Sink, noSink, stdoutSink } from './output/sink.ts';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
-import { type Display, barDisplay, lineDisplay, quietDisplay } from '../progress/display.ts';
-import { type RunResult, runList } from '../run/run-list.ts';
-import { counted, summaryText } from '../run/summary.ts';
+import { type Display, barDisplay, lineDisplay, quietDisplay } from './progress/display.ts';
+import { type RunResult, runList } from './run-list.ts';
+import { counted, summaryText } from './summary.ts';
 import { printableInLine } from '../text/printable.ts';
-import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './run-options.ts';
+import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './options.ts';
 
 /**
  * `sluice run FILE`: options -> input (all of it checked) -> output -> the run -> summary.

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ProcessIo } from '../process-io.ts';
-import { deadList, deadPurge, deadRedrive, deadShow } from './dead-operate.ts';
-import { addRedisOptions } from './redis-options.ts';
+import { deadList, deadPurge, deadRedrive, deadShow } from './operate.ts';
+import { addRedisOptions } from '../fleet-options.ts';
 
 const listHelp = `
 With --json, one JSON object a line; its "spec" is a line that sluice run and enqueue() take.

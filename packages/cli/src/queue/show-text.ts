@@ -1,6 +1,6 @@
 import type { QueueState } from '@sluice/producer';
 import { closedPorts, formatRate } from '@sluice/shared';
-import { policyFields } from '../text/policy.ts';
+import { policyFields } from './policy-text.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Sluice, connect } from '@sluice/producer';
 import { SluiceError, defaultPrefix, validate, prefixSchema } from '@sluice/shared';
 import { defaultRedisUrl, redisFault, redisUrlSchema } from '@sluice/redis';
-import type { ProcessIo } from '../process-io.ts';
+import type { ProcessIo } from './process-io.ts';
 
 /** Where the fleet is, as it was typed. */
 export type RawRedisOptions = { redis?: string; prefix?: string };
@@ -17,7 +17,10 @@ export function addRedisOptions(command: Command): Command {
 /** A value, and what it is called in a fault: its option, or its variable. */
 export type Named = { value: string; name: string };
 
-/** What was said of Redis and prefix: an option beats its variable, and an empty variable is none. Pure. */
+/**
+ * The Redis and the prefix that were given. An option takes precedence over its variable; an empty variable counts as
+ * unset. Pure.
+ */
 export function namedPlace(
   raw: RawRedisOptions,
   env: Readonly<Record<string, string | undefined>>,

@@ -59,7 +59,7 @@ function whole(text: string | false): number | null {
   return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** The rate in force as it was given: without what are defaults, which follow from its other fields. */
+/** The rate in force without its defaults, which follow from its other fields. */
 function givenRate({ slack, permitAge, ...rate }: Rate): RateInput {
   const { limit, per } = rate;
   return {

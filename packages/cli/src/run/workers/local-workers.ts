@@ -2,7 +2,7 @@ import { SluiceError } from '@sluice/shared';
 import type { WorkerSettings } from './environment.ts';
 import { WorkerProcess } from './worker-process.ts';
 
-/** Workers that die in the middle of a run are started again, so often in all. */
+/** How many times in all workers that die during a run are restarted. */
 const mostRestarts = 5;
 
 export type LocalWorkers = AsyncDisposable & {

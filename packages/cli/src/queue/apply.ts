@@ -3,10 +3,10 @@ import { text as readText } from 'node:stream/consumers';
 import type { PolicyUpdate, Sluice } from '@sluice/producer';
 import { SluiceError } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
-import { parsePolicyFile } from '../queues/policy-file.ts';
+import { parsePolicyFile } from './policy-file.ts';
 import { reason } from '../reason.ts';
-import { updateText } from '../text/policy.ts';
-import { type RawRedisOptions, withSluice } from './redis-options.ts';
+import { updateText } from './policy-text.ts';
+import { type RawRedisOptions, withSluice } from '../fleet-options.ts';
 
 /**
  * `sluice queue apply FILE`: the file, all of it checked -> the policies of the fleet -> what changed.
