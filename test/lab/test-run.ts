@@ -50,9 +50,9 @@ export function testRun(): TestRun {
 /** Where the run's programs, and this process, make temporary files of their own accord; they remove them themselves. */
 const scratch = (dir: string) => join(dir, 'tmp');
 
-/** What is left in it, by name. */
+/** What is left in it, by name. Testcontainers leaves a lock file, whatever is done about it. */
 export function scratchFiles(): string[] {
-  return readdirSync(scratch(testRun().dir));
+  return readdirSync(scratch(testRun().dir)).filter((name) => !/^testcontainers-node-\d+\.lock$/.test(name));
 }
 
 /** A new empty folder that goes away with the run. */
