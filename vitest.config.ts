@@ -33,6 +33,11 @@ const programs = <Project extends { test: object }>({ test, ...rest }: Project) 
   test: { ...test, testTimeout: 90_000, maxWorkers: 5, sequence: { groupOrder: 1 } },
 });
 
+const atOnce = <Project extends { test: object }>(maxWorkers: number, { test, ...rest }: Project) => ({
+  ...rest,
+  test: { ...test, maxWorkers },
+});
+
 /** A JSON report of the run is written here, too, for whoever counts the tests. */
 const report = process.env['SLUICE_TEST_REPORT'];
 
@@ -63,8 +68,9 @@ export default defineConfig({
       // One short case of each fault.
       sharing(programs(project('faults', 'test/e2e/faults/*.test.ts', redis))),
       // Not part of `npm test`: `npm run test:faults` and `npm run test:release`.
-      programs(project('outages', 'test/e2e/outages/*.test.ts', redis)),
-      programs(project('release', 'test/release/*.test.ts', redis)),
+      // Fewer at once: each runs a fleet at a rate, for a minute and more.
+      atOnce(3, programs(project('outages', 'test/e2e/outages/*.test.ts', redis))),
+      atOnce(3, programs(project('release', 'test/release/*.test.ts', redis))),
     ],
   },
 });
