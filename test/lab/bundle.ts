@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import { workspace } from './processes.ts';
@@ -29,7 +29,6 @@ export async function bundlePrograms(): Promise<void> {
   const worker = { name: '@sluice/worker', type: 'module', exports: { './main': './main.js' } };
   writeFileSync(join(modules, '@sluice/worker/package.json'), JSON.stringify(worker));
   writeFileSync(join(bundleFolder(), 'package.json'), JSON.stringify({ type: 'module' }));
-  mkdirSync(modules, { recursive: true });
   symlinkSync(resolve(workspace, 'packages/worker/node_modules/piscina'), join(modules, 'piscina'));
   symlinkSync(resolve(workspace, 'packages/body-store/node_modules/@aws-sdk'), join(modules, '@aws-sdk'));
 }

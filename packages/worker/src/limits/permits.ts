@@ -11,6 +11,9 @@ const longestWaitMs = 1000;
 /** After a longer sleep the hold is asked for again: its message may have been lost. */
 const trustedSleepMs = 100;
 
+/** Made once: most permits pass here with no time left to wait. */
+const never = new AbortController().signal;
+
 /** The right to send one request. Times of performance.now(), ms. */
 export type Permit = {
   startAt: number;
@@ -113,7 +116,7 @@ export class Permits {
     const asks = this.#holds.heldFor(queue, origin) > 0 || mayStartAt - grantedAt > trustedSleepMs;
     const heldFor = asks ? await this.#holds.readHeldFor(queue, origin) : 0;
     // Woken by a hold that was lifted since: the start is still to come, a second away at most.
-    if (heldFor === 0) await sleepUntil(mayStartAt, new AbortController().signal);
+    if (heldFor === 0) await sleepUntil(mayStartAt, never);
     return heldFor > 0 ? { type: 'not-now', reason: 'held', forMs: heldFor } : null;
   }
 

@@ -9,8 +9,11 @@ export async function sleepUntil(until: number, signal: AbortSignal): Promise<vo
     const { promise, resolve } = Promise.withResolvers<void>();
     // A timer may fire up to 1 ms early; the loop then sleeps the rest.
     const timer = setTimeout(resolve, Math.ceil(ms));
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const wake = () => resolve();
+    signal.addEventListener('abort', wake);
     await promise;
     clearTimeout(timer);
+    // A signal that outlives many sleeps must not keep a listener of each.
+    signal.removeEventListener('abort', wake);
   }
 }
