@@ -5,9 +5,9 @@ import { RunSummary } from './test/lab/run-summary.ts';
 // The packages' sources, not their builds; with Node's own conditions, which this list replaces.
 const conditions = ['sluice-source', 'node', 'import', 'default'];
 
-const project = (name: string, include: string, globalSetup: string[] = []) => ({
+const project = (name: string, include: string | string[], globalSetup: string[] = []) => ({
   extends: true as const,
-  test: { name, include: [include], globalSetup },
+  test: { name, include: [include].flat(), globalSetup },
 });
 
 /** Files share what they import, which is a third of what they take. Not where tests measure the memory of their process. */
@@ -18,6 +18,17 @@ const sharing = <Project extends { test: object }>({ test, ...rest }: Project) =
 
 /** Tests that measure the memory, or the loop, of their process. */
 const measuring = 'packages/worker/test/{body-slabs,body-store,transform-process}.test.ts';
+
+/**
+ * Whatever needs a Redis and no program of its own. One project: each would load the packages' sources again, in every
+ * process of its pool.
+ */
+const parts = [
+  'packages/{producer,worker,cli}/test/**/*.test.ts',
+  'test/{formats,scripts}/**/*.test.ts',
+  // What tests, benchmarks, the demo and the chaos run are made with.
+  'test/{lab,chaos}/**/*.test.ts',
+];
 
 const without = <Project extends { test: object }>({ test, ...rest }: Project, exclude: string) => ({
   ...rest,
@@ -56,17 +67,9 @@ export default defineConfig({
       sharing(project('shared', 'packages/shared/test/**/*.test.ts')),
       sharing(project('redis', 'packages/redis/test/**/*.test.ts')),
       project('body-store', 'packages/body-store/test/**/*.test.ts'),
-      sharing(project('producer', 'packages/producer/test/**/*.test.ts', redis)),
-      without(sharing(project('worker', 'packages/worker/test/**/*.test.ts', redis)), measuring),
+      without(sharing(project('parts', parts, redis)), measuring),
       project('worker-memory', measuring, redis),
-      sharing(project('cli', 'packages/cli/test/**/*.test.ts', redis)),
-      sharing(project('formats', 'test/formats/**/*.test.ts', redis)),
-      sharing(project('scripts', 'test/scripts/**/*.test.ts', redis)),
-      // What tests, benchmarks, the demo and the chaos run are made with.
-      sharing(project('lab', 'test/{lab,chaos}/**/*.test.ts', redis)),
-      sharing(programs(project('e2e', 'test/e2e/*.test.ts', redis))),
-      // One short case of each fault.
-      sharing(programs(project('faults', 'test/e2e/faults/*.test.ts', redis))),
+      sharing(programs(project('e2e', 'test/e2e/{*,faults/*}.test.ts', redis))),
       // Not part of `npm test`: `npm run test:faults` and `npm run test:release`.
       // Fewer at once: each runs a fleet at a rate, for a minute and more.
       atOnce(3, programs(project('outages', 'test/e2e/outages/*.test.ts', redis))),

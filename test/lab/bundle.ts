@@ -1,8 +1,8 @@
-import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import { workspace } from './processes.ts';
-import { bundledPrograms, bundleFolder } from './test-run.ts';
+import { bundledPrograms, bundleFolder, examplesFolder } from './test-run.ts';
 
 const conditionNames = ['sluice-source', 'node', 'import', 'default'];
 
@@ -15,20 +15,26 @@ const external = [/^node:/, 'piscina', /^@aws-sdk\//, 'msgpackr-extract'];
  */
 export async function bundlePrograms(): Promise<void> {
   for (const [source, file] of Object.entries(bundledPrograms)) {
-    const folder = dirname(join(bundleFolder(), file));
     const input: Record<string, string> = { main: resolve(workspace, source) };
     const thread = join(dirname(source), 'transform/thread.ts');
     if (existsSync(resolve(workspace, thread))) input['thread'] = resolve(workspace, thread);
-    const bundle = await rolldown({ input, platform: 'node', resolve: { conditionNames }, external });
-    // Without comments and blanks half is left to read; names stay.
-    const minify = { mangle: false, compress: false, codegen: true } as const;
-    await bundle.write({ dir: folder, entryFileNames: '[name].js', minify });
-    await bundle.close();
+    await bundle(input, dirname(join(bundleFolder(), file)));
   }
+  const examples = readdirSync(resolve(workspace, examplesFolder)).filter((name) => name.endsWith('.ts'));
+  const paths = examples.map((name) => [basename(name, '.ts'), resolve(workspace, examplesFolder, name)]);
+  await bundle(Object.fromEntries(paths) as Record<string, string>, join(bundleFolder(), 'examples'));
   const modules = join(bundleFolder(), 'node_modules');
   const worker = { name: '@sluice/worker', type: 'module', exports: { './main': './main.js' } };
   writeFileSync(join(modules, '@sluice/worker/package.json'), JSON.stringify(worker));
   writeFileSync(join(bundleFolder(), 'package.json'), JSON.stringify({ type: 'module' }));
   symlinkSync(resolve(workspace, 'packages/worker/node_modules/piscina'), join(modules, 'piscina'));
   symlinkSync(resolve(workspace, 'packages/body-store/node_modules/@aws-sdk'), join(modules, '@aws-sdk'));
+}
+
+async function bundle(input: Record<string, string>, dir: string): Promise<void> {
+  const bundled = await rolldown({ input, platform: 'node', resolve: { conditionNames }, external });
+  // Without comments and blanks half is left to read; names stay.
+  const minify = { mangle: false, compress: false, codegen: true } as const;
+  await bundled.write({ dir, entryFileNames: '[name].js', minify });
+  await bundled.close();
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleFolder, bundledPrograms, markedEnvironment } from './test-run.ts';
+import { bundleFolder, markedEnvironment, placeInBundle } from './test-run.ts';
 
 /** The top folder of the workspace, an absolute path. */
 export const workspace = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,7 +60,7 @@ export function startProgram(file: string, args: string[] = [], options: Program
 }
 
 function bundleOf(file: string): string | undefined {
-  const bundled = bundledPrograms[file];
+  const bundled = placeInBundle(file);
   const path = bundled === undefined ? undefined : join(bundleFolder(), bundled);
   return path !== undefined && existsSync(path) ? path : undefined;
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -67,6 +67,15 @@ export const bundledPrograms: Readonly<Record<string, string>> = {
   'packages/producer/test/producer-process.ts': 'producer-process/main.js',
   'packages/producer/test/fill-batch.ts': 'fill-batch/main.js',
 };
+
+/** The folder of the examples, which are bundled together: they share most of what they import. */
+export const examplesFolder = 'examples/asyncio';
+
+/** Where a program lies in the bundle; undefined: it is not part of it. @param file relative to the workspace */
+export function placeInBundle(file: string): string | undefined {
+  if (dirname(file) === examplesFolder) return join('examples', `${basename(file, '.ts')}.js`);
+  return bundledPrograms[file];
+}
 
 export function bundleFolder(): string {
   return join(testRun().dir, 'bundle');
