@@ -7,8 +7,8 @@ const newline = 0x0a;
 export const longestLine = 32 * 2 ** 20;
 
 /**
- * Splits a byte stream into lines, numbered from 1. Bounded: of a line longer than `limit` bytes only the number is kept.
- * Bytes, not text: a chunk may end inside a character.
+ * Splits a byte stream into lines, numbered from 1. Bounded: of a line longer than `limit` bytes it keeps only the
+ * number. Bytes, not text: a chunk may end inside a character.
  */
 export async function* readLines(
   chunks: AsyncIterable<Buffer>,
