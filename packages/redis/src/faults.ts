@@ -29,7 +29,7 @@ export function redisFault(error: unknown, url: string): SluiceError {
     return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
   }
   if (/cluster support disabled/.test(text)) {
-    const message = `${where} is no Cluster; write redis://host:port`;
+    const message = `${where} is not a Cluster; write redis://host:port`;
     return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
   }
   if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(text)) {
