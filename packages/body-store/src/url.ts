@@ -10,7 +10,7 @@ export type BodyStoreLocation =
 
 const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
-// oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 /** The path of a URL with its %XX decoded; or what is wrong with it. */

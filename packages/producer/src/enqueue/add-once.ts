@@ -80,6 +80,6 @@ async function tryToAdd(
   const failed = results.find(([error]) => error !== null);
   if (failed !== undefined) throw failed[0]!;
   const [added, noted] = results.map(([, result]) => result as unknown);
-  if (typeof added === 'number' && added < 0) throw new Error(`BullMQ refused the job (${added})`);
+  if (typeof added === 'number' && added < 0) throw new Error(`BullMQ did not add the job (${added})`);
   return noted === 1;
 }

@@ -8,7 +8,7 @@ import { jobRetrySchema } from '../policy/retry-policy.ts';
 /** What happens after a crash between the request and its outcome: it is sent again, or never again. */
 export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);
 
-// oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 const url = z.string({ error: 'expected a URL as text' }).superRefine((text, ctx) => {
