@@ -193,7 +193,7 @@ describe('opening a connection', () => {
     const told = nothing();
     const opening = openClient({ url, prefix: '{p}' }, client(told, { mode: 'cluster' }));
     await expect(opening).rejects.toThrow(
-      'is a node of a Cluster, and others may have the prefix; write redis+',
+      'is a node of a Cluster, and another node may have the prefix; write redis+',
     );
     expect(told.disconnected).toBe(true);
     await openClient({ url: 'redis+cluster://a', prefix: '{p}' }, client(nothing(), { mode: 'cluster' }));

@@ -361,7 +361,7 @@ describe('judgeUrl', () => {
       'localhost is a name of this machine; allow it with --allow-net 127.0.0.0/8 or egress.allow on the queue',
     );
     expect(urlReason('gopher://127.0.0.1:6379/_FLUSHALL')).toBe(
-      'gopher is not a scheme that is fetched; use http or https',
+      'gopher is not a scheme that Sluice fetches; use http or https',
     );
   });
 });

@@ -45,8 +45,8 @@ const changed = (change: Record<string, unknown>) =>
 
 /** What no worker can read, and what of the reason says why. */
 const kinds: Record<string, [fields: () => Record<string, string>, because: string]> = {
-  'data-no-json': [() => ({ data: '{"v":1,' }), 'it is not JSON'],
-  'data-binary': [() => ({ data: '\u0000\ufffd\u001b[31m' }), 'it is not JSON'],
+  'data-no-json': [() => ({ data: '{"v":1,' }), 'it is no JSON'],
+  'data-binary': [() => ({ data: '\u0000\ufffd\u001b[31m' }), 'it is no JSON'],
   'opts-no-json': [() => ({ data: good(), opts: '{oops' }), 'its opts are no JSON'],
   'opts-null': [() => ({ data: good(), opts: 'null' }), 'its opts are null'],
   'both-no-json': [() => ({ data: '{', opts: '{' }), 'it is no JSON'],
