@@ -1,6 +1,6 @@
 /**
- * The frame of every bench: reads its options, prints the usage instead where that is asked for, and says a fault in one
- * line (with `--debug` as it was thrown) and by the exit code.
+ * The frame of every bench: reads its options, or prints the usage if asked. Reports a fault in one line (with
+ * `--debug` as it was thrown) and in the exit code.
  */
 export async function runBench<Options>(
   readOptions: (args: string[]) => Options | 'help',

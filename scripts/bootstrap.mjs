@@ -1,6 +1,6 @@
 // The one way in: npm scripts call `node scripts/bootstrap.mjs <command> [args]`.
 // Plain JavaScript with no dependency, because it runs before anything is installed, and on Node 20.
-// It brings what the command needs, says so on stderr, and hands over to Node 24. Stdout is the command's own.
+// It installs what the command needs, says so on stderr, and hands over to Node 24. Stdout belongs to the command.
 
 const oldest = 20;
 if (Number(process.versions.node.split('.')[0]) < oldest) {
@@ -14,6 +14,6 @@ if (process.platform === 'win32') {
   process.exit(1);
 }
 
-// Imported after the checks: an old Node must get a sentence, not a syntax error.
+// Imported after the checks, so that an old Node gets a sentence, not a syntax error.
 const { runCommand } = await import('./bootstrap/commands.mjs');
 process.exitCode = await runCommand(process.argv[2], process.argv.slice(3));

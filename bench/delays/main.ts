@@ -5,11 +5,11 @@ import { limit, prepare, reportOf } from '../../test/e2e/outages/steady-load.ts'
 import { runBench } from '../run-bench.ts';
 import { type Delay, endings, ratesAndPauses, recovery } from './orders.ts';
 
-const usage = `How soon is an order obeyed, and a fault over, as a share of what is promised?
+const usage = `How soon is an order obeyed, and how soon is a fault over? Each delay is a share of the promised one.
 
   npm run bench -- delays [--times 3]
 
-Two workers, a Redis and an upstream of the bench's own. Above 1.00 a promise was not kept: a busy machine breaks some.`;
+Two workers, a Redis and an upstream of the bench's own. Above 1.00 the promise was broken: a busy machine breaks some.`;
 
 /** What a fault does to the fleet's Redis; resolves when it is over. */
 const faults: Record<string, (fleet: Awaited<ReturnType<typeof openShakyFleet>>) => Promise<void>> = {
@@ -44,7 +44,8 @@ function readOptions(args: string[]): { times: number } | 'help' {
   });
   if (values.help) return 'help';
   const times = Number(values.times);
-  if (!Number.isInteger(times) || times < 1) throw new Error(`--times: "${values.times}" is no count`);
+  if (!Number.isInteger(times) || times < 1)
+    throw new Error(`--times: "${values.times}" is not a whole number from 1`);
   return { times };
 }
 
@@ -59,6 +60,6 @@ await runBench(readOptions, usage, async ({ times }) => {
       );
     }
   }
-  console.log(`\n${'worst share of what is promised'.padEnd(64)}`);
+  console.log(`\n${'worst share of the promised delay'.padEnd(64)}`);
   for (const [what, list] of shares) console.log(`${what.padEnd(64)}${Math.max(...list).toFixed(2)}`);
 });

@@ -15,7 +15,7 @@ async function fill({ client, upstream }: ShakyFleet, count: number): Promise<vo
   await Promise.all(Array.from({ length: count }, (_, n) => client.enqueue(`${upstream.url}/item/${n}`)));
 }
 
-/** How long after `since` the last window of a second began that held more than `limit`, ms; 0: none did. */
+/** When the last one-second window that held more than `limit` began, ms after `since`; 0: none did. */
 function exceededUntil(arrivals: readonly number[], since: number, limit: number): number {
   let until = 0;
   for (const start of arrivals) {
@@ -63,7 +63,7 @@ export async function* ratesAndPauses(fleet: ShakyFleet): AsyncGenerator<Delay> 
   await client.queues.remove('api');
 }
 
-/** A request is cancelled, a hold is lifted, an idle worker is told to end. */
+/** A request is cancelled, a hold is lifted, an idle worker is stopped. */
 export async function* endings(fleet: ShakyFleet): AsyncGenerator<Delay> {
   const { client, upstream } = fleet;
   await client.policies.set('api', { egress });
@@ -95,7 +95,7 @@ export async function* endings(fleet: ShakyFleet): AsyncGenerator<Delay> {
   yield { what: 'an idle worker ends', promisedMs: 1000, tookMs: performance.now() - told };
 }
 
-/** How long after a fault requests came again, and at nine tenths of the rate of before for two seconds. */
+/** How long after a fault requests came again, and when they had kept nine tenths of the old rate for two seconds. */
 export function recovery(
   what: string,
   { times: all, brokenAt, healedAt }: { times: number[]; brokenAt: number; healedAt: number },

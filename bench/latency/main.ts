@@ -11,7 +11,7 @@ import { type Way, bareWay, sluiceWay } from './ways.ts';
 
 const results = fileURLToPath(new URL('../results/', import.meta.url));
 
-/** At 1 in flight, p50 of sluice.fetch is at most so much above undici's, ms. */
+/** At 1 in flight, p50 of sluice.fetch may be this much above undici's, ms. */
 const aimMs = 3;
 
 type Row = {
@@ -20,7 +20,7 @@ type Row = {
   /** Over the requests of all rounds, ms. */
   p50: number;
   p99: number;
-  /** The least p50 of a round: what it is while the machine has nothing else to do. */
+  /** The lowest p50 of any round: the value when the machine has nothing else to do. */
   bestP50: number;
   requests: number;
 };
@@ -47,7 +47,7 @@ function rowOf(inFlight: number, way: string, rounds: readonly number[][]): Row 
   return { inFlight, way, p50: quantile(all, 0.5), p99: quantile(all, 0.99), bestP50, requests: all.length };
 }
 
-/** Both ways in turn, in short rounds: what else the machine does meets them alike. */
+/** Both ways in turn, in short rounds, so that other load on the machine affects them alike. */
 async function measure(stage: Stage, ways: Way[], inFlight: number, options: LatencyOptions): Promise<Row[]> {
   const { upstreamUrl } = stage.setting;
   const count = inFlight === 1 ? options.requests : options.requests * 10;

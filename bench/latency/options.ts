@@ -9,7 +9,7 @@ export type LatencyOptions = {
 };
 
 export const usage = `npm run bench -- latency [options]
-  --rounds N       both ways take turns, in so many rounds; figures are over all of them (10)
+  --rounds N       rounds, in each of which both ways take turns; figures are over all rounds (10)
   --requests N     GETs of 1 KB in a round at 1 in flight; ten times as many at more in flight (200)
   --in-flight LIST requests in flight at once (1,100)
   --workers N      worker processes (1)`;

@@ -1,12 +1,13 @@
-// Is what Redis and the processes keep flat, however many jobs are run? A producer has a mix of jobs made (mix.ts): most
-// succeed, the others each leave another thing behind. What is kept after a tenth of the jobs is compared with what is
-// kept after all of them, both at rest: nothing is in flight, and what is kept for seconds is gone. So little is left
-// then that a byte per job shows. What is used while it works is told as well; it goes with the jobs per second.
+// Does the memory of Redis and of the processes stay flat, however many jobs run? A producer runs a mix of jobs
+// (mix.ts): most succeed, each of the others leaves something else behind. What is kept after a tenth of the jobs is
+// compared with what is kept after all of them. Both are taken at rest: nothing is in flight, and what is kept for
+// seconds is gone. So little is left then that one byte per job shows. Memory under load is reported, too; it depends on
+// the jobs per second.
 //
-// A steady state must be reached before the first point, or the filling itself would be taken for growth. So what is
-// kept for a day or a week by default is kept for seconds here (dedupTtlMs, keepMs), and failed jobs by a count that
-// is full at about half of the first point: from then on each that comes pushes one out. At the defaults it is the same
-// with larger numbers. What nobody reads goes after SLUICE_REPLY_TTL, here a minute, the least.
+// The run must reach a steady state before the first point, or filling up would look like growth. So what is kept for a
+// day or a week by default is kept for seconds here (dedupTtlMs, keepMs). Failed jobs have a limit that is reached at
+// about half of the first point: from then on each new one pushes one out. At the defaults the same happens with larger
+// numbers. What nobody reads expires after SLUICE_REPLY_TTL, here one minute, the minimum.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -23,10 +24,10 @@ const results = fileURLToPath(new URL('../results/', import.meta.url));
 
 const queue = 'memory';
 
-/** Samples are taken after each of so many parts of the run. */
+/** The run has this many parts; a sample is taken after each. */
 const steps = 50;
 
-/** Of the steps, to the first point. */
+/** How many of the steps lead to the first point. */
 const firstSteps = 5;
 
 /** About 7 of 100 jobs fail, so the dead letters are full at about a third of the first point. */
@@ -38,7 +39,7 @@ async function openProcesses(stack: AsyncDisposableStack, stage: Stage, options:
     redis: redisUrl,
     queue,
     policy: {
-      // Paced, so that permits are asked for, but no brake.
+      // Paced, so that permits are asked for, but too fast to slow anything.
       rate: { limit: 10_000, per: 1000, adaptive: false },
       egress: { allow: ['127.0.0.0/8'] },
       retry: { base: 10 },
@@ -76,7 +77,7 @@ async function measure(
   let made = 0;
   for (let step = 1; step <= steps; step++) {
     const goal = Math.round((jobs * step) / steps);
-    // What was under way when the producer came to rest has been counted, too.
+    // Jobs that were under way when the producer came to rest have been counted, too.
     if (made < goal) {
       made = (await producer.ask({ type: 'run', jobs: goal }, 'ran')).jobs!;
       await sample(false, made);
@@ -84,7 +85,7 @@ async function measure(
     if (step === firstSteps || step === steps) {
       made = (await producer.ask({ type: 'rest', jobs: 0 }, 'rests')).jobs!;
       await sample(true, made);
-      // Its log of arrivals is not what is measured, and grows.
+      // Its log of arrivals grows, and we do not measure that.
       await stage.upstream.reset();
     }
   }
@@ -100,7 +101,7 @@ function report(options: MemoryOptions, samples: readonly Sample[]): boolean {
     verdictsText(verdicts, remarks),
   ];
   console.log(parts.filter((text) => text !== '').join('\n\n'));
-  // Interrupted before there was something to compare: what an earlier run has written stays.
+  // Interrupted before there was anything to compare: the results of an earlier run stay.
   if (verdicts.length === 0) return false;
   mkdirSync(results, { recursive: true });
   const file = `${results}memory.json`;
@@ -111,7 +112,7 @@ function report(options: MemoryOptions, samples: readonly Sample[]): boolean {
 }
 
 async function bench(options: MemoryOptions): Promise<void> {
-  const interrupt = interruptSignal(process, () => console.error('stopping; once more to stop at once'));
+  const interrupt = interruptSignal(process, () => console.error('stopping; Ctrl-C again stops at once'));
   const interrupted = new Promise<void>((resolve) => {
     interrupt.addEventListener('abort', () => resolve(), { once: true });
   });
@@ -129,7 +130,7 @@ async function bench(options: MemoryOptions): Promise<void> {
     await measure(stage, await openProcesses(stack, stage, options), options.jobs, note);
   };
   const running = run();
-  // Interrupted, it fails because its processes are gone; nobody needs to hear of that.
+  // When interrupted, it fails because its processes are gone; nobody needs to know.
   running.catch(() => {});
   await Promise.race([running, interrupted]);
   const isFlat = report(options, samples);

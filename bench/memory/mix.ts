@@ -2,7 +2,7 @@ import type { Task } from './task.ts';
 import { tasksOfMany } from './tasks-of-many.ts';
 import { tasksOfOne } from './tasks-of-one.ts';
 
-/** A thousand tasks: of each as many as its share. Most jobs succeed; the others each leave another thing behind. */
+/** A thousand tasks, as many of each as its share. Most jobs succeed; the others each leave something else behind. */
 const table = [...tasksOfOne, ...tasksOfMany].flatMap((task) =>
   Array.from({ length: task.share }, (): Task => task),
 );

@@ -7,7 +7,7 @@ export type MemoryOptions = {
   inFlight: number;
 };
 
-export const usage = `Does what is kept grow with the jobs that were ever run, in Redis or in the processes?
+export const usage = `Does the memory of Redis or of the processes grow with the number of jobs that ever ran?
 
   npm run bench -- memory [options]
   --jobs N         jobs in all; what is kept after a tenth of them is compared with what is kept after all (500000)
@@ -15,7 +15,7 @@ export const usage = `Does what is kept grow with the jobs that were ever run, i
   --concurrency N  requests in flight in one worker process (50)
   --in-flight N    tasks of the producer under way (200)
 
-Exit code 1 when Redis, or the live heap of a process, has grown by more than 10 %. Ctrl-C ends it with what was
+Exit code 1 when Redis, or the live heap of a process, has grown by more than 10 %. Ctrl-C ends it and prints what was
 measured so far.`;
 
 /** @throws Error that names the option */
@@ -38,7 +38,7 @@ export function readOptions(args: string[]): MemoryOptions | 'help' {
     return value;
   };
   return {
-    // Of fewer, what the processes load at first is more than what they keep.
+    // With fewer jobs, what the processes load at first outweighs what they keep.
     jobs: number('jobs', values.jobs, 10_000),
     workers: number('workers', values.workers),
     concurrency: number('concurrency', values.concurrency),

@@ -1,5 +1,5 @@
-// The producer of the memory bench: keeps so many tasks of the mix under way, and says when as many jobs have ended as
-// it was asked for. It goes on meanwhile, until it is told to rest.
+// The producer of the memory bench: keeps a number of tasks of the mix under way, and says when as many jobs have ended
+// as it was asked for. It goes on until it is told to rest.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@sluice/producer';
 import { readSetting } from '../throughput/contenders/task.ts';
@@ -8,7 +8,7 @@ import { dedupTtlMs, keepMs } from './task.ts';
 
 export type ProducerAsk = { type: 'run'; jobs: number } | { type: 'rest'; jobs: number };
 
-/** What a cancel and an acknowledgement do later, and what Redis takes to remove what has expired. */
+/** Time for what cancels and acknowledgements do later, and for Redis to remove what has expired. */
 const trailMs = 2000;
 
 const { redisUrl, queue, upstreamUrl, inFlight } = readSetting();

@@ -2,17 +2,17 @@ import { median } from '../throughput/summary.ts';
 import type { Sample } from './sample.ts';
 import { sparkline } from './sparkline.ts';
 
-/** What is kept after all jobs may be so many times what is kept after a tenth of them. */
+/** What is kept after all jobs may be this many times what is kept after a tenth of them. */
 export const aim = 1.1;
 
 export type Verdict = { what: string; before: number; after: number; ratio: number; met: boolean };
 
-/** What varies with more than leaks, and is only told. */
+/** A figure that varies for reasons other than leaks, and so is only reported. */
 export type Remark = Omit<Verdict, 'met'> & { because: string };
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(2);
 
-/** The first and the last sample at rest; null where the run did not come so far. */
+/** The first and the last sample at rest; null when the run did not get that far. */
 function pointsOf(samples: readonly Sample[]): { first: Sample; last: Sample } | null {
   const rests = samples.filter(({ atRest }) => atRest);
   const [first, last] = [rests[0], rests.at(-1)];
@@ -56,7 +56,7 @@ export function remarksOf(samples: readonly Sample[]): Remark[] {
       'Redis while it works',
       before!,
       after!,
-      `what is kept for seconds goes with the jobs per second: ${slow} -> ${fast}`,
+      `what is kept for seconds depends on the jobs per second: ${slow} -> ${fast}`,
     ),
     ...first.processes.map(({ name, rss }, index) =>
       remark(`RSS of the ${name}`, rss, last.processes[index]!.rss, 'V8 gives memory back when it likes'),
@@ -85,7 +85,7 @@ function columnsOf(samples: readonly Sample[]): Column[] {
   ];
 }
 
-/** Every fifth of the samples that were taken while it worked, and all at rest. */
+/** Every fifth of the samples under load, and all samples at rest. */
 export function tableText(samples: readonly Sample[]): string {
   if (samples.length === 0) return 'nothing was measured';
   const shown = samples.filter(({ atRest }, index) => atRest || index % 5 === 0);
@@ -100,7 +100,7 @@ export function tableText(samples: readonly Sample[]): string {
     .join('\n');
 }
 
-/** What is kept at rest, by what it is, at the first point and at the last. */
+/** What is kept at rest, by kind, at the first point and at the last. */
 export function groupsText(samples: readonly Sample[]): string {
   const points = pointsOf(samples);
   if (points === null) return '';

@@ -3,7 +3,7 @@ import type { MeasuredProcess } from '../throughput/measured-process.ts';
 import type { Memory } from '../throughput/meter.ts';
 import { field } from '../throughput/redis-use.ts';
 
-/** What there is after so many jobs. Bytes. */
+/** What is in memory after this many jobs, bytes. */
 export type Sample = {
   jobs: number;
   /** Nothing is in flight, and what is kept for seconds is gone. */
@@ -15,12 +15,12 @@ export type Sample = {
   keys: number;
   /** Scripts that Redis keeps. */
   scripts: number;
-  /** Keys by what they hold; their bytes at rest only. */
+  /** Keys by what they hold; their bytes only at rest. */
   groups: Record<string, { keys: number; bytes: number }>;
   processes: ({ name: string } & Memory)[];
 };
 
-/** BullMQ's keys of a queue; all others that begin like these are jobs. */
+/** BullMQ's keys of a queue; all others with the same beginning are jobs. */
 const queueParts =
   /^(active|completed|delayed|events|failed|id|limiter|marker|meta|paused|pc|prioritized|repeat|stalled|stalled-check|wait)$/;
 
@@ -37,7 +37,7 @@ async function groupsOf(redis: Redis, measured: boolean): Promise<Sample['groups
   const groups: Sample['groups'] = {};
   const seen = new Set<string>();
   for await (const names of redis.scanStream({ count: 1000 }) as AsyncIterable<string[]>) {
-    // A scan may tell a key twice.
+    // A scan may return a key twice.
     const fresh = names.filter((name) => !seen.has(name));
     for (const name of fresh) seen.add(name);
     const sizes = measured
@@ -62,7 +62,7 @@ export async function takeSample(
   at: { jobs: number; atRest: boolean; startedAt: number },
 ): Promise<Sample> {
   const { jobs, atRest, startedAt } = at;
-  // Before the keys are read one by one: the answers take memory, too.
+  // Before the keys are read one by one, because the answers take memory, too.
   const info = await redis.info('memory');
   const keys = await redis.dbsize();
   const groups = await groupsOf(redis, atRest);

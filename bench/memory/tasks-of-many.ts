@@ -75,7 +75,7 @@ export const tasksOfMany: readonly Task[] = [
       const queue = `passing-${n}`;
       await sluice.policies.set(queue, { rate: '100/1s', egress: { allow: ['127.0.0.0/8'] } });
       await sluice.fetch(`${upstreamUrl}/item/${n}`, { queue });
-      // Its reply comes before its worker has told BullMQ.
+      // The reply comes before the worker has told BullMQ.
       while ((await sluice.queues.show(queue)).counts.active > 0) await sleep(20);
       await sluice.queues.remove(queue);
     },

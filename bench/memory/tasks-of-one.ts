@@ -49,7 +49,7 @@ export const tasksOfOne: readonly Task[] = [
     perform: ({ sluice, upstreamUrl }, n) => sluice.fetch(`${upstreamUrl}/status/503?times=1&n=${n}`),
   },
   {
-    name: 'refused with a wait',
+    name: 'rejected with a wait',
     share: 1,
     jobs: 1,
     perform: ({ sluice, upstreamUrl }, n) =>

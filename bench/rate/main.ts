@@ -36,7 +36,7 @@ const rates: [limit: number, perMs: number][] = [
 ];
 const fleets = values.workers?.split(',').map(Number) ?? (values.quick ? [1, 4] : [1, 2, 4, 8]);
 
-/** Enough jobs for eight seconds, or for two and a half windows. */
+/** Enough jobs for eight seconds, or for two and a half windows if those are longer. */
 const backlog = (limit: number, perMs: number) =>
   Math.ceil((limit / perMs) * Math.max(8000, 2.5 * perMs)) + 1;
 
@@ -86,7 +86,7 @@ function* scenarios(): Generator<Scenario & { group: string }> {
   };
   yield {
     ...twice,
-    name: 'ours twice too high, refused count too',
+    name: 'ours twice too high, rejected ones count',
     enforced: { ...enforced, retryAfter: 'none', refusedCount: true },
   };
 }
@@ -117,7 +117,7 @@ const redis = new Redis(server.url);
 console.log(
   'worst: most arrivals in any window of `per`; cold: the same in the first second; ideal: jobs / the limit enforced',
 );
-console.log(`${'scenario'.padEnd(40)}   w      worst   cold  used|ref'd      time/ideal  failed  calls/job`);
+console.log(`${'scenario'.padEnd(40)}   w      worst   cold  used|rej'd      time/ideal  failed  calls/job`);
 for (const { group, ...scenario } of scenarios()) {
   if (values.only !== undefined && values.only !== group) continue;
   const result = await runScenario(scenario, { url: server.url, info: (section) => redis.info(section) });

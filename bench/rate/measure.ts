@@ -25,7 +25,7 @@ export function measure(columns: ArrivalColumns, limit: number, perMs: number): 
   const times = Float64Array.from(columns.t).sort();
   const first = times[0] ?? 0;
   const last = times.at(-1) ?? 0;
-  // A window that reaches into the cold second is counted there.
+  // A window that overlaps the cold second counts as cold.
   const warm = times.filter((t) => t >= first + coldMs);
   const cold = times.filter((t) => t < first + coldMs + perMs);
   const span = last - (warm[0] ?? last);

@@ -14,9 +14,9 @@ export type Scenario = {
   jobs: number;
   /** What the upstream enforces; null: it only counts. */
   enforced: UpstreamLimit | null;
-  /** Done to the fleet while the backlog stands. */
+  /** Done to the fleet while there is a backlog. */
   disturb?: (fleet: Fleet) => Promise<void>;
-  /** Enqueued before the rest: a lone job, then a pause of so many ms. */
+  /** Before the rest, one lone job is enqueued, and then there is a pause of this many ms. */
   loneJobMs?: number;
 };
 

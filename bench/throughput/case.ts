@@ -14,16 +14,16 @@ export type Figures = {
   workerCpuMs: number;
   redisCpuMs: number;
   producerPeakRssBytes: number;
-  /** Of the largest worker. */
+  /** Peak of the largest worker. */
   workerPeakRssBytes: number;
-  /** Redis after the round against before it. */
+  /** Growth of Redis over the round. */
   redisGrowthBytes: number;
 };
 
-/** What comes late belongs to the round as well: acknowledgements, trimming. */
+/** What comes late also belongs to the round: acknowledgements, trimming. */
 const trailMs = 300;
 
-/** One contender with its processes, which live over all its rounds. */
+/** One contender with its processes, which live through all its rounds. */
 export class Case implements AsyncDisposable {
   readonly contender: Contender;
   readonly producer: MeasuredProcess;
@@ -63,7 +63,7 @@ export class Case implements AsyncDisposable {
     });
   }
 
-  /** Has `jobs` requests made. @throws Error when they are not made exactly once */
+  /** Has `jobs` requests made. @throws Error unless each is made exactly once */
   async round(jobs: number): Promise<Figures> {
     const { redis, upstream } = this.#stage;
     await upstream.reset();

@@ -1,7 +1,7 @@
 import type { Setting } from './contenders/task.ts';
 import { MeasuredProcess } from './measured-process.ts';
 
-/** One way to have the same requests made. */
+/** One way to make the same requests. */
 export type Contender = {
   name: string;
   /** For the table's legend. */

@@ -1,4 +1,4 @@
-// What a request costs through Sluice, against less and against nothing in between. See `usage` in options.ts.
+// What a request costs through Sluice, through plain BullMQ, and through nothing at all. See `usage` in options.ts.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ async function compare(stage: Stage, options: BenchOptions): Promise<void> {
       cases.push({ opened, figures: [await opened.round(options.warmUp)] });
     }
   }
-  // In turn, in short rounds: what else the machine does meets all of them alike.
+  // In turn, in short rounds, so that other load on the machine affects all of them alike.
   for (let round = 1; round <= options.rounds; round++) {
     console.error(`round ${round} of ${options.rounds}`);
     for (const { opened, figures } of cases) {

@@ -4,10 +4,10 @@ import type { Memory, MeterAsk, Usage } from './meter.ts';
 
 const meter = new URL('meter.ts', import.meta.url).href;
 
-/** A message of a child's channel, as far as it is looked at. */
+/** The parts of a child's messages that we read. */
 type Message = { type: string; usage?: Usage; memory?: Memory; jobs?: number };
 
-/** A process whose use of CPU and memory is known. It ends with this one. */
+/** A process whose use of CPU and memory is measured. It ends with this one. */
 export class MeasuredProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;
@@ -23,7 +23,7 @@ export class MeasuredProcess implements AsyncDisposable {
     this.#ended = new Promise((_, reject) => {
       child.once('exit', (code, signal) => reject(new Error(`${entry} ended with ${signal ?? code}`)));
     });
-    this.#ended.catch(() => {}); // whoever asks hears of it
+    this.#ended.catch(() => {}); // whoever asks gets the error
   }
 
   get pid(): number {
@@ -47,7 +47,7 @@ export class MeasuredProcess implements AsyncDisposable {
   /** Asks, and waits for the answer of type `answer`. */
   async ask(question: MeterAsk | { type: string; jobs: number }, answer: string): Promise<Message> {
     const answered = this.message(answer);
-    // Where the channel is closed the process has ended, and `message` says so.
+    // If the channel is closed, the process has ended, and `message` says so.
     this.#child.send(question, () => {});
     return await answered;
   }
@@ -56,7 +56,7 @@ export class MeasuredProcess implements AsyncDisposable {
     return (await this.ask({ type: 'usage' }, 'usage')).usage!;
   }
 
-  /** @param collect collects garbage before */
+  /** @param collect collect garbage first */
   async memory(collect: boolean): Promise<Memory> {
     return (await this.ask({ type: 'memory', collect }, 'memory')).memory!;
   }
@@ -67,7 +67,7 @@ export class MeasuredProcess implements AsyncDisposable {
   }
 }
 
-/** Variables of Sluice are meant for other processes; a worker refuses those it does not know. */
+/** Sluice's variables are meant for other processes, and a worker does not start with one that it does not know. */
 function withoutSluice(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SLUICE_')));
 }

@@ -1,5 +1,5 @@
 // Loaded before a measured process (`--import`): tells its parent what the process uses, and profiles it on request.
-// The same in all of them, so that none has an advantage, and none needs a line of its own for it.
+// All processes load the same file, so none has an advantage, and none needs code of its own for it.
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 
@@ -13,16 +13,16 @@ export type MeterAsk =
 export type Usage = {
   /** User and system time since the process started, ms. */
   cpuMs: number;
-  /** Most memory it ever had resident, bytes. */
+  /** The most memory it ever had resident, bytes. */
   peakRssBytes: number;
 };
 
-/** What the process has now, bytes. With `collect`, `heap` is what is alive: garbage was collected before. */
+/** What the process has now, bytes. With `collect`, `heap` is what is alive, because garbage is collected first. */
 export type Memory = { rss: number; heap: number; external: number };
 
 let session: Session | undefined;
 
-/** What a collection lets go of, another may find unused. */
+/** Collects twice: what the first collection frees may leave garbage for the second. */
 async function collectGarbage(): Promise<void> {
   const collector = new Session();
   collector.connect();

@@ -17,8 +17,8 @@ export type BenchOptions = {
 
 export const usage = `npm run bench -- throughput [options]
   --jobs N         GETs of 1 KB in each case (20000)
-  --rounds N       they are made in so many rounds, the cases in turn; figures are medians of the rounds (10)
-  --warm-up N      jobs of each case beforehand, which are not measured (3000)
+  --rounds N       rounds that they are split into, the cases in turn; figures are medians of the rounds (10)
+  --warm-up N      unmeasured jobs of each case before the first round (3000)
   --workers LIST   numbers of worker processes (1,2)
   --concurrency N  requests in flight in one worker process (50)
   --in-flight N    jobs enqueued and not yet ended (1000)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What is read of V8's CPU profile. */
+/** The parts of V8's CPU profile that we read. */
 type Profile = {
   nodes: {
     id: number;
@@ -59,7 +59,7 @@ function add(shares: Map<string, Share>, key: string, share: Share): void {
   else known.ms += share.ms;
 }
 
-/** @param jobs to say it per job */
+/** @param jobs the number of jobs: times are per job */
 export function profileText(title: string, file: string, jobs: number): string {
   const { functions, owners, busyMs } = readProfile(file);
   const line = ({ name, where, ms, share }: Share) =>

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 
-/** A number of what INFO tells. @throws Error when it is not told */
+/** A number in the answer of INFO. @throws Error when it is missing */
 export const field = (info: string, name: string) => {
   const value = new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1];
-  if (value === undefined) throw new Error(`this Redis does not tell its ${name}`);
+  if (value === undefined) throw new Error(`this Redis does not report ${name}`);
   return Number(value);
 };
 
@@ -14,15 +14,15 @@ export async function redisCpuMs(redis: Redis): Promise<number> {
   return (field(info, 'used_cpu_sys') + field(info, 'used_cpu_user')) * 1000;
 }
 
-/** Memory of the data: what is used, without the buffers of connections. Bytes. */
+/** Memory of the data: used memory without the buffers of connections, bytes. */
 export async function redisDataBytes(redis: Redis): Promise<number> {
-  // Buffers of the commands before this one shrink in the next turns of the server.
+  // Buffers of earlier commands shrink in the next turns of the server's loop.
   await sleep(300);
   const info = await redis.info('memory');
   return field(info, 'used_memory') - field(info, 'mem_clients_normal');
 }
 
-/** Resolves when a queue holds `count` jobs that wait or run, looked at every 10 ms. */
+/** Resolves when a queue holds `count` waiting or active jobs; checks every 10 ms. */
 export async function untilJobs(redis: Redis, bull: string, count: number): Promise<void> {
   for (;;) {
     const [waiting, running] = await Promise.all([redis.llen(`${bull}:wait`), redis.llen(`${bull}:active`)]);

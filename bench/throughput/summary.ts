@@ -4,7 +4,7 @@ import type { Case, Figures } from './case.ts';
 export type Measured = {
   contender: string;
   workers: number;
-  /** Of the warm-up: what Redis keeps from then on, it need not keep again. */
+  /** Figures of the warm-up. What Redis keeps from then on, it need not keep again. */
   warmUp: Figures;
   rounds: Figures[];
 };
@@ -19,7 +19,7 @@ export type Summary = {
   redisCpuMs: number;
   producerPeakRssBytes: number;
   workerPeakRssBytes: number;
-  /** Of the warm-up and all rounds. */
+  /** Growth over the warm-up and all rounds. */
   redisGrowthBytes: number;
   /** How many times as many requests Sluice makes in a second of CPU; the median of the rounds' ratios. */
   sluiceRatio: number | null;
@@ -33,10 +33,10 @@ export function median(values: readonly number[]): number {
 
 const cpuOf = (figures: Figures) => figures.producerCpuMs + figures.workerCpuMs;
 
-/** One summary per case: medians of its rounds, so that a moment in which the machine did something else counts little. */
+/** One summary per case: medians of its rounds, so that a moment of other load on the machine counts little. */
 export function summarize(cases: readonly Measured[]): Summary[] {
   return cases.map(({ contender, workers, warmUp, rounds }) => {
-    // Against bare undici, which has no workers, Sluice stands with one.
+    // Bare undici has no workers, so it is compared with Sluice with one.
     const sluice = cases.find(
       (other) => other.contender === 'sluice' && other.workers === Math.max(1, workers),
     );

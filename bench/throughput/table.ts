@@ -1,7 +1,7 @@
 import { contenders } from './contender.ts';
 import type { Summary } from './summary.ts';
 
-/** Requests per CPU second of Sluice against each, at least. */
+/** The least that Sluice's requests per CPU second should be, relative to each contender's. */
 export const aims: Readonly<Record<string, number>> = { plain: 1.4, careful: 0.75 };
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
@@ -47,7 +47,7 @@ export function tableText(rows: readonly Summary[], waiting: ReadonlyMap<string,
     '',
     ...legend,
     '',
-    'CPU is that of the workers and the producer; Redis apart. Sluice x: its requests per CPU second against theirs.',
+    'CPU is that of the workers and the producer, without Redis. Sluice x: its requests per CPU second over theirs.',
     ...verdicts,
   ].join('\n');
 }

@@ -4,7 +4,7 @@ import { MeasuredProcess } from './measured-process.ts';
 import { redisDataBytes, untilJobs } from './redis-use.ts';
 import type { Stage } from './stage.ts';
 
-/** Bytes of Redis that one waiting job takes: enqueues jobs with no worker about. */
+/** How many bytes of Redis one waiting job takes: enqueues jobs while no worker runs. */
 export async function waitingBytes(stage: Stage, contender: Contender, jobs: number): Promise<number> {
   const { redis } = stage;
   await redis.flushall();
@@ -12,7 +12,7 @@ export async function waitingBytes(stage: Stage, contender: Contender, jobs: num
   const bull = `${contender.prefix}:${setting.queue}`;
   await using producer = new MeasuredProcess(contender.producer, JSON.stringify(setting));
   await producer.message('started');
-  // BullMQ's event stream is bounded, so it is no part of what one more job takes.
+  // BullMQ's event stream is bounded, so one more job adds nothing to it.
   const measure = async () => {
     await redis.xtrim(`${bull}:events`, 'MAXLEN', 0);
     return await redisDataBytes(redis);

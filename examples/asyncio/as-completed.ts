@@ -9,7 +9,7 @@ for await (const { index, outcome, body } of sluice.stream(slowestFirst)) {
   console.log(index, outcome.kind, Buffer.from(body).toString());
 }
 
-// A generator may go on for a million specs: no more than `inFlight` are ever held.
+// A generator may yield a million specs: at most `inFlight` are held at once.
 async function* many(): AsyncGenerator<string> {
   for (let n = 0; n < 500; n++) yield `${upstream}/item/${n}`;
 }

@@ -9,7 +9,7 @@ console.log('accepted');
 console.log((await task.result()).text());
 console.log(await task.status());
 
-// Another process, another day: the id is enough.
+// In another process, on another day, the id is enough.
 await using elsewhere = await connect({ redis, queue: 'create-task' });
 const same = elsewhere.job(task.id);
 console.log((await same.result()).text());

@@ -9,11 +9,11 @@ const echo = response.json() as { method: string; body: string };
 console.log(response.status, response.ok, response.headers.get('content-type'));
 console.log(echo.method, echo.body);
 
-// Any answer is a response, as in fetch.
+// Any answer is a response, as in fetch().
 const missing = await sluice.fetch(`${upstream}/status/404`);
 console.log(missing.status, missing.ok);
 
-// No answer, or one that says "try again" to the last attempt, is an error with a code.
+// If there is no answer, or the last attempt gets one that says "try again", it is an error with a code.
 try {
   await sluice.fetch(`${upstream}/status/503`, { attempts: 1 });
 } catch (error) {

@@ -8,7 +8,7 @@ async function put(): Promise<void> {
   for await (const handle of sluice.enqueueMany(urls, { batch: 'nightly' })) void handle.id;
 }
 
-// Some other process, later; and yet another one, which reads on where the first one stopped.
+// Another process, later; then a third, which reads on where that one stopped.
 async function get(count: number, cursor = '0-0'): Promise<{ seen: number[]; cursor: string }> {
   await using sluice = await connect({ redis, queue: 'queue' });
   const seen: number[] = [];

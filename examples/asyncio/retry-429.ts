@@ -1,10 +1,10 @@
-// The loop around a 429: there is none to write. The queue holds the origin, and tries again when it may.
+// The retry loop around a 429: you need none. The queue holds the origin, and retries when it may.
 import { connect } from '@sluice/producer';
 import { egress, redis, upstream } from './setting.ts';
 
 await using sluice = await connect({ redis, queue: 'retry-429', policy: { egress } });
 
-// Refuses once with Retry-After: 1, then answers.
+// Rejects once with Retry-After: 1, then answers.
 const start = performance.now();
 const response = await sluice.fetch(`${upstream}/status/429?times=1&retryAfter=1`);
 console.log(response.status, 'after', response.attempts, 'attempts');

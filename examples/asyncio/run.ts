@@ -1,4 +1,4 @@
-// asyncio.run(main()): what main opened is closed when it ends, also with an error.
+// asyncio.run(main()): what main opened is closed when it ends, even with an error.
 import { connect } from '@sluice/producer';
 import { egress, redis, upstream } from './setting.ts';
 

@@ -1,4 +1,4 @@
-// async with semaphore, limiter: so many at once and so many a second. Both are the queue's.
+// async with semaphore, limiter: so many at once, so many per second. The queue's policy has both.
 import { connect } from '@sluice/producer';
 import { egress, redis, upstream } from './setting.ts';
 

@@ -2,13 +2,13 @@
 import { connect } from '@sluice/producer';
 import { egress, redis, upstream } from './setting.ts';
 
-// Of requests: the queue's concurrency, per worker process and over all of them.
+// For requests: the queue's concurrency, per worker process and over all of them.
 const policy = { egress, concurrency: { worker: 10, global: 3 } };
 await using sluice = await connect({ redis, queue: 'semaphore', policy });
 const responses = await sluice.gather(Array.from({ length: 9 }, () => `${upstream}/delay/100`));
 console.log(responses.length, 'responses, three at a time');
 
-// Of the caller's own sections, in whichever processes: a lease, given back also when its holder dies.
+// For the caller's own sections, in any processes: a lease, which expires if its holder dies.
 const reports = sluice.semaphore('reports', 2);
 let inside = 0;
 let most = 0;

@@ -8,7 +8,7 @@ await using sluice = await connect({ redis, queue: 'to-thread', policy: { egress
 const response = await sluice.fetch(`${upstream}/json`, { transform: 'total', meta: 'EUR' });
 console.log(response.status, response.value<{ total: number; unit: string }>());
 
-// What it throws is an outcome, and so is a name that no worker has.
+// If it throws, that is an outcome. So is a name that no worker knows.
 const say = (error: SluiceError) => console.log(error.code);
 await sluice.fetch(`${upstream}/delay/0`, { transform: 'total' }).catch(say);
 await sluice.fetch(`${upstream}/json`, { transform: 'totla' }).catch(say);

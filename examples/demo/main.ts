@@ -11,7 +11,7 @@ const jobs = 300;
 const limit = { limit: 100, perMs: 5000 };
 const workers = 2;
 
-/** @returns the exit code: 0 only if everything was fetched, nothing refused, and the limit kept */
+/** @returns the exit code: 0 only if everything was fetched, nothing was rejected, and the limit was kept */
 async function demo(interrupt: AbortSignal): Promise<number> {
   const { stdout, stderr } = process;
   const display = stderr.isTTY ? barDisplay(stderr) : lineDisplay(stderr, () => performance.now());
@@ -19,7 +19,7 @@ async function demo(interrupt: AbortSignal): Promise<number> {
     limit: { ...limit, shape: 'sliding', retryAfter: 'seconds' },
   });
   display.line(
-    `upstream ${upstream.url}: refuses more than ${limit.limit} requests in any ${limit.perMs / 1000} s`,
+    `upstream ${upstream.url}: rejects more than ${limit.limit} requests in any ${limit.perMs / 1000} s`,
   );
   const urls = Array.from({ length: jobs }, (_, n) => `${upstream.url}/item/${n}`);
   const { summary } = await runList(
@@ -27,7 +27,7 @@ async function demo(interrupt: AbortSignal): Promise<number> {
       jobs,
       specs: () => urls,
       origin: upstream.url,
-      // Empty is not set.
+      // Empty counts as unset.
       redis: process.env['SLUICE_REDIS_URL'] || undefined,
       policy: { rate: `${limit.limit}/${limit.perMs}ms`, egress: { allow: ['127.0.0.0/8'] } },
       workers,
@@ -57,7 +57,7 @@ async function demo(interrupt: AbortSignal): Promise<number> {
   stdout.write(
     `${plotTerminal({ times, limit, title: 'requests as the upstream saw them', width, colour })}\n\n`,
   );
-  stdout.write(fine ? 'All fetched, none refused, the limit kept.\n' : 'That went wrong: see the table.\n');
+  stdout.write(fine ? 'All fetched, none rejected, the limit kept.\n' : 'That went wrong: see the table.\n');
   return fine ? 0 : 1;
 }
 

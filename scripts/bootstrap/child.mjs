@@ -6,7 +6,7 @@ import { bin, node } from './workspace.mjs';
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * Runs a command to its end; resolves with its exit code and all it printed, and never rejects
+ * Runs a command to its end; resolves with its exit code and everything it printed, and never rejects
  * (127: there is no such command). `timeout` is in ms.
  */
 export function capture(command, args, { timeout = 0, ...options } = {}) {
@@ -20,7 +20,7 @@ export function capture(command, args, { timeout = 0, ...options } = {}) {
       },
       timeout || 2 ** 31 - 1,
     );
-    // Ctrl-C during an install: stop it, and end as the signal would have ended us.
+    // Ctrl-C during an install: stop it, and exit as the signal would have made us exit.
     const interrupted = (signal) => {
       child.kill(signal);
       process.exit(128 + constants.signals[signal]);
@@ -42,8 +42,8 @@ export function capture(command, args, { timeout = 0, ...options } = {}) {
 }
 
 /**
- * Runs `command` when this process is gone without a goodbye, SIGKILL included: a shell that reads from a
- * pipe whose other end only we hold. Call the result when there is nothing left to clean up.
+ * Runs `command` when this process dies without saying goodbye, even by SIGKILL: a shell reads from a pipe
+ * whose other end only we hold. Call the result when there is nothing left to clean up.
  */
 export function guard(...command) {
   const shell = spawn('sh', ['-c', 'read -r bye || exec "$@"', 'sh', ...command], {
@@ -60,7 +60,7 @@ export function guard(...command) {
  * Runs Node 24 on our own stdin, stdout and stderr; resolves with its exit code.
  *
  * The child has a process group of its own. Otherwise one Ctrl-C would reach it more than once (from the
- * terminal, and again from npm by way of us), and a second Ctrl-C means "now, without draining".
+ * terminal, and again from npm through us), and a second Ctrl-C means "now, without draining".
  */
 export function runNode(args, env = {}) {
   const child = spawn(node, args, {
@@ -73,7 +73,7 @@ export function runNode(args, env = {}) {
   let last = { signal: '', at: 0 };
   const pass = (signal) => {
     const now = Date.now();
-    // The copies of one key press come within a few ms of each other; a person's second press does not.
+    // The copies of one key press come within a few ms of each other; a second press does not.
     if (last.signal === signal && now - last.at < 150) return;
     last = { signal, at: now };
     // A closed terminal: SIGTERM, so that the child cleans up.

@@ -16,7 +16,7 @@ export async function engineVersion(skip) {
   return undefined;
 }
 
-/** A Redis in a container, removed by its stop(); undefined when there is no engine, image or answer. */
+/** A Redis in a container, which stop() removes; undefined when there is no engine, image or answer. */
 export async function startContainer(skip) {
   if (!(await engineVersion(skip))) return undefined;
   const image = dockerImage();

@@ -17,7 +17,7 @@ function fingerprint() {
   return hash.digest('hex');
 }
 
-/** Installs the workspace unless it is installed as the lockfile says. */
+/** Installs the workspace, unless the installation matches the lockfile. */
 export async function ensureInstalled() {
   const print = fingerprint();
   if (existsSync(node) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === print) return;
@@ -25,14 +25,14 @@ export async function ensureInstalled() {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   say(`installing the workspace with ${packageManager} (the first time, and when the lockfile changes)`);
   const began = Date.now();
-  // CI=true: pnpm must not stop to ask a question nobody sees. pm-on-fail: npx has brought the pinned pnpm
-  // already, and without the flag a frozen install fails over a lockfile entry about pnpm itself.
+  // CI=true: pnpm must not stop to ask a question that nobody sees. pm-on-fail: npx has already fetched the pinned
+  // pnpm, and without the flag a frozen install fails on a lockfile entry about pnpm itself.
   const pnpm = ['--yes', packageManager, 'install', '--frozen-lockfile', '--pm-on-fail=ignore'];
   const install = await capture('npx', pnpm, { cwd: root, env: { ...process.env, CI: 'true' } });
   if (install.code !== 0) {
     process.stderr.write(install.output);
     throw new Stop(
-      `the install failed (exit code ${install.code}), its output is above; is the npm registry reachable?`,
+      `the install failed (exit code ${install.code}; its output is above); is the npm registry reachable?`,
     );
   }
   const check = await capture(node, ['--version']);

@@ -61,7 +61,7 @@ function ask(url, timeout) {
 }
 
 /**
- * Asks the server at `url` what it is, again and again until it answers or `patience` ms are over.
+ * Asks the server at `url` what it is, again and again until it answers or `patience` ms have passed.
  * @returns {Promise<Version>}
  */
 export async function askVersion(url, patience) {

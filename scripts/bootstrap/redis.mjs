@@ -14,17 +14,17 @@ const serverNames = ['redis-server', 'valkey-server'];
 const fixes = `A Redis >= 7 (or Valkey >= 8) is needed. Do one of these:
   install redis-server or valkey-server with the system's package manager (apt-get, dnf, apk, brew)
   start a Docker engine
-  set SLUICE_REDIS_URL to one that runs (for the demo and \`sluice run\`; the tests never use it)`;
+  set SLUICE_REDIS_URL to a running one (for the demo and \`sluice run\`; the tests never use it)`;
 
 const saySkipped = (why) => say(`skipped: ${why}`);
 
-/** A server binary on PATH that is new enough, or undefined; `skip` hears why one was passed over. */
+/** A server binary on PATH that is new enough, or undefined; `skip` is called with why one was passed over. */
 async function findServer(skip) {
   for (const name of serverNames) {
     const { code, output } = await capture(name, ['--version']);
     if (code === 127) continue;
     const version = serverVersion(output);
-    const why = version ? tooOld(version) : `${name} --version said "${output.trim()}"`;
+    const why = version ? tooOld(version) : `${name} --version says "${output.trim()}"`;
     if (!why) return { name, version };
     skip(why);
   }
@@ -49,7 +49,7 @@ async function startServer({ name }) {
     `--${key}`,
     String(value),
   ]);
-  // A group of its own: the terminal's Ctrl-C is for the demo, which still needs Redis to clean up.
+  // A process group of its own: the terminal's Ctrl-C is for the demo, which still needs Redis to clean up.
   const server = spawn(name, args, { stdio: 'ignore', detached: true });
   const ended = new Promise((resolve) => server.once('exit', resolve).once('error', resolve));
   const release = guard('sh', '-c', 'kill -KILL "$0"; rm -rf "$1"', String(server.pid), dir);
@@ -72,7 +72,7 @@ async function startServer({ name }) {
   return { url, stop };
 }
 
-/** A Redis for a command that needs one: the user's, else a private one. Throws Stop when none can be had. */
+/** A Redis for a command that needs one: the user's, else a private one. Throws Stop when there is none. */
 export async function provideRedis() {
   const skipped = [];
   const skip = (why) => {
@@ -82,7 +82,7 @@ export async function provideRedis() {
 
   const given = process.env.SLUICE_REDIS_URL;
   if (given) {
-    // What the user named is used or refused, never replaced behind their back.
+    // We use the Redis that the user named, or stop. We never replace it behind their back.
     const version = await askVersion(given, 5_000).catch((error) => {
       throw new Stop(`SLUICE_REDIS_URL does not lead to a Redis: ${error.message}`);
     });
@@ -106,17 +106,15 @@ export async function provideRedis() {
 }
 
 /**
- * Sees to it that the tests can start Redis servers of their own; never touches SLUICE_REDIS_URL.
- * A server binary comes before the engine here: some tests kill and restart their server.
+ * Makes sure that the tests can start Redis servers of their own; never touches SLUICE_REDIS_URL.
+ * A server binary is preferred to the Docker engine: some tests kill and restart their server.
  */
 export async function ensureRedisForTests() {
   if (await findServer(saySkipped)) return;
   if ((await installRedis(saySkipped)) && (await findServer(saySkipped))) return;
   const engine = await engineVersion(saySkipped);
   if (engine) {
-    say(
-      `no redis-server; tests take ${dockerImage()} from the Docker engine, those that kill a server are skipped`,
-    );
+    say(`no redis-server; tests use ${dockerImage()} in Docker, and those that kill a server are skipped`);
     return;
   }
   throw new Stop(fixes);

@@ -3,7 +3,7 @@ import { say } from './say.mjs';
 
 const servers = ['redis-server', 'redis', 'valkey-server', 'valkey'];
 
-/** How each package manager says which version it has, and installs it. `root`: it must be run as root. */
+/** How to ask each package manager for its version of a package, and to install it. `root`: it must run as root. */
 const managers = [
   {
     command: 'apt-get',
@@ -40,13 +40,13 @@ const managers = [
 // RUNLEVEL=1 keeps Debian's package from starting a server of its own on the default port.
 const settings = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1'];
 
-/** ['sudo', '-n'] or nothing, whichever makes a command run as root; undefined when neither does. */
+/** ['sudo', '-n'] or [], whichever makes a command run as root; undefined when neither does. */
 async function asRoot() {
   if (process.getuid?.() === 0) return [];
   return (await capture('sudo', ['-n', 'true'])).code === 0 ? ['sudo', '-n'] : undefined;
 }
 
-/** Installs a Redis >= 7 or Valkey >= 8 with the system's package manager; false when it may or can not. */
+/** Installs a Redis >= 7 or Valkey >= 8 with the system's package manager; false when it may not or cannot. */
 export async function installRedis(skip) {
   let found = false;
   for (const manager of managers) {
@@ -72,6 +72,6 @@ export async function installRedis(skip) {
     }
     skip(`${manager.command} has no Redis >= 7 or Valkey >= 8`);
   }
-  if (!found) skip('no package manager it knows is here (apt-get, apk, dnf, brew)');
+  if (!found) skip('no known package manager is here (apt-get, apk, dnf, brew)');
   return false;
 }

@@ -67,7 +67,7 @@ test('every bad line is named with its number and reason, and nothing is enqueue
     ),
     expect.stringContaining('line 5: url: the scheme "file:" is not allowed; use http: or https:'),
     expect.stringContaining('line 6: is not a JSON object'),
-    expect.stringContaining('line 8: id: "twice" is the id of line 7, too'),
+    expect.stringContaining('line 8: id: "twice" is also the id of line 7'),
     expect.stringContaining('line 9: body: a GET request has no body'),
     'sluice: 6 bad lines; nothing was enqueued',
     '',

@@ -142,7 +142,9 @@ test('bad usage is told, with exit code 1', async () => {
     return `${code} ${stderr}`;
   };
   expect(await said('list', 'gone')).toBe('1 sluice: there is no queue "gone" here; the queues are: here\n');
-  expect(await said('list', 'here', '--code', 'nope')).toMatch(/^1 sluice: --code: "nope" is no error code/);
+  expect(await said('list', 'here', '--code', 'nope')).toMatch(
+    /^1 sluice: --code: "nope" is not an error code/,
+  );
   expect(await said('list', 'here', '--limit', '0')).toMatch(/^1 sluice: --limit: "0" is not a whole number/);
   expect(await said('redrive', 'here')).toMatch(/^1 sluice: which ones\? Give ids, or --all/);
   expect(await said('redrive', 'here', 'a', '--all')).toMatch(/^1 sluice: give ids, or --all/);

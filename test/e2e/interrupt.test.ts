@@ -46,7 +46,7 @@ test.each([
     expect(results).toHaveLength(sent);
     expect(results.every(({ outcome, status }) => outcome === 'response' && status === 200)).toBe(true);
     expect(sent).toBeLessThan(30);
-    expect(stderr).toContain('stopping: taking back what waits');
+    expect(stderr).toContain('stopping: waiting jobs are taken back');
     expect(stderr).toContain(`300 jobs: ${sent} completed, 0 failed, ${300 - sent} not done`);
     nothingLeft(program);
   },

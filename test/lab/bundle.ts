@@ -6,12 +6,12 @@ import { bundledPrograms, bundleFolder, examplesFolder } from './test-run.ts';
 
 const conditionNames = ['sluice-source', 'node', 'import', 'default'];
 
-/** What is resolved when it is needed, from the packages' own folders. */
+/** Not bundled, but resolved on use from the packages' own folders. */
 const external = [/^node:/, 'piscina', /^@aws-sdk\//, 'msgpackr-extract'];
 
 /**
- * Bundles the programs that tests start hundreds of times: a start then reads a few files, not a thousand, and takes half
- * the time. The folder is laid out as an installed package is, so that the command line finds its worker in it.
+ * Bundles the programs that tests start hundreds of times. A start then reads a few files, not a thousand, and takes
+ * half the time. The folder has the layout of an installed package, so that the command line finds its worker in it.
  */
 export async function bundlePrograms(): Promise<void> {
   for (const [source, file] of Object.entries(bundledPrograms)) {
@@ -33,7 +33,7 @@ export async function bundlePrograms(): Promise<void> {
 
 async function bundle(input: Record<string, string>, dir: string): Promise<void> {
   const bundled = await rolldown({ input, platform: 'node', resolve: { conditionNames }, external });
-  // Without comments and blanks half is left to read; names stay.
+  // Without comments and blanks only half is left to read; names stay.
   const minify = { mangle: false, compress: false, codegen: true } as const;
   await bundled.write({ dir, entryFileNames: '[name].js', minify });
   await bundled.close();

@@ -11,7 +11,7 @@ export function findCompose(): { command: string[] } | { missing: string } {
   return { missing: 'neither "docker compose" nor docker-compose is installed' };
 }
 
-/** Whether the engine has an image, pulled now if need be. */
+/** Whether the engine has an image; pulls it if necessary. */
 export function imageAvailable(image: string, patienceMs: number): boolean {
   const has = () => spawnSync('docker', ['image', 'inspect', image], { stdio: 'ignore' }).status === 0;
   if (has()) return true;

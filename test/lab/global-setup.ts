@@ -19,7 +19,7 @@ interface Shared {
   users: number;
 }
 
-/** Every project loads this module anew; what they share has to lie outside of it. */
+/** Every project loads its own copy of this module, so what they share must be outside of it. */
 const place = globalThis as typeof globalThis & { sluiceTestRedis?: Shared };
 
 /** Vitest's global setup of each project that needs a Redis; a run has one server, however many projects it has. */
@@ -33,7 +33,7 @@ export async function setup(project: TestProject): Promise<void> {
   project.provide('redisUrl', url);
 }
 
-/** Ends what the run has left behind, and fails it for that. */
+/** Ends what the run has left behind, and fails the run for it. */
 export async function teardown(): Promise<void> {
   const shared = place.sluiceTestRedis;
   if (shared === undefined || --shared.users > 0) return;
@@ -48,7 +48,7 @@ export async function teardown(): Promise<void> {
   if (left.length > 0) throw new Error(`tests left behind:\n${left.map((line) => `  ${line}`).join('\n')}`);
 }
 
-/** What is there still after a while: a process that was killed has a reaper that removes its files a moment later. */
+/** What is still there after a while: the reaper of a killed process removes its files a moment later. */
 async function lasting(look: () => string[]): Promise<string[]> {
   const end = Date.now() + 5000;
   while (look().length > 0 && Date.now() < end) await sleep(50);

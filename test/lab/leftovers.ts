@@ -8,15 +8,15 @@ export interface Leftover {
 }
 
 /**
- * The running processes that carry the mark of test run `id`, whoever their parent is by now; and those that work in its
- * folder, which has the id in its name: a Redis server writes its title over its environment, and the mark with it.
+ * The running processes that carry the mark of test run `id`, whatever their parent is by now. Also those that work in
+ * its folder, whose name contains the id: a Redis server overwrites its environment, and so the mark, with its title.
  */
 export function marked(id: string): Leftover[] {
   const mark = `${markVariable}=${id}`;
   return existsSync('/proc/self/environ') ? markedInProc(mark, id) : markedByPs(mark);
 }
 
-/** Kills them all, with what they start meanwhile; returns the ones there were. */
+/** Kills them all, and what they start meanwhile. @returns all that were found */
 export function endMarked(id: string): Leftover[] {
   const ended: Leftover[] = [];
   // Again until none is left: one may have been about to start another.
@@ -28,7 +28,7 @@ export function endMarked(id: string): Leftover[] {
       try {
         process.kill(left.pid, 'SIGKILL');
       } catch {
-        // Gone by itself.
+        // It has ended by itself.
       }
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
@@ -45,10 +45,10 @@ function markedInProc(mark: string, id: string): Leftover[] {
       const isMarked = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
       if (!isMarked && !readlinkSync(`/proc/${pid}/cwd`).includes(id)) continue;
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      // A zombie has neither any more.
+      // A zombie no longer has either.
       if (command !== '') found.push({ pid, command });
     } catch {
-      // Gone, or not ours to read.
+      // It is gone, or we may not read it.
     }
   }
   return found;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo, ListenOptions, Server } from 'node:net';
 
 /**
- * Listen, and say where.
+ * Listens. @returns the address
  * @throws the server's own error, such as EADDRINUSE.
  */
 export async function listen(server: Server, options: ListenOptions): Promise<AddressInfo> {

@@ -6,19 +6,19 @@ export interface NginxOptions {
   root: string;
   /** `limit_req … rate`: requests per second, all clients together; to the nearest 1/60. */
   ratePerSecond: number;
-  /** `limit_req … burst=N nodelay`: how far above the rate it admits before it refuses. */
+  /** `limit_req … burst=N nodelay`: how far above the rate it admits before it rejects. */
   burst: number;
-  /** The `Retry-After` of a refusal, in s. Default 1; null for none. */
+  /** The `Retry-After` of a rejection, in s. Default 1; null for none. */
   retryAfterSeconds?: number | null;
 }
 
 /**
- * The configuration: one process in the foreground (one pid to kill, one loop whose log is in order), every file it
- * writes in `folder`.
+ * The configuration: one process in the foreground (one pid to kill, one loop whose log is in order). Every file that
+ * it writes is in `folder`.
  */
 export function nginxConfig(options: NginxOptions & { folder: string; port: number }): string {
   const { root, ratePerSecond, burst, folder, port, retryAfterSeconds = 1 } = options;
-  // r/m, since nginx takes whole numbers only: 2.5 requests a second are 150 a minute.
+  // r/m, because nginx takes only whole numbers: 2.5 requests per second are 150 per minute.
   const perMinute = Math.round(ratePerSecond * 60);
   if (!(perMinute >= 1)) throw new RangeError(`ratePerSecond must be at least 1/60: ${ratePerSecond}`);
   if (!(Number.isSafeInteger(burst) && burst >= 0)) throw new RangeError(`burst is out of range: ${burst}`);
@@ -48,14 +48,14 @@ http {
       root "${root}";
       limit_req zone=all${burst > 0 ? ` burst=${burst} nodelay` : ''};
     }
-    # Answered before any limit is asked, and not logged.
+    # Answered before any limit applies, and not logged.
     location = /-/fence { access_log off; return 204; }
   }
 }
 `;
 }
 
-/** The lines of that log as arrivals, in order of arrival: nginx writes them in the order the answers ended. */
+/** The lines of that log as arrivals, in order of arrival: nginx writes them in the order in which answers ended. */
 export function parseAccessLog(text: string): Arrival[] {
   const arrivals = text
     .split('\n')

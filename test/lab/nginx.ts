@@ -18,20 +18,20 @@ export interface Nginx extends AsyncDisposable {
   readonly pid: number;
   /** Every request whose answer has ended, in order of arrival; times to the ms, from nginx' wall clock. */
   arrivals(): Promise<Arrival[]>;
-  /** How often each status was answered. */
+  /** How often it answered each status. */
   statusCounts(): Promise<Record<number, number>>;
-  /** Kill it and remove its folder. Twice is once. */
+  /** Kills it and removes its folder. A second call does nothing. */
   stop(): Promise<void>;
 }
 
-/** Whether an nginx can be run here; where not, its tests are to be skipped, loudly. */
+/** Whether nginx can run here; if not, its tests must be skipped, loudly. */
 export function nginxAvailable(): boolean {
   return spawnSync('nginx', ['-v'], { stdio: 'ignore' }).status === 0;
 }
 
 /**
- * Start nginx on a free port, with its files in a temporary folder.
- * It ends with `stop()` and with this process, however that dies.
+ * Starts nginx on a free port, with its files in a temporary folder.
+ * It ends with `stop()`, and with this process, however that dies.
  * @throws Error with what nginx said when it does not start.
  */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
@@ -48,7 +48,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   }
 }
 
-/** A port that was free may be taken a moment later, by anyone: three tries. */
+/** Tries three times, because anyone may take a free port a moment later. */
 async function launch(folder: string, options: NginxOptions): Promise<{ child: ChildProcess; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
@@ -71,19 +71,19 @@ function command(args: string[]): ChildProcess {
     : spawn('nginx', args, { stdio: [...stdio] });
 }
 
-/** Wait until nginx listens. @returns null, or what it complained of before it ended. */
+/** Waits until nginx listens. @returns null, or what it complained of before it ended. */
 async function listening(child: ChildProcess): Promise<string | null> {
   if (!child.stderr) throw new Error('nginx has no stderr');
   const lines = createInterface({ input: child.stderr });
   let complaint = '';
   for await (const line of lines) {
-    // Written right after the listening sockets are open; connections queue from here on.
+    // nginx writes this right after it opens the listening sockets; connections queue from here on.
     if (line.includes('getrlimit(RLIMIT_NOFILE)')) {
       child.stderr.resume();
       return null;
     }
     if (/\[(emerg|alert|crit)\]/.test(line)) complaint += `${line}\n`;
-    // It would try to bind for 2.5 s.
+    // nginx would try to bind for 2.5 s.
     if (line.includes('Address already in use')) child.kill('SIGKILL');
   }
   return complaint;
@@ -95,7 +95,7 @@ function handle(child: ChildProcess, port: number, folder: string, remove: () =>
     child.exitCode === null && child.signalCode === null ? once(child, 'exit') : Promise.resolve();
 
   const arrivals = async (): Promise<Arrival[]> => {
-    // One process, one loop: once it answers this, it has logged every answer that ended before.
+    // One process, one loop: once it answers this, it has logged every earlier answer.
     await fetch(`${url}/-/fence`, { headers: { connection: 'close' } });
     return parseAccessLog(await readFile(join(folder, 'access.log'), 'utf8'));
   };

@@ -5,18 +5,18 @@ import { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
 import { markedEnvironment, temporaryFolder } from './test-run.ts';
 
-/** A Redis server process of the test's own, to kill, freeze and restart. */
+/** A Redis server process of the test's own, which it can kill, freeze and restart. */
 export interface OwnRedis extends AsyncDisposable {
   url: string;
   host: string;
   port: number;
   /** Its working folder; kept over a restart, removed by stop(). */
   dir: string;
-  /** Of the running server; undefined while it is down. */
+  /** The pid of the running server; undefined while it is down. */
   readonly pid: number | undefined;
   /**
-   * Sends a signal, SIGKILL if left out. Resolves when the process is gone, or at once for the signals that
-   * only freeze it (SIGSTOP) or wake it (SIGCONT).
+   * Sends a signal, SIGKILL by default. Resolves when the process is gone, or at once for the signals that only
+   * freeze it (SIGSTOP) or wake it (SIGCONT).
    */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Kills it unless it is down, and starts it on the same port and folder. Resolves when it answers. */
@@ -50,7 +50,7 @@ export async function startOwnRedis(args: string[] = []): Promise<OwnRedis> {
   const host = '127.0.0.1';
   const port = await freePort();
   const dir = temporaryFolder('redis');
-  // A process title would be written over the environment, and with it over the mark of the run.
+  // A process title would overwrite the environment, and so the mark of the run.
   const fixed = ['--port', String(port), '--bind', host, '--dir', dir, '--set-proc-title', 'no'];
   const all = [...fixed, '--save', '', '--hz', '100', ...args];
   let server: ChildProcess | undefined;
@@ -113,7 +113,7 @@ async function untilItAnswers(host: string, port: number, check: () => void): Pr
     maxRetriesPerRequest: null,
     retryStrategy: () => 20,
   });
-  // Refused until it listens; ioredis would print what nobody handles.
+  // Connections fail until it listens; ioredis would print errors that nobody handles.
   redis.on('error', () => {});
   const failed = new Promise<never>((_, reject) => {
     redis.on('close', () => {

@@ -46,7 +46,7 @@ test('lines and messages can be waited for, before and after they came', async (
   expect(await child.message(isEcho)).toEqual({ echo: { n: 1 } });
 });
 
-test('a wait that cannot come true fails with all that was printed', async () => {
+test('a wait that cannot succeed fails with everything that was printed', async () => {
   const file = program(`console.log('only this'); process.exit(4);`);
   await using child = startProgram(file);
   await expect(child.line('something else')).rejects.toThrow(/only this[^]*before its end \(code 4\)/);
@@ -74,7 +74,7 @@ test('nothing survives a test run that is killed: no process of another group, n
     const redis = await startOwnRedis();
     console.log(JSON.stringify({ ...testRun(), redis: redis.pid }));
   `);
-  // Not with our own mark: it is a run of its own.
+  // Without our mark, because it is a run of its own.
   const { SLUICE_TEST_RUN: _, ...env } = process.env;
   const other = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = await once(other.stdout, 'data');

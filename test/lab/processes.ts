@@ -9,15 +9,15 @@ import { bundleFolder, markedEnvironment, placeInBundle } from './test-run.ts';
 export const workspace = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface ProgramOptions {
-  /** On top of this process's environment; undefined takes a variable away. */
+  /** Added to this process's environment; undefined removes a variable. */
   env?: Record<string, string | undefined>;
-  /** The workspace if left out. */
+  /** Default: the workspace. */
   cwd?: string;
-  /** Written to its stdin, which is then closed. Left out: an empty stdin. */
+  /** Written to its stdin, which is then closed. Default: an empty stdin. */
   input?: string;
   /** Opens an IPC channel; the program needs nothing for it but `process.send`. */
   ipc?: boolean;
-  /** How long a wait for a line, a message or the end lasts before it fails, in ms. 60 s if left out. */
+  /** How long a wait for a line, a message or the end lasts before it fails, in ms. Default 60 s. */
   patience?: number;
 }
 
@@ -28,28 +28,28 @@ export interface Exit {
   stderr: string;
 }
 
-/** A running program. Every wait fails early, with all that the program printed, when it can not come true. */
+/** A running program. A wait that can no longer succeed fails early, with everything that the program printed. */
 export interface Program extends AsyncDisposable {
   readonly pid: number;
-  /** All that it printed so far. */
+  /** Everything that it printed so far. */
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves with the first line, of those printed already too, that contains or matches `what`. */
+  /** Resolves with the first line, including those already printed, that contains or matches `what`. */
   line(what: string | RegExp): Promise<string>;
-  /** Resolves with the first IPC message, of those received already too, that `accept` takes. */
+  /** Resolves with the first IPC message, including those already received, that `accept` takes. */
   message<T>(accept: (message: unknown) => message is T): Promise<T>;
   send(message: object): void;
   signal(signal: NodeJS.Signals): void;
   /** Resolves when it has ended by itself. */
   exit(): Promise<Exit>;
-  /** Ends it, and every process of its group, at once. Twice is once. */
+  /** Ends it, and every process of its group, at once. A second call does nothing. */
   kill(): Promise<Exit>;
 }
 
 /**
  * Starts a TypeScript program of the workspace on Node 24: the bundle that the test run made of it, or else the source.
  * `file` is relative to the workspace, or absolute.
- * Let go of it with `await using`, or kill() it; whatever is forgotten is ended with the test run, and fails it.
+ * Dispose of it with `await using`, or kill() it. The test run ends whatever is forgotten, and fails.
  */
 export function startProgram(file: string, args: string[] = [], options: ProgramOptions = {}): Program {
   return startCommand(
@@ -78,7 +78,7 @@ export function startCommand(command: string, args: string[], options: ProgramOp
   return new RunningProgram(child, `${command} ${args.join(' ')}`, patience, input);
 }
 
-/** Runs one to its end. */
+/** Runs a program to its end. */
 export async function runProgram(
   file: string,
   args: string[] = [],
@@ -106,7 +106,7 @@ class RunningProgram implements Program {
   readonly #patience: number;
   readonly #messages: unknown[] = [];
   #end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
-  /** Looked at again whenever something came from the program. */
+  /** Called whenever something comes from the program. */
   readonly #waiting = new Set<() => void>();
 
   constructor(child: ChildProcess, name: string, patience: number, input: string | undefined) {
@@ -117,7 +117,7 @@ class RunningProgram implements Program {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#note(() => (this.stderr += text)));
     child.on('message', (message) => this.#note(() => this.#messages.push(message)));
     child.on('error', (error) => this.#note(() => (this.stderr += `${error.message}\n`)));
-    // 'close', not 'exit': by then all it printed has been read.
+    // 'close', not 'exit': by then everything it printed has been read.
     child.on('close', (code, signal) => this.#note(() => (this.#end = { code, signal })));
     child.stdin?.on('error', () => {});
     child.stdin?.end(input ?? '');
@@ -155,7 +155,7 @@ class RunningProgram implements Program {
       try {
         process.kill(-this.#child.pid, 'SIGKILL');
       } catch {
-        // The whole group is gone already.
+        // The whole group is already gone.
       }
     }
     if (this.#end === undefined) await once(this.#child, 'close');

@@ -1,5 +1,5 @@
-// Started by test-run.ts with the run's id and folder. Waits for the process that started it to be gone, then ends
-// what the run left behind. Says something only when there was something.
+// Started by test-run.ts with the run's id and folder. Waits until the process that started it is gone, then ends
+// what the run left behind. Prints something only if there was anything.
 import { rmSync } from 'node:fs';
 import { removeContainers } from './containers.ts';
 import { endMarked } from './leftovers.ts';

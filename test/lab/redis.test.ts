@@ -14,7 +14,7 @@ test('the run has one Redis, new enough, that answers and evicts nothing', async
 });
 
 describe.skipIf(!installedServer())("a test's own Redis", () => {
-  test('keeps its port and its data over kill and restart when it appends to a file', async () => {
+  test('keeps its port, and with an append-only file its data, over kill and restart', async () => {
     await using own = await startOwnRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
     const before = connect(own.url);
     await before.set('key', 'kept');

@@ -5,34 +5,33 @@ import { containerLabel, testRun } from './test-run.ts';
 export { installedServer, startOwnRedis } from './own-redis.ts';
 export type { OwnRedis } from './own-redis.ts';
 
-/** A Redis for tests that share one; they keep apart by key prefix. */
+/** A Redis that tests share; each uses its own key prefix. */
 export interface TestRedis extends AsyncDisposable {
   url: string;
   host: string;
   port: number;
   via: 'testcontainers' | 'spawned';
-  /** How this server was come by, as one line for the test run's output. */
+  /** Where this server came from, as one line for the test run's output. */
   how: string;
   stop(): Promise<void>;
 }
 
-/** Where SLUICE_TEST_REDIS_IMAGE does not say otherwise. */
+/** The image, unless SLUICE_TEST_REDIS_IMAGE names another. */
 const defaultImage = 'redis:7-alpine';
 
-/** How long an image may take to be pulled before a spawned server is the better choice, in ms. */
+/** How long a pull may take before a spawned server is the better choice, in ms. */
 const pullPatience = 20_000;
 
 const settings = ['--save', '', '--hz', '100', '--maxmemory-policy', 'noeviction'];
 
 /**
- * Starts a Redis: as a process where a server is installed, else with Testcontainers where an engine answers and has
- * the image or gets it. SLUICE_TEST_REDIS=testcontainers or =spawned allows only that way.
- * Throws when neither can be had.
+ * Starts a Redis: as a process if a server is installed, else with Testcontainers if an engine answers and has or pulls
+ * the image. SLUICE_TEST_REDIS=testcontainers or =spawned allows only that way. Throws when neither works.
  */
 export async function startRedis(): Promise<TestRedis> {
   const way = process.env['SLUICE_TEST_REDIS'] ?? 'auto';
   if (!['auto', 'testcontainers', 'spawned'].includes(way)) {
-    throw new Error(`SLUICE_TEST_REDIS is "${way}"; it takes auto, testcontainers or spawned`);
+    throw new Error(`SLUICE_TEST_REDIS is "${way}"; use auto, testcontainers or spawned`);
   }
   if (way === 'spawned') return spawned('SLUICE_TEST_REDIS=spawned');
   if (way === 'auto' && installedServer() !== undefined) return spawned('SLUICE_TEST_REDIS=auto');
@@ -59,7 +58,7 @@ async function spawned(why: string): Promise<TestRedis> {
 }
 
 async function contained(image: string): Promise<TestRedis> {
-  // The run's own reaper removes the container; Ryuk would be one more image to pull. Read while loading.
+  // The run's own reaper removes the container; Ryuk would be one more image to pull. Read on load.
   process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
   const { ImageName, getContainerRuntimeClient } = await import('testcontainers');
   const { RedisContainer } = await import('@testcontainers/redis');

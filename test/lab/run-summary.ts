@@ -4,7 +4,7 @@ import { workspace } from './processes.ts';
 
 const slowest = 10;
 
-/** How long a file took, ms: to load, and to run with all its hooks. */
+/** How long a file took to load and to run, with all its hooks, ms. */
 function tookMs(file: TestModule): number {
   const { environmentSetupDuration, prepareDuration, collectDuration, setupDuration, duration } =
     file.diagnostic();
@@ -13,7 +13,7 @@ function tookMs(file: TestModule): number {
 
 const nameOf = (file: TestModule) => relative(workspace, file.moduleId);
 
-/** Vitest's reporter that ends a run with its slowest files, and with every test that was skipped: skipped is not passed. */
+/** A Vitest reporter that lists the slowest files and every skipped test at the end: skipped is not passed. */
 export class RunSummary implements Reporter {
   #isFiltered = false;
 
@@ -24,10 +24,10 @@ export class RunSummary implements Reporter {
   onTestRunEnd(files: readonly TestModule[]): void {
     const byTime = files.toSorted((a, b) => tookMs(b) - tookMs(a)).slice(0, slowest);
     const lines = byTime.map((file) => `${(tookMs(file) / 1000).toFixed(1).padStart(7)} s  ${nameOf(file)}`);
-    // Two files are no comparison: somebody runs the one that they work on.
+    // With two files or fewer, somebody runs what they work on, and there is nothing to compare.
     if (files.length > 2) console.log(`\nThe slowest files:\n${lines.join('\n')}`);
 
-    // Somebody chose by name.
+    // Somebody chose tests by name.
     if (this.#isFiltered) return;
     const skipped = files.flatMap((file) =>
       [...file.children.allTests('skipped')].map((test) => `  ${nameOf(file)} > ${test.fullName}`),

@@ -6,9 +6,9 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * One test run: whatever its tests start carries its mark, whatever they write lies in its folder, and a reaper
- * process removes both when the run ends, however it ends. Vitest's main process opens the run and its worker
- * processes inherit it through the environment; a program outside vitest opens one of its own on first use.
+ * One test run: whatever its tests start carries its mark, whatever they write is in its folder, and a reaper process
+ * removes both when the run ends, however it ends. Vitest's main process opens the run, and its worker processes
+ * inherit it through the environment. A program outside Vitest opens a run of its own on first use.
  */
 const variable = 'SLUICE_TEST_RUN';
 
@@ -34,8 +34,8 @@ export function testRun(): TestRun {
   process.env['TMPDIR'] = scratch(run.dir);
   process.env[variable] = JSON.stringify(run);
 
-  // The reaper learns of our end from its stdin, so a SIGKILL of this process is no way round it. It has a process
-  // group of its own, so that the terminal's Ctrl-C does not end it before its work.
+  // The reaper learns of our end from its stdin, so it works even if this process gets SIGKILL. It has a process group
+  // of its own, so that the terminal's Ctrl-C does not end it too early.
   const reaper = fileURLToPath(new URL('reaper.ts', import.meta.url));
   const child = spawn(process.execPath, [reaper, run.id, run.dir], {
     stdio: ['pipe', 'ignore', 'inherit'],
@@ -47,20 +47,20 @@ export function testRun(): TestRun {
   return run;
 }
 
-/** Where the run's programs, and this process, make temporary files of their own accord; they remove them themselves. */
+/** Where the run's programs, and this process, make their own temporary files; they also remove them. */
 const scratch = (dir: string) => join(dir, 'tmp');
 
-/** What is left in it, by name. Testcontainers leaves a lock file, whatever is done about it. */
+/** The names of what is left in it. Testcontainers always leaves a lock file. */
 export function scratchFiles(): string[] {
   return readdirSync(scratch(testRun().dir)).filter((name) => !/^testcontainers-node-\d+\.lock$/.test(name));
 }
 
-/** A new empty folder that goes away with the run. */
+/** A new empty folder that is removed with the run. */
 export function temporaryFolder(name: string): string {
   return mkdtempSync(join(testRun().dir, `${name}-`));
 }
 
-/** Programs that a run bundles, by their source: where in `bundleFolder`. */
+/** The programs that a run bundles: source -> place in `bundleFolder`. */
 export const bundledPrograms: Readonly<Record<string, string>> = {
   'packages/cli/src/main.ts': 'main.js',
   'packages/worker/src/main.ts': 'node_modules/@sluice/worker/main.js',
@@ -81,10 +81,10 @@ export function bundleFolder(): string {
   return join(testRun().dir, 'bundle');
 }
 
-/** The environment for a process that a test starts: ours, marked, with `extra` on top (undefined takes one away). */
+/** The environment for a process that a test starts: ours, marked, with `extra` added (undefined removes one). */
 export function markedEnvironment(extra: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
   const { id, dir } = testRun();
-  // Workers are started hundreds of times: a third of a start is spent on what the first one has compiled.
+  // Workers are started hundreds of times, and compiling, which only the first must do, is a third of a start.
   return { NODE_COMPILE_CACHE: join(dir, 'compile-cache'), ...withoutRun(), ...extra, [markVariable]: id };
 }
 

@@ -1,4 +1,4 @@
-// Bare undici in one process: no queue, no second process, nothing shared. What is left when all of it is taken away.
+// Bare undici in one process: no queue, no second process, nothing shared. The cost without any of these.
 import { Agent, request } from 'undici';
 import { inParallel, serveProducer } from './serve.ts';
 import { check, readSetting, urls } from './task.ts';

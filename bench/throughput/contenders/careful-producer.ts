@@ -1,4 +1,4 @@
-// The producer of a careful user: bulk adds, nothing kept, nobody told. It ends when all is enqueued.
+// The producer of a careful user: bulk adds, nothing kept, no results. It ends when everything is enqueued.
 import { Queue } from 'bullmq';
 import { serveProducer } from './serve.ts';
 import { readSetting, urls } from './task.ts';

@@ -1,4 +1,4 @@
-// The same by a user who has seen what waitUntilFinished costs: one listener for all jobs, and a map of promises.
+// The producer of a user who has seen what waitUntilFinished costs: one listener for all jobs, and a map of promises.
 import { randomUUID } from 'node:crypto';
 import { Queue, QueueEvents } from 'bullmq';
 import { inParallel, serveProducer } from './serve.ts';

@@ -2,13 +2,13 @@
 export type Producer = {
   /** Has that many jobs done; resolves when all are delivered (or enqueued, where nothing is delivered). */
   run(jobs: number): Promise<void>;
-  /** Only enqueues them. The producer is not used for anything else afterwards. */
+  /** Only enqueues them. The producer is not used again afterwards. */
   fill(jobs: number): Promise<void>;
 };
 
 type Ask = { type: 'run' | 'fill'; jobs: number };
 
-/** Says that it is ready, and answers until the channel closes. Faults end the process, and with it the bench. */
+/** Says that it is ready, and answers until the channel closes. A fault ends the process, and so the bench. */
 export function serveProducer(producer: Producer): void {
   const answer = async ({ type, jobs }: Ask) => {
     if (type === 'run') await producer.run(jobs);

@@ -1,7 +1,7 @@
-/** What every process of a contender is told, as JSON in its first argument. */
+/** The settings of every process of a contender, as JSON in its first argument. */
 export type Setting = {
   redisUrl: string;
-  /** Of the upstream, without a slash at the end. */
+  /** Without a slash at the end. */
   upstreamUrl: string;
   queue: string;
   /** Requests in flight in one worker process. */
@@ -22,7 +22,7 @@ export function* urls(upstreamUrl: string, jobs: number): Generator<string, void
   for (let n = 0; n < jobs; n++) yield `${upstreamUrl}/item/${n}`;
 }
 
-/** Every response counts only if it is whole. @throws Error */
+/** Only complete responses count. @throws Error */
 export function check(status: number, bytes: number): void {
   if (status !== 200 || bytes !== bodyBytes)
     throw new Error(`a response of status ${status}, ${bytes} bytes`);

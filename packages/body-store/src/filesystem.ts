@@ -10,10 +10,10 @@ import { checkedKey, expiryOf } from './key.ts';
 /** Files being written. No key begins with a dot, so none can be read as a body. */
 const partial = '.partial';
 
-/** A file that nobody has written to for so long is no attempt's any more: none lasts longer. */
+/** A file that nobody has written to for this long is abandoned, because no attempt lasts longer, ms. */
 const abandonedMs = 3_600_000;
 
-/** As `mkdir` with `recursive`, which never ends where the system says ENOENT for good (`/proc`). */
+/** Like `mkdir` with `recursive`, which never returns where the system always says ENOENT (`/proc`). */
 async function makeDirectory(path: string): Promise<void> {
   const made = await mkdir(path).then(
     () => '',
@@ -21,13 +21,13 @@ async function makeDirectory(path: string): Promise<void> {
   );
   if (made === '' || made === 'EEXIST') return;
   if (made === 'ENOENT' && dirname(path) !== path) await makeDirectory(dirname(path));
-  // Another may have been faster; and if it cannot be made, this says why.
+  // Another process may have made it first. If it cannot be made, this says why.
   await mkdir(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
 }
 
-/** Flushes a directory's entries, so that a rename survives a loss of power; where the system cannot, it is left. */
+/** Flushes a directory's entries, so that a rename survives a power loss; does nothing where the system cannot. */
 async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r').catch(() => null);
   await handle?.sync().catch(() => {});
@@ -47,7 +47,7 @@ async function removed(path: string): Promise<boolean> {
   );
 }
 
-/** Bodies as files: `<directory>/<queue>/<expiry>-<uuid>`, written beside and then renamed. */
+/** Bodies as files: `<directory>/<queue>/<expiry>-<uuid>`, written under another name and then renamed. */
 export class FilesystemBodyStore implements BodyStore {
   readonly #directory: string;
 
@@ -131,7 +131,7 @@ export class FilesystemBodyStore implements BodyStore {
 
   close(): void {}
 
-  /** The pattern of a key has no way out of the directory. */
+  /** The pattern of keys allows no way out of the directory. */
   #path(key: string): string {
     return join(this.#directory, checkedKey(key));
   }

@@ -1,6 +1,6 @@
 /**
- * The same chunks, until the signal aborts: then its reason is thrown at once, also while the source owes a chunk
- * that may never come.
+ * The same chunks, until the signal aborts: then its reason is thrown at once, even while the source owes a chunk that
+ * may never come.
  */
 export async function* interruptible<T>(
   source: AsyncIterable<T>,

@@ -5,7 +5,7 @@ import type { BodyStore } from './body-store.ts';
 import { interruptible } from './interruptible.ts';
 import { checkedKey } from './key.ts';
 
-/** Parts of a multipart upload, and how many are in memory at once: 16 MiB for each body being stored. */
+/** The size of a part of a multipart upload, and how many are in memory at once: 16 MiB per body being stored. */
 const partBytes = 8 * 2 ** 20;
 const partsAtOnce = 2;
 
@@ -35,8 +35,8 @@ export async function openS3BodyStore(location: Location): Promise<BodyStore> {
 }
 
 /**
- * Bodies as objects: `s3://<bucket>/<prefix>/<key>`. S3 shows an object when it is whole. What expires, and what
- * killed workers left of multipart uploads, is for a lifecycle rule of the bucket.
+ * Bodies as objects: `s3://<bucket>/<prefix>/<key>`. S3 shows an object only when it is complete. A lifecycle rule of
+ * the bucket must delete what expires, and the multipart uploads that killed workers left.
  */
 class S3BodyStore implements BodyStore {
   readonly #sdk: Sdk;
@@ -49,18 +49,18 @@ class S3BodyStore implements BodyStore {
     const { endpoint, region } = location;
     this.#client = new sdk.S3Client({
       ...(region === null ? {} : { region }),
-      // Others than AWS seldom have a host name for each bucket.
+      // Stores other than AWS seldom have a host name for each bucket.
       ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
-      // Until the answer's head: a part is sent from memory, and a body that is read slowly is no fault.
+      // This counts until the head of the answer. A part is sent from memory, and reading a body slowly is no fault.
       requestHandler: { connectionTimeout: 10_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
-      // Nor do they all know the checksums of 2024; the outcome has a SHA-256 of its own.
+      // Nor do they all know the checksums of 2024. The outcome has a SHA-256 of its own.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     });
   }
 
   async put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
-    // The abort ends the source: then what was uploaded is taken back, which the upload's own abort leaves undone.
+    // The abort ends the source, and then the upload deletes its parts. Its own abort() would leave them.
     const source = Readable.from(interruptible(body, signal), { objectMode: false });
     const upload = new this.#sdk.Upload({
       client: this.#client,
@@ -88,7 +88,7 @@ class S3BodyStore implements BodyStore {
     await this.#client.send(new this.#sdk.DeleteObjectCommand(this.#object(key)));
   }
 
-  /** Left to the bucket's lifecycle rule. */
+  /** The bucket's lifecycle rule does this. */
   sweep(): Promise<number> {
     return Promise.resolve(0);
   }

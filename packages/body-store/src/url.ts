@@ -5,12 +5,12 @@ import { z } from 'zod';
 export type BodyStoreLocation =
   /** A directory that workers and producers share. */
   | { type: 'filesystem'; directory: string }
-  /** `endpoint` and `region` null: those of the environment (AWS_REGION and the like). */
+  /** `endpoint` and `region` null: taken from the environment (AWS_REGION and the like). */
   | { type: 's3'; bucket: string; prefix: string; endpoint: string | null; region: string | null };
 
 const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
-// oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 /** The path of a URL with its %XX decoded; or what is wrong with it. */
@@ -27,7 +27,7 @@ function filesystem(url: URL): BodyStoreLocation | string {
   if (url.host !== '' || url.search !== '' || url.hash !== '' || url.pathname === '/') {
     return 'must be of the form file:///directory';
   }
-  // Which of the two is meant cannot be told.
+  // It could mean either.
   if (/%2f/i.test(url.pathname)) return 'has an encoded slash (%2F) in its path; write /';
   const decoded = decodedPath(url);
   if (typeof decoded === 'string') return decoded;
@@ -36,7 +36,7 @@ function filesystem(url: URL): BodyStoreLocation | string {
 
 function s3(url: URL): BodyStoreLocation | string {
   if (url.username !== '' || url.password !== '') {
-    return 'has credentials; give them by the environment (AWS_ACCESS_KEY_ID and the like)';
+    return 'has credentials; give them in the environment (AWS_ACCESS_KEY_ID and the like)';
   }
   if (!bucketName.test(url.host)) return `"${url.host}" is not the name of a bucket`;
   for (const name of url.searchParams.keys()) {

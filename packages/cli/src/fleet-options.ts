@@ -4,7 +4,7 @@ import { SluiceError, defaultPrefix, validate, prefixSchema } from '@sluice/shar
 import { defaultRedisUrl, redisFault, redisUrlSchema } from '@sluice/redis';
 import type { ProcessIo } from './process-io.ts';
 
-/** Where the fleet is, as it was typed. */
+/** Where the fleet is, as typed. */
 export type RawRedisOptions = { redis?: string; prefix?: string };
 
 /** Adds `--redis` and `--prefix`. */
@@ -68,7 +68,7 @@ export async function withSluice<T>(
     try {
       return await use(sluice);
     } catch (error) {
-      // A refused command (a user without the right, a full Redis) is a fault of Redis, not of the program.
+      // An error reply (a missing permission, a full Redis) is a fault of Redis, not of the program.
       if (error instanceof Error && error.name === 'ReplyError') throw redisFault(error, options.redis);
       throw error;
     }
@@ -81,15 +81,15 @@ export async function withSluice<T>(
 }
 
 /**
- * That a queue exists, before anything is asked of it.
- * @throws SluiceError SLUICE_POLICY_MISSING with the queues that there are
+ * Makes sure that a queue exists before anything is asked of it.
+ * @throws SluiceError SLUICE_POLICY_MISSING that lists the queues
  */
 export async function knownQueue(sluice: Sluice, name: string): Promise<void> {
   const queues = await sluice.queues.list();
   if (queues.includes(name)) return;
   const there =
     queues.length === 0
-      ? 'there is none yet, or --redis or --prefix belongs to another fleet'
+      ? 'no queue exists yet, or --redis or --prefix belongs to another fleet'
       : `the queues are: ${queues.join(', ')}`;
   throw new SluiceError('SLUICE_POLICY_MISSING', `there is no queue "${name}" here; ${there}`);
 }

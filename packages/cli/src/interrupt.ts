@@ -7,7 +7,7 @@ const samePressMs = 150;
 
 /**
  * The signal to stop: the first SIGINT, SIGTERM or SIGHUP aborts it, with the exit code (130, 143, 129) as the reason.
- * A second one ends the process at once; what must not outlive it hangs on the process' `exit` event.
+ * A second one ends the process at once; the process' `exit` event ends what must not outlive it.
  * @param announce called with what to tell the user
  */
 export function interruptSignal(process: NodeJS.Process, announce: (text: string) => void): AbortSignal {
@@ -18,7 +18,9 @@ export function interruptSignal(process: NodeJS.Process, announce: (text: string
       const code = 128 + constants.signals[signal];
       if (!controller.signal.aborted) {
         first = performance.now();
-        announce('stopping: taking back what waits, finishing what is under way; once more to stop now');
+        announce(
+          'stopping: waiting jobs are taken back, requests under way finish; Ctrl-C again stops at once',
+        );
         controller.abort(code);
       } else if (performance.now() - first > samePressMs) {
         process.exit(code);

@@ -11,7 +11,7 @@ let unwritten: NodeJS.ErrnoException | undefined;
 // A reader that has gone must not bring the process down before it has cleaned up.
 stdout.on('error', (error) => (unwritten ??= error));
 stderr.on('error', () => {});
-// What upstreams and other writers said must not steer the terminal, wherever it is written.
+// Text from upstreams and other writers must not steer the terminal, wherever it is written.
 printableOnly(stdout);
 const terminal = printableOnly(stderr);
 const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`));
@@ -23,7 +23,7 @@ const flushed = (stream: NodeJS.WriteStream) =>
     else stream.write('', () => resolve());
   });
 await flushed(stdout);
-// Known before it is emitted.
+// The stream has the error before it emits it.
 unwritten ??= stdout.errored ?? undefined;
 // `sluice … | head` is not a fault worth a message.
 if (unwritten !== undefined && code === exitCodes.allCompleted) {

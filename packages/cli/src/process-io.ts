@@ -1,16 +1,16 @@
 import type { Readable } from 'node:stream';
 
-/** What a command uses of its process; made in main.ts, so that nothing else reads the process. */
+/** What a command uses of its process. Made in main.ts, so that nothing else touches the process. */
 export type ProcessIo = {
   env: Readonly<Record<string, string | undefined>>;
   stdin: Readable & { isTTY?: boolean };
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
-  /** Standard error for a display that moves the cursor. Texts of others must be made `printable` first. */
+  /** Standard error for a display that moves the cursor. Text from others must be made `printable` first. */
   terminal: NodeJS.WriteStream;
   /** Aborts on the first Ctrl-C, SIGTERM or SIGHUP; its reason is the exit code. */
   interrupt: AbortSignal;
 };
 
-/** 1: a fault of the usage or of what a command stands on. */
+/** `fault`: bad usage, or something that the command needs does not work. */
 export const exitCodes = { allCompleted: 0, fault: 1, someFailed: 2 } as const;

@@ -6,18 +6,18 @@ import type { RawRunOptions } from './run/options.ts';
 import type { ProcessIo } from './process-io.ts';
 
 const runExamples = `
-Input: one URL a line, or one JSON job spec a line ({"url": …, "method": …, "headers": …, "body": …, "json": …});
-blank lines and lines that begin with # are skipped. All of it is checked before anything is sent.
+Input: one URL or one JSON job spec per line ({"url": …, "method": …, "headers": …, "body": …, "json": …});
+blank lines and lines that begin with # are skipped. The whole input is checked before anything is sent.
 
-Results: one JSON line a job as it ends, to --out or to standard output:
-  {"index","id","url","outcome","status","attempts","durationMs","bytes"}, with "error" where it failed and, with
+Results: one JSON line per job, as it ends, to --out or to standard output:
+  {"index","id","url","outcome","status","attempts","durationMs","bytes"}, with "error" if it failed and, with
   --bodies, "body" or "bodyBase64". "index" counts the jobs of the input from 0.
   With --json standard output holds only the summary; the results then go to --out, or nowhere:
   {"jobs","completed","failed","requests","rateLimited","seconds","requestsPerSecond"}
-  A job is completed when it got a response of any status that is not tried again (404 is one).
+  A job is completed when it got a response whose status is not retried (such as 404).
 
 Exit code: 0 all completed, 2 some failed, 1 bad usage or no Redis, 130 stopped by Ctrl-C.
-Ctrl-C once: nothing more is sent, waiting jobs are taken back, requests under way may finish. Twice: now.
+Ctrl-C once: nothing more is sent, waiting jobs are taken back, requests under way may finish. Twice: stop at once.
 
 Environment: SLUICE_REDIS_URL and SLUICE_PREFIX stand in for --redis and --prefix.
 
@@ -52,9 +52,9 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
       'requests per window for all workers together, such as 100/60s (default: no limit)',
     )
     .option('--concurrency <n>', 'requests under way in one worker', '10')
-    .option('--workers <n>', 'worker processes to start; 0: the ones that serve the Redis already', '2')
-    .option('--attempts <n>', 'tries of a job in all, the first included (default: 6)')
-    .option('--timeout <duration>', 'how long one try may take, such as 500ms, 30s or 2m (default: 30s)')
+    .option('--workers <n>', 'worker processes to start; 0: use the workers that already run', '2')
+    .option('--attempts <n>', 'attempts per job, the first included (default: 6)')
+    .option('--timeout <duration>', 'how long one attempt may take, such as 500ms, 30s or 2m (default: 30s)')
     .option('--max-body <size>', 'largest response body, such as 512KiB (default: 10MiB)')
     .option(
       '--allow-net <cidr>',
@@ -63,12 +63,12 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     )
     .option('--ports <list>', 'fetch from these ports only, such as 443,9200')
     .option('--out <file>', 'write the results to this file (default: standard output)')
-    .option('--bodies', 'with the response bodies')
+    .option('--bodies', 'include the response bodies')
     .option('--redis <url>', 'the Redis to use (default: a private one for this run)')
     .option('--prefix <prefix>', 'key prefix shared with the workers (default: {sluice})')
     .option(
       '--queue <name>',
-      'use this queue and its policy (default: a queue of its own, removed in the end)',
+      'use this queue and its policy (default: a queue of its own, removed at the end)',
     )
     .option('--json', 'print the summary as one JSON object on standard output')
     .option('--quiet', 'no progress and no summary on standard error')

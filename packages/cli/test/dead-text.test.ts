@@ -85,7 +85,7 @@ test('nothing that the upstream sent can steer the terminal, and bytes are not p
   // oxlint-disable-next-line no-control-regex -- that is what must not be there
   expect(deadShowText(hostile, now, true)).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   expect(deadShowText(letter({ body: new Uint8Array([0xff, 0xfe]) }), now, true)).toContain(
-    '(2 bytes that are no text)',
+    '(2 bytes, not text)',
   );
   expect(deadShowText(letter({ spec: null, data: '{"v":9' }), now, true)).toContain('{"v":9');
   expect(deadShowText(letter({ spec: null, data: '{"v":9' }), now)).not.toContain('{"v":9');

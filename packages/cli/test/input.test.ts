@@ -90,7 +90,7 @@ test('an id that two lines name is a fault of the second', async () => {
   const faults: string[] = [];
   const text = '{"url":"http://a.example/","id":"x"}\n'.repeat(2);
   await checkInput(source(text), (number, message) => void faults.push(`${number}: ${message}`));
-  expect(faults).toEqual(['2: id: "x" is the id of line 1, too; give each job its own, or none']);
+  expect(faults).toEqual(['2: id: "x" is also the id of line 1; give each job its own, or none']);
 });
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -56,7 +56,7 @@ test('every fault is listed with its line and path, in the order of the file', (
     'q.yaml:5: queues.github.nope: unknown field; check its spelling or remove it',
     expect.stringMatching(/^q\.yaml:7: queues\.a b: a queue's name must be/),
     expect.stringMatching(/^q\.yaml:8: queues\.a b\.retry\.statuses\[1\]: /),
-    'q.yaml:9: other: unknown field; only "queues" and "x-…" stand at the top',
+    'q.yaml:9: other: unknown field; only "queues" and "x-…" are allowed at the top level',
   ]);
 });
 

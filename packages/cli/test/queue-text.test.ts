@@ -131,7 +131,7 @@ test('show has everything an operator asks for', () => {
       'holds        https://api.test for 12.3s',
       '             https://other.test for 1m 30s',
       'jobs         10 waiting, 3 active, 2 delayed, 1 failed',
-      'requests     1000 sent, 25 rejected (2.5 % of the sent)',
+      'requests     1000 sent, 25 rejected (2.5 % of those sent)',
       "concurrency  each worker's own in a worker, any number in the fleet",
       '',
     ].join('\n'),
@@ -144,7 +144,7 @@ test('show lists the ports that are blocked where requests may go inside and non
   const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }));
   for (const egress of [{ allow: ['10.0.0.0/8'] }, { allowHosts: ['*.corp.internal'] }]) {
     const text = shown(egress);
-    expect(text).toMatch(/^ports +blocked unless egress\.ports names them/m);
+    expect(text).toMatch(/^ports +blocked unless egress\.ports lists them/m);
     for (const port of [2375, 3306, 5432, 6379, 9200, 10250, 11211, 27017])
       expect(text).toMatch(new RegExp(`[ ,]${port}(,|$)`, 'm'));
     expect(shown({ ...egress, ports: [443, 9200] })).not.toMatch(/^ports/m);

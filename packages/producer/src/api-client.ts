@@ -18,7 +18,7 @@ export type ApiClientOptions = {
   baseUrl: string;
   /** Requests per `per`, for the whole fleet. */
   rate: number;
-  /** The window: a text such as `"60s"`, or a number of seconds, as `time_period` of aiolimiter's AsyncLimiter. */
+  /** The window: a text such as `"60s"`, or a number of seconds, like `time_period` of aiolimiter's AsyncLimiter. */
   per: number | string;
   /** A client to share. Default: one of its own, on `redis`. */
   sluice?: Sluice;
@@ -44,10 +44,10 @@ export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
     schema?: S;
   };
 
-/** What a schema makes of the JSON; without one it is unknown. */
+/** The type that a schema gives the JSON; without a schema, unknown. */
 export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : unknown;
 
-/** The JSON of a body, null of an empty one; also of one in the body store, for it is wanted whole. */
+/** The JSON of a body, also of one in the body store, because all of it is needed; null for an empty one. */
 async function jsonOf(response: FetchResponse): Promise<unknown> {
   const body = response.stored === undefined ? response.text() : await text(await response.stream());
   return body === '' ? null : JSON.parse(body);
@@ -66,7 +66,7 @@ export class StatusError extends SluiceError {
 
 /**
  * One JSON API under one rate: `new ApiClient({ baseUrl, rate: 100, per: 60 })`, then `get(path)` -> parsed JSON.
- * The policy of its queue is created where there is none. Closes with `await using` or `close()`.
+ * Creates the policy of its queue if there is none. Close it with `await using` or `close()`.
  */
 export class ApiClient {
   readonly #base: URL;
@@ -168,7 +168,7 @@ export class ApiClient {
     return validate(schema, value, 'SLUICE_BAD_RESPONSE', `the JSON of ${method} ${url.href}`) as Parsed<S>;
   }
 
-  /** The path is set, not resolved against the base: `//other.example/` is a path of this API, too. */
+  /** The path is appended, not resolved against the base: even `//other.example/` is a path of this API. */
   #url(path: string, query: RequestOptions['query'] = {}): URL {
     const [, name = '', search = ''] = /^([^?]*)(.*)$/s.exec(path)!;
     const url = new URL(this.#base);
@@ -179,7 +179,7 @@ export class ApiClient {
   }
 
   async #open(): Promise<Sluice> {
-    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; make another');
+    if (this.#closed) throw new SluiceError('SLUICE_CLOSED', 'the client is closed; create another');
     this.#connected ??= this.#connect();
     try {
       return await this.#connected;

@@ -31,7 +31,7 @@ import type { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
 import { Turns } from './semaphore/turns.ts';
 
-/** What a client is made of. */
+/** The parts of a client. */
 export type ClientParts = {
   connections: Connections;
   /** A connection of its own for replies: it blocks. */
@@ -108,7 +108,7 @@ export class Sluice {
 
   /**
    * Puts a job on the queue and returns at once (`create_task`). When it resolves, the job is accepted: it will be
-   * performed, whatever dies.
+   * performed, whichever process dies.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
@@ -117,13 +117,12 @@ export class Sluice {
 
   /**
    * Puts many jobs on the queue, a bounded number of adds in flight, and yields a handle for each in input order.
-   * Each spec is validated as it is reached. A handle that is kept holds its outcome; for long inputs whose results
-   * are wanted, use `stream`. Nothing is enqueued until it is iterated.
+   * Each spec is validated when its turn comes. A handle that is kept holds its outcome; if you want the results of a
+   * long input, use `stream`. Nothing is enqueued until it is iterated.
    *
    * With `batch`, the outcomes are added to that batch, and this process need not stay for them. At the end of the
-   * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs with
-   * an `id` or
-   * `idempotencyKey` that are in the batch already are not added twice. The batch is kept for `batchKeepMs` after its
+   * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs whose
+   * `id` or `idempotencyKey` is already in the batch are not added twice. The batch is kept for `batchKeepMs` after its
    * last outcome (1 min to 7 days, the default).
    * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
    */
@@ -137,20 +136,20 @@ export class Sluice {
     return enqueueMany(add, specs, batch, options);
   }
 
-  /** A named set of jobs, whoever added them: its outcomes from a cursor on, and its progress. */
+  /** A named set of jobs, whichever process added them: its outcomes from a cursor on, and its progress. */
   batch(name: string): Batch {
     return new Batch(name, this.#batches);
   }
 
   /**
-   * A section of the caller's own that at most `n` may be in at once, over all processes that use this name.
+   * A section of the caller's code that at most `n` callers are in at once, over all processes that use this name.
    * @throws SluiceError SLUICE_INVALID_CONFIG
    */
   semaphore(name: string, n: number, options: SemaphoreOptions = {}): Semaphore {
     return new Semaphore(name, n, options, this.#semaphores);
   }
 
-  /** A job by its id, enqueued by whichever process. */
+  /** A job by its id, whichever process enqueued it. */
   job(id: string, options: { queue?: string } = {}): Handle {
     const queue = options.queue ?? this.#queue;
     return new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
@@ -162,7 +161,7 @@ export class Sluice {
   }
 
   /**
-   * Enqueues and awaits, as if fetched here. Ends at its deadline also when no worker serves the queue.
+   * Enqueues and awaits, as if fetched here. Ends at its deadline even if no worker serves the queue.
    * @throws JobError when the job ends without a response
    */
   async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
@@ -202,7 +201,7 @@ export class Sluice {
   }
 
   /**
-   * Jobs that stand and fall together (`TaskGroup`): one failure, or a throw in the body, cancels the others
+   * Jobs that succeed or fail together (`TaskGroup`): one failure, or a throw in the body, cancels the others
    * everywhere. Resolves to the body's value when all have ended. @throws AggregateError with every failure
    */
   async group<T>(body: (group: Group) => Promise<T>, options: { queue?: string } = {}): Promise<T> {

@@ -19,9 +19,9 @@ export type ConnectOptions = {
   redis?: string;
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string;
-  /** The queue of calls that name none. Default `default`. */
+  /** The queue for calls that name none. Default `default`. */
   queue?: string;
-  /** Creates the policy of `queue` where there is none; one that differs is SLUICE_POLICY_CONFLICT. */
+  /** Creates the policy of `queue` if there is none; if it has another one, SLUICE_POLICY_CONFLICT. */
   policy?: PolicyInput;
   /** Short for `policy: { rate }`: `"100/60s"`. */
   rate?: PolicyInput['rate'];
@@ -31,16 +31,16 @@ export type ConnectOptions = {
    */
   bodyStore?: string | BodyStore;
   /**
-   * What calls do while Redis does not answer, or refuses writes for now: `wait` for it (default), or `fail` within a
-   * second or so with SLUICE_REDIS_UNREACHABLE, those that await an outcome, too. A job whose add failed so may have
+   * What calls do while Redis does not answer, or takes no writes: `wait` for it (default), or `fail` within a second
+   * or so with SLUICE_REDIS_UNREACHABLE, even those that await an outcome. A job whose add failed this way may have
    * been accepted all the same: give it an `id`, and enqueue it again. A job whose outcome was awaited goes on.
    */
   whenDown?: WhenDown;
-  /** Deadline of a `fetch` that names none, ms from its call. Default 15 minutes. */
+  /** Deadline of a `fetch` that gives none, ms from its call. Default 15 minutes. */
   fetchDeadlineMs?: number;
   /**
-   * How long an `id` or `idempotencyKey` is remembered after its job was added, ms, and the outcome of that job kept
-   * after its end. Default 24 hours; longer takes more of Redis' memory.
+   * How long an `id` or `idempotencyKey` is remembered after its job was added, and how long the outcome of that job is
+   * kept after its end, ms. Default 24 hours; longer takes more of Redis' memory.
    */
   dedupTtlMs?: number;
 };

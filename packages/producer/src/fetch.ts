@@ -15,12 +15,12 @@ const longestTimerMs = 2 ** 31 - 1;
 export type FetchClient = {
   jobs: Jobs;
   replies: Replies;
-  /** Of a fetch that names none, ms from its call. */
+  /** Deadline of a fetch that gives none, ms from its call. */
   deadlineMs: number;
   add: (spec: JobSpec, queue: string) => Promise<Handle>;
 };
 
-/** Enqueues and awaits. Nobody else may ever hear of the job, so its end is looked for at its deadline. */
+/** Enqueues and awaits. Perhaps nobody else knows of the job, so this looks for its end at its deadline. */
 export async function fetchJob(
   { jobs, replies, deadlineMs, add }: FetchClient,
   url: string,
@@ -36,12 +36,12 @@ export async function fetchJob(
   const handle = await add({ ...spec, deadline, url }, queue);
   const overdue = async () => {
     try {
-      // A job that is gone without an outcome (its queue was removed), or whose outcome went to nobody (it could not be
-      // read, nor who awaits it), has no other end than to be looked for.
+      // No reply comes for a job that is gone without an outcome (its queue was removed), or whose outcome went to
+      // nobody (the job could not be read, so nobody knew who awaits it). Only this look ends it.
       const found = await jobs.expire(queue, handle.id);
       if (found === 'unknown' || found === 'ended') await replies.watch(queue, handle.id);
     } catch {
-      // Who awaits the outcome is told.
+      // Whoever awaits the outcome gets the error.
     }
   };
   const overdueMs = deadline - Date.now() + deadlineGraceMs;

@@ -4,7 +4,7 @@ import type { Handle } from './handle.ts';
 import type { FetchResponse } from './response.ts';
 
 /**
- * Adds all jobs, then awaits all: the responses in input order. Without `settled` the first failure is thrown, as by
+ * Adds all jobs, then awaits all: the responses in input order. Without `settled` the first failure is thrown, as in
  * `asyncio.gather`; the other jobs go on.
  */
 export async function gatherJobs(

@@ -3,14 +3,14 @@ import { type JobSpec, SluiceError } from '@sluice/shared';
 import type { Handle } from './handle.ts';
 import { type FetchResponse, JobError } from './response.ts';
 
-/** What the failure of a group brings about in its other jobs, and in a body that goes on. */
+/** What the failure of a group causes in its other jobs, and in a body that goes on. */
 const broughtAbout = new Set<string>(['SLUICE_CANCELLED', 'SLUICE_GROUP_ENDED']);
 
 type Add = (spec: string | JobSpec) => Promise<Handle>;
 
 /**
- * Jobs that stand and fall together, as in asyncio's TaskGroup. Made by `sluice.group`.
- * A failure of one cancels the others wherever they are: those that wait never start, those that run are aborted.
+ * Jobs that succeed or fail together, as in asyncio's TaskGroup. Made by `sluice.group`.
+ * If one fails, the others are cancelled wherever they are: those that wait never start, those that run are aborted.
  */
 export class Group {
   readonly #add: Add;
@@ -31,12 +31,12 @@ export class Group {
     if (this.#closed || this.#failures.length > 0) {
       const why = this.#closed ? 'the group has ended' : 'a job of the group failed';
       const refused = Promise.reject(new SluiceError('SLUICE_GROUP_ENDED', `${why}; it takes no more jobs`));
-      // The group says why it failed, whether this is awaited or not; one that has ended says nothing more.
+      // A group that failed says why, whether this is awaited or not. One that has ended says nothing more.
       if (!this.#closed) refused.catch(() => {});
       return refused;
     }
     const result = this.#run({ ...init, url }).finally(() => this.#running.delete(result));
-    result.catch(() => {}); // it is the group's failure, also when nobody awaits it here
+    result.catch(() => {}); // the group reports it, even if nobody awaits it here
     this.#running.add(result);
     return result;
   }
@@ -57,7 +57,7 @@ export class Group {
     }
   }
 
-  /** A failure of a job or of the body. A failure that the cancelling itself causes does not count. */
+  /** Notes a failure of a job or of the body. One that the cancelling itself causes does not count. */
   fail(error: unknown): void {
     const first = this.#failures.length === 0;
     if (!first && error instanceof SluiceError && broughtAbout.has(error.code)) return;
@@ -70,7 +70,7 @@ export class Group {
     await Promise.allSettled([...this.#handles].map((handle) => handle.cancel()));
   }
 
-  /** Waits for all, those included that a job's end gives rise to. @throws AggregateError with every failure */
+  /** Waits for all jobs, including those that are added when a job ends. @throws AggregateError with every failure */
   async end(): Promise<void> {
     while (this.#running.size > 0) {
       await Promise.allSettled(this.#running);
@@ -94,6 +94,6 @@ export async function runGroup<T>(add: Add, body: (group: Group) => Promise<T>):
     group.fail(error);
   }
   await group.end();
-  // Without a value the body threw, and end() has thrown.
+  // If there is no value, the body threw, and so did end().
   return result!.value;
 }

@@ -3,9 +3,9 @@ import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
 import { type FetchResponse, responseOf } from './response.ts';
 
 export type WaitOptions = {
-  /** Stops the waiting, and cancels the job. */
+  /** Stops waiting, and cancels the job. */
   signal?: AbortSignal;
-  /** Stopping to wait leaves the job alone. */
+  /** The job goes on when the waiting stops. */
   keep?: boolean;
 };
 
@@ -36,14 +36,14 @@ export class Handle {
 
   /**
    * Waits for the response.
-   * @throws JobError when the job ended in any other way; SluiceError SLUICE_WAIT_ABORTED, SLUICE_CLOSED,
+   * @throws JobError when the job ended without one; SluiceError SLUICE_WAIT_ABORTED, SLUICE_CLOSED,
    *   SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
    */
   async result(options: WaitOptions = {}): Promise<FetchResponse> {
     return responseOf(await this.outcome(options), (stored) => this.#jobs.bodies.open(stored));
   }
 
-  /** Waits for the end, as data: a failed job does not throw. Throws otherwise as `result` does. */
+  /** Waits for the end, as data: a failed job does not throw. Otherwise throws as `result` does. */
   async outcome({ signal, keep = false }: WaitOptions = {}): Promise<Settled> {
     if (signal === undefined) return await this.#settled();
     const { promise, reject } = Promise.withResolvers<never>();

@@ -23,10 +23,10 @@ export type JobStatus = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed
 /** What a cancel did. `cancelling`: it runs, and its worker was told to abort it. `ended`: it had ended before. */
 export type CancelResult = 'cancelled' | 'cancelling' | 'ended' | 'unknown';
 
-/** Longer than any run of a worker that could still ask. */
+/** Longer than any run that could still look for the mark. */
 const cancelMarkTtlMs = 3_600_000;
 
-/** When a job that ran is looked at again, ms after the look before. */
+/** When to try again to cancel a job that was active, ms after the try before. */
 const cancelAgainMs = [50, 250, 1000, 5000];
 
 /** What can be done with a job by its id, from any process. */
@@ -47,7 +47,7 @@ export class Jobs {
     this.#settle = bindScript(redis, keys, settleScript);
   }
 
-  /** From here on every call is refused. */
+  /** From here on every call throws. */
   close(): void {
     this.#closed = true;
     this.bodies.close();
@@ -70,7 +70,7 @@ export class Jobs {
     return state === 'waiting-children' ? 'waiting' : state;
   }
 
-  /** Ends a job wherever it is. The mark stops it at its next permit, should the message to its worker be lost. */
+  /** Ends a job wherever it is. If the message to its worker is lost, the mark stops the job at its next permit. */
   async cancel(queue: string, id: string): Promise<CancelResult> {
     const result = await this.#cancelNow(queue, id);
     if (result === 'cancelling') void this.#insist(queue, id).catch(() => {});
@@ -85,14 +85,14 @@ export class Jobs {
     if (result === 'cancelling') {
       await this.#redis.publish(this.#keys.events, encodeMessage({ type: 'cancel', queue, id }));
     } else {
-      // It is for runs: left behind, it would end a later job of the same id.
+      // The mark is for runs: if it stayed, it would end a later job with the same id.
       await this.#redis.unlink(mark);
     }
     return result;
   }
 
   /**
-   * The attempt may have ended before its worker heard of the cancel: the job then waits for its next one, a minute
+   * The attempt may have ended before its worker got the message. The job then waits for its next attempt, for a minute
    * or an hour, and nobody looks at it.
    */
   async #insist(queue: string, id: string): Promise<void> {
@@ -139,13 +139,13 @@ export class Jobs {
       durationMs: 0,
       error: outcomeError(codeOfOutcome[kind], message),
     };
-    // No worker has this token, so a job that one has is refused.
+    // No worker has this token, so the commit fails if a worker has the job.
     const end = { outcome, body: new Uint8Array() };
     const { place, args } = settleCall({ queue, id, token: 'cancel' }, read.addressee, end);
     const committed = await this.#settle(place, args);
     if (committed === 'lock-lost') return 'cancelling';
     if (committed === 'already') return 'ended';
-    // A worker that took it just now finds the outcome and drops it; removing then fails, and need not succeed.
+    // If a worker took the job just now, it finds the outcome and drops the job; then the removal may fail.
     await this.#queues
       .get(queue)
       .remove(id)

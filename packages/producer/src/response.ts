@@ -3,8 +3,8 @@ import { type ErrorCode, type Outcome, SluiceError, type Settled, type StoredBod
 import type { OpenBody } from './stored-bodies.ts';
 
 /**
- * A response, as if the caller had fetched it itself. The body is already here, so nothing is async; only one that
- * the workers put into the body store, because it is large, is read as a stream (`stored` tells).
+ * A response, as if the caller had fetched it itself. The body is already here, so nothing is async. Only a large body
+ * that the workers put into the body store is read as a stream (then `stored` is set).
  */
 export class FetchResponse {
   readonly status: number;
@@ -13,9 +13,9 @@ export class FetchResponse {
   readonly headers: Headers;
   /** The URL that answered, after redirects. */
   readonly url: string;
-  /** Tries made, the last included. */
+  /** Attempts made, the last included. */
   readonly attempts: number;
-  /** The transform whose result is the body, and its content type; absent: the body is the upstream's. */
+  /** The transform that made the body, and its content type; absent: the body is the upstream's. */
   readonly transformed: Outcome['transformed'];
   /** Where the body is, when it is not here: read it with `stream()`. */
   readonly stored: StoredBody | undefined;
@@ -42,7 +42,7 @@ export class FetchResponse {
 
   /**
    * The body as it came, after decompression; or what the job's transform made of it.
-   * @throws SluiceError SLUICE_BODY_STORED, as do `text`, `json` and `value`, when it is not here
+   * @throws SluiceError SLUICE_BODY_STORED when it is in the body store, as do `text`, `json` and `value`
    */
   bytes(): Uint8Array {
     if (this.stored === undefined) return this.#body;
@@ -73,7 +73,7 @@ export class FetchResponse {
 
   /**
    * What the job's transform returned: a JSON value, a text, or bytes. Without a transform, the same as `json()`.
-   * The type is the caller's word.
+   * The caller vouches for the type.
    */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only the caller knows what it registered
   value<T>(): T {
@@ -96,7 +96,7 @@ export class JobError extends SluiceError {
   }
 }
 
-/** The response of a settled job. @throws JobError when it ended in any other way */
+/** The response of a settled job. @throws JobError when it ended without one */
 export function responseOf(settled: Settled, open: OpenBody): FetchResponse {
   const { outcome } = settled;
   if (outcome.kind === 'response') return new FetchResponse(settled, open);

@@ -6,7 +6,7 @@ import { SluiceError, type StoredBody, validate } from '@sluice/shared';
 /** Opens a stored body. */
 export type OpenBody = (stored: StoredBody) => Promise<Readable>;
 
-/** Ends with an error where the bytes are not those that were stored. */
+/** Throws if the bytes are not those that were stored. */
 async function* verified(
   source: Readable,
   { key, bytes, sha256 }: StoredBody,
@@ -19,10 +19,10 @@ async function* verified(
     yield chunk;
   }
   if (size === bytes && hash.digest('hex') === sha256) return;
-  throw new SluiceError('SLUICE_BODY_STORE', `the body ${key} is damaged: it is not the one that was stored`);
+  throw new SluiceError('SLUICE_BODY_STORE', `the body ${key} is damaged: it is not what was stored`);
 }
 
-/** The bodies that workers stored, as this process reads them. The store is opened at the first of them. */
+/** Reads the bodies that workers stored. The store is opened at the first read. */
 export class StoredBodies {
   readonly #open: (() => Promise<BodyStore>) | null;
   #store: Promise<BodyStore> | undefined;
@@ -38,13 +38,13 @@ export class StoredBodies {
   }
 
   /**
-   * A body from its first byte. A fault in the middle, or bytes that are not those stored, destroy the stream.
+   * A body from its first byte. A fault in the middle destroys the stream, and so do bytes that are not those stored.
    * @throws SluiceError SLUICE_BODY_STORE when there is no store, or the body is not in it (any more)
    */
   async open(stored: StoredBody): Promise<Readable> {
     if (this.#open === null) {
       const message =
-        'the body is in a body store, and this client has none; name that of the workers: connect({ bodyStore })';
+        "the body is in a body store, and this client has none; name the workers' store: connect({ bodyStore })";
       throw new SluiceError('SLUICE_BODY_STORE', message);
     }
     const store = await (this.#store ??= this.#open());

@@ -13,13 +13,13 @@ export type StreamItem = {
 };
 
 export type StreamOptions = {
-  /** Jobs enqueued and not yet yielded, at most. Default 1000; more keeps more workers busy and takes more memory. */
+  /** The most jobs enqueued and not yet yielded. Default 1000; more keeps more workers busy and takes more memory. */
   inFlight?: number;
   /** Stops taking specs and takes back the jobs that wait; those that run are awaited and yielded. */
   signal?: AbortSignal;
 };
 
-/** How often a stopped stream looks whether a job has come back to wait, ms. */
+/** How often a stopped stream checks whether a job waits again, ms. */
 const takeBackEveryMs = 200;
 
 /** What the stream needs of a client. */
@@ -29,8 +29,8 @@ export type StreamClient = {
 };
 
 /**
- * Enqueues specs and yields each as it ends, in the order of their ends (`as_completed`). Memory is bounded by
- * `inFlight`, however long the input is. A faulty spec, or a fault of Redis, throws; jobs already enqueued go on.
+ * Enqueues specs and yields each as its job ends, in that order (`as_completed`). Memory is bounded by `inFlight`,
+ * however long the input is. A faulty spec, or a fault of Redis, throws; jobs already enqueued go on.
  */
 export async function* streamJobs(
   client: StreamClient,
@@ -45,7 +45,7 @@ export async function* streamJobs(
   let stopped = false;
   let failure: { error: unknown } | undefined;
 
-  // One signal for all that both sides wait for: room to enqueue, something to yield, the end.
+  // One signal for everything that both sides wait for: room to enqueue, something to yield, the end.
   let wake = Promise.withResolvers<void>();
   const changed = () => {
     wake.resolve();
@@ -82,8 +82,8 @@ export async function* streamJobs(
   const stop = () => {
     stopped = true;
     changed();
-    // One after the other: a thousand removals at once would hold up the replies of the jobs that run. And again
-    // until none is left: a job that runs now may come back to wait for its next attempt.
+    // One after the other: a thousand removals at once would delay the replies of active jobs. And again until none is
+    // left: an active job may go back to wait for its next attempt.
     const takeBack = async () => {
       for (;;) {
         for (const handle of running.values()) await client.withdraw(handle);

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 import type { Keys, Script, ScriptArgument } from '@sluice/shared';
 
 /**
- * A script as a function; sent by its hash, loaded when the server lacks it.
- * @param place what its keys belong to, mostly a queue and a job
+ * A script as a function. It is sent by its hash, and loaded when the server lacks it.
+ * @param place what its keys belong to, usually a queue and a job
  */
 export type BoundScript<Place extends readonly unknown[], Args extends string, Answer> = (
   place: Place,

@@ -34,11 +34,11 @@ export function assertPrimary(info: string, url: string): void {
   );
 }
 
-/** Judges the answer of `INFO server`: of a Cluster one node has the prefix. Throws SLUICE_REDIS_UNREACHABLE. */
+/** Judges the answer of `INFO server`: in a Cluster only one node has the prefix. Throws SLUICE_REDIS_UNREACHABLE. */
 export function assertMode(info: string, url: string): void {
   if (isClusterUrl(url) || !/^(redis|server)_mode:cluster\r?$/m.test(info)) return;
   throw new SluiceError(
     'SLUICE_REDIS_UNREACHABLE',
-    `${redactRedisUrl(url)} is a node of a Cluster, and others may have the prefix; write redis+cluster://host1:6379,host2:6379`,
+    `${redactRedisUrl(url)} is a node of a Cluster, and another node may have the prefix; write redis+cluster://host1:6379,host2:6379`,
   );
 }

@@ -10,19 +10,19 @@ export type Place =
   | { kind: 'sentinel'; address: SentinelAddress }
   | { kind: 'cluster'; address: ClusterAddress; owner: SlotOwner };
 
-/** A server that takes no writes for now is not asked again for so long, ms. */
+/** A server that takes no writes for now is asked again after this, ms. */
 const unavailableMs = 500;
 
 /**
- * What a server answers to writes when it became a replica, or has lost the replicas that it must have
- * (min-replicas-to-write). It answers so before anything was written.
+ * What a server answers to writes when it became a replica, or lost the replicas that it must have
+ * (min-replicas-to-write). It answers this before it writes anything.
  */
 const writesUnavailable = /^(READONLY|MASTERDOWN|NOREPLICAS)\b/;
 
-/** What the node of a Cluster answers that does not have the slot: it went to another node, or nobody has it for now. */
+/** What a node of a Cluster answers without the slot: another node has it, or nobody has it for now. */
 const hasNotTheSlot = /^(MOVED|CLUSTERDOWN)\b/;
 
-/** The same of one that is giving its slot away, key by key: soon another node has all of it. */
+/** What a node answers while it gives its slot away, key by key: soon another node has all of it. */
 const givesSlotAway = /^(ASK|TRYAGAIN)\b/;
 
 /** Commands that wait in Redis. They are never part of a transaction. */
@@ -31,22 +31,21 @@ const blocks = new Set(['bzpopmin', 'xread']);
 /** An error that Redis answered to a command. */
 type ReplyError = Error & { command?: { name: string } };
 
-/** Whether to leave a server that answered so (1), and to send the command again to the next one (2). */
+/** 1: leave the server that gave this answer. 2: also send the command again to the next one. */
 type Judgement = 1 | 2 | false;
 
-/** The options that every connection of Sluice has, and BullMQ's duplicates of it. ioredis' words. */
+/** The options of every connection of Sluice, and of BullMQ's duplicates of it, in ioredis' words. */
 export type ClientOptions = ReturnType<typeof common> &
   Partial<ReturnType<typeof throughSentinel>> &
   Partial<ReturnType<typeof throughCluster>>;
 
-/** Lengthening delays, so that a server that comes back is not met by every client at once, ms. */
+/** Growing delays, so that not every client reconnects at once when a server comes back, ms. */
 const backoff = (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6));
 
-// The parts of a transaction are not judged: there the answer is part of EXEC's, as long as its scripts have no flags of
-// their own.
+// The parts of a transaction are not judged: their answers are part of EXEC's, unless a script has flags of its own.
 const judge = ({ message }: ReplyError): Judgement => (writesUnavailable.test(message) ? 2 : false);
 
-/** The parts of a transaction fail one by one here: sent again alone, one would be done without the others. */
+/** Here the parts of a transaction fail one by one: if one were sent again alone, it would run without the others. */
 function judgeNode(error: ReplyError): Judgement {
   const isAlone = blocks.has(error.command?.name.toLowerCase() ?? '');
   if (hasNotTheSlot.test(error.message)) return isAlone ? 2 : 1;
@@ -60,12 +59,12 @@ function common(isOpen: () => boolean, judged: (error: ReplyError) => Judgement 
   return {
     // Commands wait through a reconnect instead of failing after twenty tries.
     maxRetriesPerRequest: null,
-    // A pending command without an answer for so long means that the connection died silently.
+    // If a command has no answer for this long, the connection died silently.
     // Longer than any blocking read.
     socketTimeout: 15_000,
     connectTimeout: 5000,
     lazyConnect: true,
-    // The first connection is not tried again: whoever starts wants to know now.
+    // The first connection is not retried: whoever starts wants to know now.
     retryStrategy: (times: number) => {
       if (!isOpen()) return null;
       const least = wasUnavailable ? unavailableMs : 0;
@@ -75,7 +74,7 @@ function common(isOpen: () => boolean, judged: (error: ReplyError) => Judgement 
     // Reconnect, perhaps to another primary.
     reconnectOnError: (error: ReplyError): Judgement => {
       const judgement = judged(error);
-      // Another node has taken the slot: that one can be asked at once.
+      // Another node has taken the slot: we can ask it at once.
       if (judgement !== false && !error.message.startsWith('MOVED')) wasUnavailable = true;
       return judgement;
     },
@@ -111,7 +110,7 @@ function throughCluster({ tls, username, password }: ClusterAddress, owner: Slot
 
 /**
  * What a client is made of: a URL or socket path that ioredis understands, and options on top of it.
- * @param isOpen whether the first connection came about; only then is it tried again
+ * @param isOpen whether the first connection was made; only then is a lost one retried
  */
 export function clientOptions(
   place: Place,

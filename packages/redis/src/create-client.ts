@@ -1,6 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
 
-/** ioredis' words. The form of its answers stays the default one. */
+/** ioredis' options, except that its answers keep their default form. */
 export type ClientSettings = Omit<RedisOptions, 'replyMapping'>;
 
 /** Makes a client that is not connected yet. */

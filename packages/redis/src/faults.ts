@@ -21,7 +21,7 @@ export function redisFault(error: unknown, url: string): SluiceError {
     return new SluiceError('SLUICE_REDIS_FULL', message, { cause: error });
   }
   if (text.startsWith('NOREPLICAS')) {
-    const message = `${where} refuses writes because too few replicas are connected to it (min-replicas-to-write)`;
+    const message = `${where} takes no writes because too few replicas are connected to it (min-replicas-to-write)`;
     return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
   }
   if (through && /No such master with that name|invalid reply: null/.test(text)) {
@@ -29,7 +29,7 @@ export function redisFault(error: unknown, url: string): SluiceError {
     return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
   }
   if (/cluster support disabled/.test(text)) {
-    const message = `${where} is no Cluster; write redis://host:port`;
+    const message = `${where} is not a Cluster; write redis://host:port`;
     return new SluiceError('SLUICE_REDIS_UNREACHABLE', message, { cause: error });
   }
   if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(text)) {

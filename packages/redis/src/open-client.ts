@@ -22,7 +22,7 @@ function withDuplicates(client: Redis, each: (client: Redis) => void): void {
   };
 }
 
-/** Where a URL leads, and what tells of another primary there. */
+/** Where a URL leads, and where news of another primary comes from. */
 function placeOf({ url, prefix }: RedisPlace, create: CreateClient): { place: Place; news?: News } {
   if (isSentinelUrl(url)) {
     const address = valid(parseSentinelUrl(url));
@@ -43,28 +43,28 @@ function valid<T extends object>(address: T | string[]): T {
 
 /** Where the keys of Sluice are. */
 export type RedisPlace = {
-  /** Of one server, of Sentinels or of nodes of a Cluster: see `redisUrlSchema`. */
+  /** The URL of one server, of Sentinels or of nodes of a Cluster: see `redisUrlSchema`. */
   url: string;
-  /** Of all keys; in a Cluster it says which node has them. */
+  /** The prefix of all keys; in a Cluster it decides which node has them. */
   prefix: string;
 };
 
 export type OpenClientOptions = {
-  /** On top of those that every connection of Sluice has. */
+  /** Added to the options that every connection of Sluice has. */
   options?: ClientSettings;
   /** Called with the client before it connects. */
   prepare?: (client: Redis) => void;
   /** Called with the client before it connects, and with every duplicate of it. */
   each?: (client: Redis) => void;
-  /** Makes the clients, also those that ask Sentinels and nodes of a Cluster. Default: ioredis'. */
+  /** Makes the clients, including those that ask Sentinels and nodes of a Cluster. Default: ioredis'. */
   create?: CreateClient;
 };
 
 const ioredis: CreateClient = (target, options) => new Redis(target, options);
 
 /**
- * Connects, and refuses at once what could not work: no server, a wrong password, a version that is too old, a replica.
- * Afterwards the client reconnects by itself, to whoever is the primary then, and commands wait for it.
+ * Connects, and throws at once for what could never work: no server, a wrong password, an old version, a replica.
+ * Afterwards the client reconnects by itself, to whichever server is the primary then, and commands wait for it.
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_REDIS_EVICTS
  */
 export async function openClient(
@@ -81,7 +81,7 @@ export async function openClient(
   prepare?.(client);
   withDuplicates(client, (one) => {
     one.on('connect', () => {
-      // ioredis adds one for every command that is refused by a server that it leaves.
+      // ioredis adds a listener for every command that fails on a server that it leaves.
       one.stream.setMaxListeners(0);
       closeIfSilent(one.stream);
     });
@@ -91,7 +91,7 @@ export async function openClient(
   const note = (error: unknown) => {
     failure ??= error;
   };
-  // What one Sentinel said tells more than that all of them failed, which comes later.
+  // What one Sentinel said is worth more than that all of them failed, which comes later.
   client.on('sentinelError', note);
   // Without a listener ioredis prints every error.
   client.on('error', note);

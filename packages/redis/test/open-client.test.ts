@@ -65,7 +65,7 @@ describe('what Redis or its client throws becomes', () => {
   test.each([
     ['MOVED 1 a:1', 'no node of redis+cluster://:***@a:1 serves the prefix for now (MOVED 1 a:1)'],
     ['CLUSTERDOWN The cluster is down', 'serves the prefix for now'],
-    ['ERR This instance has cluster support disabled', 'is no Cluster; write redis://host:port'],
+    ['ERR This instance has cluster support disabled', 'is not a Cluster; write redis://host:port'],
     ['NOAUTH Authentication required.', 'redis+cluster://user:password@host:port'],
   ])('"%s" in a Cluster: %s', (text, advice) => {
     const fault = redisFault(new Error(text), 'redis+cluster://:secret@a:1');
@@ -193,7 +193,7 @@ describe('opening a connection', () => {
     const told = nothing();
     const opening = openClient({ url, prefix: '{p}' }, client(told, { mode: 'cluster' }));
     await expect(opening).rejects.toThrow(
-      'is a node of a Cluster, and others may have the prefix; write redis+',
+      'is a node of a Cluster, and another node may have the prefix; write redis+',
     );
     expect(told.disconnected).toBe(true);
     await openClient({ url: 'redis+cluster://a', prefix: '{p}' }, client(nothing(), { mode: 'cluster' }));

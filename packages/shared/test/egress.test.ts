@@ -325,7 +325,7 @@ describe('judgeUrl', () => {
         expect(judgeUrl(url, egress).ok).toBe(false);
       }
       const judged = judgeUrl(`http://a.test:${port}/`, egress);
-      expect(reasonOf(judged)).toMatch(/^port \d+ is that of \w.*list it in egress\.ports/);
+      expect(reasonOf(judged)).toMatch(/^port \d+ belongs to \w.*list it in egress\.ports/);
       expect(judgeUrl(`http://a.test:${port}/`, { ...egress, ports: [443, port] }).ok).toBe(true);
     }
     expect(judgeUrl(`http://a.test:${port}/`, nothing).ok).toBe(true);
@@ -361,7 +361,7 @@ describe('judgeUrl', () => {
       'localhost is a name of this machine; allow it with --allow-net 127.0.0.0/8 or egress.allow on the queue',
     );
     expect(urlReason('gopher://127.0.0.1:6379/_FLUSHALL')).toBe(
-      'gopher is not a scheme that is fetched; use http or https',
+      'gopher is not a scheme that Sluice fetches; use http or https',
     );
   });
 });
@@ -439,7 +439,7 @@ describe('judgeRequest', () => {
 
   it('names each header that is there in several cases once, and the first three faults', () => {
     expect(reason({ headers: { 'X-A': '1', 'x-a': '2', 'X-a': '3' } })).toBe(
-      'the header "x-a" is there more than once, in different cases; send it once',
+      'the header "x-a" is given more than once, in different cases; send it once',
     );
     expect(reason({ headers: { host: 'x', te: 'x', upgrade: 'x', trailer: 'x' } })).toMatch(
       /^the header "host" .*; the header "te" .*; the header "upgrade" .*; and 1 more$/,

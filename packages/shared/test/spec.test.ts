@@ -105,7 +105,7 @@ describe('a value of JSON', () => {
   });
 
   test.each([
-    ['a cycle', cyclic, 'is no JSON: Converting circular structure to JSON'],
+    ['a cycle', cyclic, 'is not JSON: Converting circular structure to JSON'],
     ['undefined', { a: undefined }, 'holds undefined, which JSON does not have'],
     // oxlint-disable-next-line no-sparse-arrays -- the hole is what is refused
     ['a hole', [1, , 2], 'holds undefined, which JSON does not have'],
@@ -114,7 +114,7 @@ describe('a value of JSON', () => {
     ['a Map', new Map(), 'holds an object of the class Map, which JSON does not have'],
     ['a class', [new Point()], 'holds an object of the class Point, which JSON does not have'],
     ['a function', () => 1, 'holds a function, which JSON does not have'],
-    ['a bigint', { n: 1n }, 'is no JSON: Do not know how to serialize a BigInt'],
+    ['a bigint', { n: 1n }, 'is not JSON: Do not know how to serialize a BigInt'],
   ])('with %s is a fault of the spec', (_, value, message) => {
     expect(faultsOf({ url, json: value })).toEqual({ json: message });
     expect(faultsOf({ url, meta: value })).toEqual({ meta: message });

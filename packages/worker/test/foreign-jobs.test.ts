@@ -102,7 +102,7 @@ describe('a request of another writer', () => {
     [
       'thrice',
       { headers: { 'X-One': '1', 'x-one': '2', 'X-ONE': '3' } },
-      'the header "x-one" is there more than once',
+      'the header "x-one" is given more than once',
     ],
     ['a GET with a body', { body: 'x' }, 'a GET request has no body'],
     ['a HEAD with a body', { method: 'HEAD', body: 'eA==', base64: true }, 'a HEAD request has no body'],

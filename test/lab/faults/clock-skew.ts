@@ -4,17 +4,17 @@ import { temporaryFolder } from '../test-run.ts';
 
 /** The wall clock of processes that a test starts. */
 export type SkewedClock = {
-  /** For the processes' environment. */
+  /** Add this to the processes' environment. */
   env: Record<string, string>;
-  /** Sets the clock, also of those that run. @param ms ahead of the machine's clock; negative: behind it */
+  /** Sets the clock, even of running processes. @param ms ahead of the machine's clock; negative: behind it */
   set(ms: number): void;
 };
 
-/** A clock for Node processes: what `Date` tells is moved, timers and `performance.now()` go on. */
+/** A clock for Node processes: it moves `Date`, but neither timers nor `performance.now()`. */
 export function skewedClock(ms: number): SkewedClock {
   const file = join(temporaryFolder('clock'), 'offset');
   const set = (offsetMs: number) => {
-    // Whole at any time: it is read while it is written.
+    // Renamed into place, because it may be read while it is written.
     writeFileSync(`${file}.new`, String(offsetMs));
     renameSync(`${file}.new`, file);
   };

@@ -8,17 +8,17 @@ export interface ClusterSet extends AsyncDisposable {
   url: string;
   nodes: OwnRedis[];
   slotOf(key: string): Promise<number>;
-  /** The primary that owns a slot, as all nodes that answer say; while they differ, waits. */
+  /** The primary that owns a slot. Waits until all nodes that answer agree. */
   owner(slot: number): Promise<OwnRedis>;
-  /** Resolves when all nodes that answer name another owner than before, and that one serves the slot. */
+  /** Resolves when all nodes that answer name a new owner, and it serves the slot. */
   elected(slot: number, before: OwnRedis): Promise<OwnRedis>;
   /** Resolves when a replica of a node follows it, up to the last write. */
   replicated(primary: OwnRedis): Promise<void>;
-  /** Orders the replica of a primary to take over: both live on, with their roles swapped. */
+  /** Orders the replica of a primary to take over: both go on, with their roles swapped. */
   order(primary: OwnRedis): Promise<void>;
   /**
-   * Moves a slot with its keys, as `redis-cli --cluster reshard` does. `between` is called before the first keys go, and after each
-   * hundred.
+   * Moves a slot with its keys, as `redis-cli --cluster reshard` does. `between` is called before the first keys move,
+   * and after each hundred.
    */
   move(slot: number, from: OwnRedis, to: OwnRedis, between?: (moved: number) => Promise<void>): Promise<void>;
   /** A primary that does not own the slot. */
@@ -32,7 +32,7 @@ const batch = 100;
 type Entry = [first: number, last: number, ...nodes: [host: string, port: number, id: string][]];
 
 /**
- * @param options.nodeTimeoutMs a node that does not answer for so long is down, when most primaries say so
+ * @param options.nodeTimeoutMs a node that does not answer for this long is down, if most primaries say so
  * @param options.args for all nodes, such as ['--appendonly', 'yes']
  */
 export async function startCluster({
@@ -53,7 +53,7 @@ export async function startCluster({
     nodes.map((node) => {
       const { host, port } = node;
       const client = new Redis({ host, port, commandTimeout: 1000, retryStrategy: () => 50 });
-      // It is killed at times.
+      // Tests kill the server.
       client.on('error', () => {});
       started.defer(() => client.disconnect());
       return [node, client];
@@ -155,7 +155,7 @@ export async function startCluster({
         moved += keys.length;
         await between(moved);
       }
-      // The new owner first: nobody else may believe that the slot is nowhere.
+      // The new owner first, so that no node ever believes that nobody owns the slot.
       const id = ids.get(to)!;
       await say(to, 'CLUSTER', 'SETSLOT', String(slot), 'NODE', id);
       await say(from, 'CLUSTER', 'SETSLOT', String(slot), 'NODE', id);
@@ -184,7 +184,7 @@ export async function startCluster({
 async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + patienceMs;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`it did not come true within ${patienceMs} ms that ${what}`);
+    if (performance.now() > end) throw new Error(`not within ${patienceMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -1,18 +1,18 @@
 import { type ServerResponse, createServer } from 'node:http';
 import { listen } from '../listen.ts';
 
-/** One request, for as long as the test likes. */
+/** One request, held for as long as the test likes. */
 export type HeldRequest = {
   path: string;
   /** When it came, performance.now(). */
   at: number;
-  /** When its client hung up before it was answered; undefined: it did not. */
+  /** When its client hung up before the answer; undefined: it did not. */
   leftAt?: number;
-  /** Answers it, with its path if no text is given. */
+  /** Answers it with the text, or with its path. */
   answer(text?: string): void;
 };
 
-/** An upstream in the test's own process that answers when it is told to. */
+/** An upstream in the test's own process that answers only when the test says so. */
 export type HeldUpstream = AsyncDisposable & {
   url: string;
   /** In the order of their arrival. */
@@ -21,7 +21,7 @@ export type HeldUpstream = AsyncDisposable & {
   answers: (path: string) => boolean;
   /** Called with each request as it comes. */
   onRequest: (request: HeldRequest) => void;
-  /** Those of one path. */
+  /** The requests of one path. */
   of(path: string): HeldRequest[];
 };
 

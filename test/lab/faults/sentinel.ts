@@ -17,9 +17,9 @@ export interface SentinelSet extends AsyncDisposable {
   replica(): Promise<OwnRedis>;
   /** Resolves when the Sentinels call another server the primary and that one takes writes. */
   elected(before: OwnRedis): Promise<OwnRedis>;
-  /** Resolves when the one that is not the primary follows it, up to the last write. */
+  /** Resolves when the replica follows the primary, up to the last write. */
   replicated(): Promise<void>;
-  /** Asks for a failover: both servers live on, with their roles swapped. Resolves when it has been ordered. */
+  /** Orders a failover: both servers go on, with their roles swapped. Resolves when it has been ordered. */
   order(): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ const name = 'sluice-test';
 const patienceMs = 30_000;
 
 /**
- * @param options.downAfterMs a server that does not answer for so long is down
+ * @param options.downAfterMs a server that does not answer for this long is down
  * @param options.args for both servers, such as ['--appendonly', 'yes']
  */
 export async function startSentinelSet({
@@ -80,7 +80,7 @@ export async function startSentinelSet({
       });
     },
     order: () =>
-      // Refused until the Sentinel has seen that the replica is fit.
+      // The Sentinel rejects this until it has seen that the replica is fit.
       until('a failover can be ordered', async () => {
         try {
           await sentinels[0]!.call('SENTINEL', 'FAILOVER', name);
@@ -110,7 +110,7 @@ export async function startSentinelSet({
 function startSentinel(port: number, primary: OwnRedis, downAfterMs: number) {
   const dir = temporaryFolder('sentinel');
   const file = join(dir, 'sentinel.conf');
-  // It writes what it learns into this file.
+  // The Sentinel writes what it learns into this file.
   writeFileSync(
     file,
     `port ${port}
@@ -123,7 +123,7 @@ sentinel failover-timeout ${name} 3000
   );
   const sentinel: Program = startCommand(installedServer()!.program, [file, '--sentinel']);
   const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null, retryStrategy: () => 20 });
-  // Refused until it listens.
+  // Connections fail until it listens.
   client.on('error', () => {});
   return { sentinel, client };
 }
@@ -157,7 +157,7 @@ function flat(answer: unknown): Record<string, string> {
 async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + patienceMs;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`it did not come true within ${patienceMs} ms that ${what}`);
+    if (performance.now() > end) throw new Error(`not within ${patienceMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -6,7 +6,7 @@ const RealDate = Date;
 let offsetMs = 0;
 let readAt = Number.NEGATIVE_INFINITY;
 
-/** The file is looked at now and then: a test sets the clock of a running process. */
+/** Reads the file now and then, because a test may set the clock of a running process. */
 function offset(): number {
   if (file !== undefined && performance.now() - readAt > 50) {
     readAt = performance.now();

@@ -38,7 +38,7 @@ test('a cut resets what is open and serves what comes next', async () => {
   expect(await (await open()).ping()).toBe('PONG');
 });
 
-test('refusal resets new connections, and leaves the old ones', async () => {
+test('refuse() resets new connections, and leaves the old ones', async () => {
   await using stack = new AsyncDisposableStack();
   const { proxy, open, client } = await setUp(stack);
   proxy.refuse();
@@ -63,7 +63,7 @@ test('a stall holds bytes back and loses none', async () => {
   expect(await pong).toBe('PONG');
 });
 
-test('swallowed connections stay silent for ever, without a word; new ones work', async () => {
+test('swallowed connections stay silent forever; new ones work', async () => {
   await using stack = new AsyncDisposableStack();
   const { proxy, open, client } = await setUp(stack);
   proxy.swallow();
@@ -95,7 +95,7 @@ test('a partition takes connections and answers none, until it is healed', async
   expect(await (await open()).ping()).toBe('PONG');
 });
 
-test('an answer that is lost is that of a command which was obeyed', async () => {
+test('a command whose answer is lost has been executed', async () => {
   await using stack = new AsyncDisposableStack();
   const { proxy, open, client } = await setUp(stack);
   const key = `{lost-${randomUUID()}}`;

@@ -1,25 +1,25 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 
-/** A TCP proxy on the loopback address whose connections can be broken in the ways that networks break them. */
+/** A TCP proxy on the loopback address that can break connections in the ways that networks break them. */
 export interface TcpProxy extends AsyncDisposable {
   host: string;
   port: number;
-  /** Connections that are open on the client's side. */
+  /** How many connections are open on the client's side. */
   readonly connections: number;
   /** Resets every connection. New ones are served. */
   cut(): void;
-  /** New connections are reset at once until `heal`. Those that exist go on. */
+  /** Resets new connections at once, until `heal`. Existing ones go on. */
   refuse(): void;
-  /** Bytes of every connection, new ones too, wait until `heal`; none is lost. */
+  /** Holds back the bytes of every connection, even of new ones, until `heal`; none is lost. */
   stall(): void;
-  /** The connections of now are dead and do not say so: their bytes are swallowed for good. New ones are served. */
+  /** Existing connections die silently: their bytes are swallowed for good. New ones are served. */
   swallow(): void;
-  /** Swallows the connections of now, and serves no new one until `heal`: as if the wire had been cut. */
+  /** Swallows existing connections, and serves no new ones until `heal`, as if the wire had been cut. */
   partition(): void;
   /**
-   * The next bytes of a client that hold all these texts reach the server, its answer does not reach the client: the
-   * connection is reset instead. Resolves then; the server has done what it was asked for.
+   * The next bytes of a client that contain all these texts reach the server, but its answer does not reach the client:
+   * the connection is reset instead. Resolves at the reset; by then the server has executed the command.
    */
   loseAnswer(...texts: string[]): Promise<void>;
   /** Ends `refuse`, `stall` and `partition`. What was swallowed stays swallowed. */
@@ -33,7 +33,7 @@ interface Link {
   swallowed: boolean;
 }
 
-/** Starts one in front of a server, on a free port unless one is given. The server may be down: a connection to it is then reset. */
+/** Starts a proxy for a server, on a free port unless one is given. While the server is down, connections are reset. */
 export async function startTcpProxy(target: { host: string; port: number }, port = 0): Promise<TcpProxy> {
   const links = new Set<Link>();
   let accepting: 'yes' | 'reset' | 'silent' = 'yes';
@@ -74,7 +74,7 @@ export async function startTcpProxy(target: { host: string; port: number }, port
       from.on('end', () => link.swallowed || to.end());
       from.on('error', () => link.swallowed || to.resetAndDestroy());
       from.on('close', () => {
-        // A dead wire tells the other end nothing; the server's end is closed with the client's, to leave nothing behind.
+        // A dead wire tells the other end nothing. The server's end closes with the client's, to leave nothing behind.
         if (link.swallowed && from === upstream) return;
         links.delete(link);
         to.destroy();
@@ -89,7 +89,7 @@ export async function startTcpProxy(target: { host: string; port: number }, port
     const { lost } = losing!;
     losing = undefined;
     link.swallowed = true;
-    // It reads to the end of what it was sent, answers, and closes.
+    // The server reads to the end of what it was sent, answers, and closes.
     link.server.end();
     link.server.resume();
     link.server.once('close', () => {
@@ -123,7 +123,7 @@ export async function startTcpProxy(target: { host: string; port: number }, port
     swallow: () => {
       for (const link of links) {
         link.swallowed = true;
-        // Read on, so that neither end notices a full buffer.
+        // Keep reading, so that neither end notices a full buffer.
         link.client.resume();
         link.server.resume();
       }

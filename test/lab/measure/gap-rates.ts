@@ -1,9 +1,9 @@
 /**
  * The rate in each of `buckets` equal parts of the time from the first arrival to the last, in requests per second.
- * A request is spread over the gap before it instead of counted where it fell. An even stream then shows as even:
- * counted, buckets of ten arrivals would hold nine, ten or eleven, as if the rate went up and down by a tenth.
+ * A request is spread over the gap before it, not counted where it fell, so that an even stream looks even. If requests
+ * were counted, buckets of ten arrivals would hold nine, ten or eleven, as if the rate went up and down by a tenth.
  * @param times ms, ascending.
- * @returns nothing when fewer than two arrivals or no time between them leave no rate to speak of.
+ * @returns an empty array when there are fewer than two arrivals, or no time between them.
  */
 export function gapRates(times: Float64Array, buckets: number): Float64Array {
   const from = times[0] ?? 0;

@@ -16,7 +16,7 @@ export interface SvgPlot {
 
 const MARGIN = { top: 76, right: 20, bottom: 46, left: 64 };
 
-// Light unless the reader's system is dark, background included: the picture may stand on any page.
+// Light, or dark if the reader's system is, with its own background: the picture may be on any page.
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 15px; font-weight: 600 }
 .page { fill: #ffffff } .grid { stroke: #d8dee4 } .axis { stroke: #59636e } .bar { fill: #a5cdf5 }
@@ -79,14 +79,14 @@ export function plotSvg(plot: SvgPlot): string {
   }
 }
 
-/** Arrivals per bucket of about a tenth of a window. Buckets divide the span evenly, so that the last is no false dip. */
+/** Arrivals per bucket of about a tenth of a window. Buckets divide the span evenly, so the last shows no false dip. */
 function buckets(times: Float64Array, spanMs: number, perMs: number): { bucketMs: number; counts: number[] } {
   const number = Math.min(240, Math.max(40, Math.round(spanMs / (perMs / 10))));
   const { bucketMs, rates } = ratePerSecond(times, spanMs / number);
   return { bucketMs, counts: [...rates].map((rate) => Math.round((rate * bucketMs) / 1000)) };
 }
 
-/** For each column of pixels the most that a window ending in it held: a peak one arrival wide must stay visible. */
+/** The most that a window ending in each column of pixels held: even a peak of one arrival must stay visible. */
 function windowMaxima(times: Float64Array, perMs: number, spanMs: number, columns: number): number[] {
   const counts = slidingCounts(times, perMs);
   const from = times[0] ?? 0;
@@ -99,7 +99,7 @@ function windowMaxima(times: Float64Array, perMs: number, spanMs: number, column
     for (; next < times.length && (times[next] ?? end) < end; next++) {
       most = Math.max(most, counts[next] ?? 0);
     }
-    // Nothing arrived in this column: what the window still holds at its end.
+    // Nothing arrived in this column, so take what the window still holds at its end.
     while (oldest < next && (times[oldest] ?? end) <= end - perMs) oldest++;
     return next > first ? most : next - oldest;
   });

@@ -4,7 +4,7 @@ import { gapRates } from './gap-rates.ts';
 export interface TerminalPlot {
   /** When requests arrived, ms. */
   times: ArrayLike<number>;
-  /** The limit line; left out, there is none. */
+  /** The limit line. Default: none. */
   limit?: { limit: number; perMs: number };
   title?: string;
   /** Columns of the whole plot. Default 80, at least 40. */
@@ -30,8 +30,8 @@ const LINE = 33; // yellow
 
 /**
  * Requests per second over time as bars, against the limit as a line.
- * A bar is as narrow as the columns allow but covers about ten arrivals at the limit, else it would only show their
- * jitter. What stands above the limit is hatched, so it shows without colours too.
+ * A bar is as narrow as the columns allow, but covers about ten arrivals at the limit, or it would only show their
+ * jitter. What is above the limit is hatched, so that it shows even without colours.
  * @returns the lines, joined, without a newline at the end.
  */
 export function plotTerminal(plot: TerminalPlot): string {
@@ -87,7 +87,7 @@ function bars(times: Float64Array, spanMs: number, columns: number, limitRate = 
 
 /**
  * How much a row stands for, and which row the limit runs through.
- * The line glyph lies in the middle of its cell, so the unit is bent until the limit does too.
+ * The line glyph is in the middle of its cell, so the unit is adjusted until the limit is, too.
  */
 function scale(
   max: number,

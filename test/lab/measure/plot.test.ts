@@ -27,7 +27,7 @@ describe('the terminal plot', () => {
     );
   });
 
-  test('hatches what stands above the limit, so that it shows without colours', () => {
+  test('hatches what is above the limit, so that it shows without colours', () => {
     const over = plotTerminal({ times: [...even(100, 20), ...even(200, 60, 5000)], limit });
     expect(over).toContain('▓');
     expect(plotTerminal({ times: even(300, 20), limit })).not.toContain('▓');
@@ -55,7 +55,7 @@ describe('the terminal plot', () => {
     expect(plotTerminal({ times: [3], limit })).toBe('nothing to plot: 1 request(s)');
   });
 
-  test('takes colours for a terminal only, and not against NO_COLOR', () => {
+  test('uses colours only on a terminal, and never with NO_COLOR', () => {
     expect(terminalColours({ isTTY: true }, {})).toBe(true);
     expect(terminalColours({}, {})).toBe(false);
     expect(terminalColours({ isTTY: true }, { NO_COLOR: '1' })).toBe(false);
@@ -101,7 +101,7 @@ describe('the SVG plot', () => {
     expect(plotSvg({ times, limit, title: 'peak' })).toMatch(/worst window 200 of 100/);
   });
 
-  test('is a picture even of nothing', () => {
+  test('is a valid picture even without arrivals', () => {
     for (const times of [[], [7]]) {
       const empty = plotSvg({ times, limit, title: 'nothing' });
       expect(empty).toContain(`${times.length} requests`);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { gapRates } from './gap-rates.ts';
 import { percentile, percentiles, ratePerSecond, slidingCounts, used, worstWindow } from './window.ts';
 
-// Whole ms: sums and differences are exact, so a brute force can be compared to the last arrival.
+// Whole ms, so that sums and differences are exact, and a brute force must agree on every arrival.
 const someTimes = fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 60 });
 const somePer = fc.integer({ min: 1, max: 120 });
 
@@ -11,7 +11,7 @@ const inWindow = (times: number[], from: number, perMs: number): number =>
   times.filter((t) => t >= from && t < from + perMs).length;
 
 describe('worstWindow', () => {
-  test('finds what trying every start, on and between the arrivals, finds', () => {
+  test('agrees with trying every start, on and between the arrivals', () => {
     fc.assert(
       fc.property(someTimes, somePer, (times, perMs) => {
         let most = 0;
@@ -38,7 +38,7 @@ describe('worstWindow', () => {
     expect(worstWindow(times, 1000).count).toBe(2000);
   });
 
-  test('has nothing to say of no arrivals', () => {
+  test('returns 0 and NaN without arrivals', () => {
     expect(worstWindow([], 1000)).toEqual({ count: 0, at: Number.NaN });
   });
 });
@@ -119,7 +119,7 @@ describe('gapRates', () => {
 });
 
 describe('percentiles', () => {
-  test('are the smallest values that so many do not exceed', () => {
+  test('are the smallest values that at least p percent do not exceed', () => {
     const values = fc.array(fc.integer(), { minLength: 1 });
     fc.assert(
       fc.property(values, fc.integer({ min: 0, max: 100 }), (values, p) => {

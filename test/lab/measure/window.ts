@@ -1,6 +1,6 @@
 /**
  * The most arrivals in any half-open window [t, t + perMs), and where such a window starts.
- * The maximum is always met by a window that starts at an arrival, so only those are looked at.
+ * Some window that starts at an arrival always reaches the maximum, so only those are tried.
  * @param times ms, in any order.
  * @returns count 0 and at NaN when there are none.
  */
@@ -32,7 +32,7 @@ export function slidingCounts(times: ArrayLike<number>, perMs: number): Uint32Ar
 
 /**
  * The share of the allowed rate that was used: the mean rate from the first to the last arrival over limit / perMs.
- * Says something only while there was always work waiting.
+ * It means something only if there was always work waiting.
  * @returns NaN for fewer than two arrivals.
  */
 export function used(times: ArrayLike<number>, limit: number, perMs: number): number {
@@ -53,9 +53,9 @@ export interface RateSeries {
 
 /**
  * The requests per second in each bucket of `bucketMs`, from the first arrival to the last.
- * The last bucket is seldom full: a span that is a multiple of `bucketMs` ends without a false dip, since an
- * arrival on its very end counts in its last bucket.
- * @param span other ends, such as the run's own; what lies outside is left out.
+ * The last bucket is seldom full. A span that is a multiple of `bucketMs` ends without a false dip, because an arrival
+ * exactly at its end counts in its last bucket.
+ * @param span other ends, such as the run's own; arrivals outside are left out.
  */
 export function ratePerSecond(
   times: ArrayLike<number>,
@@ -75,8 +75,8 @@ export function ratePerSecond(
 }
 
 /**
- * The percentiles of some values: each the smallest value that at least `p` percent do not exceed, so one that was
- * measured and not a mean of two.
+ * The percentiles of some values. Each is the smallest value that at least `p` percent do not exceed, so it was
+ * measured and is not a mean of two.
  * @param ps 0 to 100.
  * @returns NaN for each when there are no values.
  */
@@ -90,12 +90,12 @@ export function percentile(values: ArrayLike<number>, p: number): number {
   return percentiles(values, [p])[0] ?? Number.NaN;
 }
 
-/** A sorted copy; arrivals are logged in order, and then the sort is one pass. */
+/** A sorted copy. Arrivals are logged in order, so the sort is a single pass. */
 function ascending(values: ArrayLike<number>): Float64Array {
   return new Float64Array(values).sort();
 }
 
-// The indices above never leave their array.
+// The indices above are always inside the array.
 function at(values: Float64Array, index: number): number {
   return values[index] ?? Number.NaN;
 }

@@ -9,11 +9,11 @@ export interface Arrival {
   method: string;
   /** Path with query. */
   path: string;
-  /** The status answered; 0 while, or if never, none was. */
+  /** The status of the answer; 0 as long as there is none. */
   status: number;
-  /** True when the upstream's limit refused it. */
+  /** True when the upstream's limit rejected it. */
   refused: boolean;
-  /** Which connection it came on, counted from 1. */
+  /** The connection it came on, counted from 1. */
   socket: number;
   /** Only while `keepHeaders` is set. */
   headers?: IncomingHttpHeaders;
@@ -53,10 +53,10 @@ export function toArrivals(columns: ArrivalColumns): Arrival[] {
   });
 }
 
-/** What is known of a request when it arrives. */
+/** What is known about a request when it arrives. */
 export type NewArrival = Pick<Arrival, 't' | 'method' | 'path' | 'refused' | 'socket' | 'headers'>;
 
-/** The upstream's log. Rows are only ever added; a reset starts a new log, so an old row number cannot hit a new row. */
+/** The upstream's log. Rows are only added; a reset starts a new log, so an old row number never hits a new row. */
 export class ArrivalLog {
   #size = 0;
   #t = new Float64Array(1024);
@@ -119,7 +119,7 @@ function larger<Column extends { set(from: Column): void }>(empty: Column, from:
   return empty;
 }
 
-/** Words and their numbers: most logs hold a handful of paths a million times. */
+/** Words and their numbers: most logs hold only a handful of paths, a million times. */
 class Dictionary {
   readonly words: string[] = [];
   readonly #index = new Map<string, number>();

@@ -3,7 +3,7 @@ import { constants, crc32, deflateRawSync } from 'node:zlib';
 
 const MEBIBYTE = 2 ** 20;
 
-// A prime period: a chunk lost, doubled or swapped shows. The chunk holds whole periods, so chunks join seamlessly.
+// A prime period shows a lost, doubled or swapped chunk. The chunk holds whole periods, so chunks join seamlessly.
 const CHUNK = Buffer.from(Uint8Array.from({ length: 251 * 261 }, (_, index) => index % 251));
 
 /** The body of `/bytes/:n`, whole: byte `i` is `i % 251`. */
@@ -11,7 +11,7 @@ export function patternBytes(length: number): Buffer {
   return Buffer.alloc(length, CHUNK);
 }
 
-/** The same as a stream, for bodies that should not stand in memory. */
+/** The same as a stream, for bodies that should not be in memory. */
 export function patternStream(length: number): Readable {
   function* chunks(): Generator<Buffer> {
     for (let left = length; left > 0; left -= CHUNK.length) yield CHUNK.subarray(0, left);

@@ -16,7 +16,7 @@ export interface Clock {
 /** The clock of this process. */
 export const localClock: Clock = { now: () => performance.now(), timeOrigin: performance.timeOrigin };
 
-/** Mark this moment, for `clockOf` in another process. */
+/** Marks this moment, for `clockOf` in another process. */
 export function markClock(): ClockMark {
   return {
     machineNs: process.hrtime.bigint(),

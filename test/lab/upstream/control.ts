@@ -2,7 +2,7 @@ import type { ArrivalColumns } from './arrivals.ts';
 import type { ClockMark } from './clock.ts';
 import type { UpstreamOptions, UpstreamSettings } from './options.ts';
 
-/** What the starting process asks of an upstream's own process, and what comes back. */
+/** What the starting process asks of an upstream in its own process, and the answers. */
 export interface Control {
   start: { ask: { options: UpstreamOptions; clock: ClockMark }; answer: { url: string; port: number } };
   arrivalColumns: { ask: null; answer: ArrivalColumns };

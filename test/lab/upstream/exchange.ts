@@ -37,7 +37,7 @@ export class Exchange {
     this.settings = parts.settings;
     this.visit = parts.visit;
     this.#onAnswer = parts.onAnswer;
-    // Taken apart by hand: a URL object for each request would be felt in the benches.
+    // Parsed by hand: a URL object for each request would slow the benches.
     const url = parts.request.url ?? '/';
     const queryAt = url.indexOf('?');
     const path = queryAt === -1 ? url : url.slice(0, queryAt);
@@ -62,30 +62,30 @@ export class Exchange {
     return text === null ? fallback : wholeNumber(text, name);
   }
 
-  /** Write the status and headers; the body is up to the route. */
+  /** Writes the status and headers; the body is up to the route. */
   head(status: number, headers: OutgoingHttpHeaders): ServerResponse {
     this.#onAnswer(status);
     return this.response.writeHead(status, headers);
   }
 
-  /** Answer in full. */
+  /** Answers in full. */
   answer(status: number, body: string | Buffer, headers: OutgoingHttpHeaders = {}): void {
-    // 204 and 304 have no body, and a length would be a lie.
+    // 204 and 304 have no body, so a length would be wrong.
     if (status === 204 || status === 304) this.head(status, headers).end();
     else this.head(status, { 'content-length': Buffer.byteLength(body), ...headers }).end(body);
   }
 
-  /** Answer in full, with JSON. */
+  /** Answers in full, with JSON. */
   json(status: number, value: unknown, headers: OutgoingHttpHeaders = {}): void {
     this.answer(status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
   }
 
-  /** Run `act` after `ms`, unless the client leaves first. One at a time. */
+  /** Runs `act` after `ms`, unless the client leaves first. One at a time. */
   later(ms: number, act: () => void): void {
     this.#timer = setTimeout(act, ms);
   }
 
-  /** The response is finished or its connection gone. */
+  /** The response is finished, or its connection is gone. */
   stop(): void {
     clearTimeout(this.#timer);
   }

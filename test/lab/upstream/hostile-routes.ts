@@ -1,7 +1,7 @@
 import { gzipBomb } from './bodies.ts';
 import type { Exchange } from './exchange.ts';
 
-/** `/hang`: the request is taken and never answered. */
+/** `/hang`: the request is never answered. */
 function hang(): void {}
 
 /** `/hang-body`: headers and ten of a hundred bytes, then nothing. */
@@ -32,7 +32,7 @@ function reset(exchange: Exchange): void {
   const response = exchange.head(200, { 'content-length': after + 1 });
   response.flushHeaders();
   response.write('x'.repeat(after));
-  // A reset throws away what the client has not read yet; a moment lets it read.
+  // A reset discards what the client has not read yet, so give it a moment to read.
   exchange.later(20, () => socket.resetAndDestroy());
 }
 
@@ -47,7 +47,7 @@ function bigHeaders(exchange: Exchange): void {
   exchange.json(200, { headers: names.length }, Object.fromEntries(names.map((n) => [n, 'x'.repeat(1024)])));
 }
 
-/** `/1xx-forever?ms=20`: interim responses without end; each one resets a naive idle timer. */
+/** `/1xx-forever?ms=20`: endless interim responses, each of which resets a naive idle timer. */
 function interimForever(exchange: Exchange): void {
   const ms = exchange.parameter('ms', 20);
   const next = (): void => {

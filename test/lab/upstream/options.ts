@@ -4,14 +4,14 @@ export interface UpstreamLimit {
   limit: number;
   /** The length of the window, in ms. */
   perMs: number;
-  /** A true sliding log: a request is refused exactly when `limit` counted ones lie less than `perMs` back. */
+  /** A true sliding log: a request is rejected exactly when `limit` counted ones are less than `perMs` old. */
   shape?: 'sliding';
   /**
-   * What a refusal says about the wait. `seconds` (default): `Retry-After`, rounded up, so never too early;
+   * What a rejection says about the wait. `seconds` (default): `Retry-After`, rounded up, so never too early;
    * `ms`: `retry-after-ms`, and no `Retry-After`; `none`: nothing.
    */
   retryAfter?: 'seconds' | 'ms' | 'none';
-  /** True: a refused request counts against the window too, so whoever keeps asking is never let in. Default false. */
+  /** True: a rejected request also counts against the window, so whoever keeps asking never gets in. Default false. */
   refusedCount?: boolean;
 }
 
@@ -21,9 +21,9 @@ export interface UpstreamSettings {
   limit: UpstreamLimit | null;
   /** Size of the bodies of `/` and `/item/:n`. Default 1024. */
   bodyBytes: number;
-  /** Time from arrival to answer, constant or uniform in [min, max], on every route. Refusals do not wait. Default 0. */
+  /** Time from arrival to answer, constant or uniform in [min, max], on every route. No rejection waits. Default 0. */
   latencyMs: number | readonly [min: number, max: number];
-  /** True: the request headers are kept with every arrival. Default false, for they would fill memory in a bench. */
+  /** True: the request headers are kept with every arrival. Default false: they would fill memory in a bench. */
   keepHeaders: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface UpstreamOptions extends Partial<UpstreamSettings> {
 }
 
 /**
- * The settings after a change: what `change` leaves out stays as it was.
+ * The settings after a change; what `change` leaves out stays as it was.
  * @throws RangeError naming the setting that is out of range.
  */
 export function changed(current: UpstreamSettings, change: Partial<UpstreamSettings>): UpstreamSettings {

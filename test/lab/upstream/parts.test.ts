@@ -30,7 +30,7 @@ test('the sliding limit decides as a log of all requests would', () => {
 });
 
 test(
-  'a million arrivals, each on a path of its own, are logged and cross a process boundary whole',
+  'a million arrivals, each on its own path, are logged and cross a process boundary intact',
   { timeout: 120_000 },
   () => {
     const log = new ArrivalLog();

@@ -12,7 +12,7 @@ test('an upstream of its own ends with its parent, even one that is killed', asy
   });
   await once(parent.stdout, 'data');
   parent.kill('SIGKILL');
-  // The upstream holds the other end of this pipe too: it closes when both are gone, and else this test times out.
+  // The upstream also holds the other end of this pipe: it closes when both are gone, or this test times out.
   await once(parent, 'close');
 });
 
@@ -29,7 +29,7 @@ test('questions to an upstream whose process was killed fail instead of waiting'
   await upstream.close();
 });
 
-test('closing twice is closing once, and drops what hangs', async () => {
+test('a second close does nothing, and closing drops what hangs', async () => {
   const upstream = await startUpstream();
   const hanging = expect(fetch(`${upstream.url}/hang`)).rejects.toThrow('fetch failed');
   await expect.poll(() => upstream.inFlight()).toBe(1);

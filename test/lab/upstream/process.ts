@@ -4,11 +4,11 @@ import { clockOf } from './clock.ts';
 import type { Answer, Ask, Control } from './control.ts';
 import { type Upstream, startUpstream } from './server.ts';
 
-// Whoever keeps the time must not wait for a busy machine: its lateness would be taken for the fleet's.
+// The timekeeper must not wait for a busy machine: its delay would look like the fleet's.
 try {
   setPriority(-10);
 } catch {
-  // Not root: arrivals are as late as the machine is busy.
+  // Not root, so a busy machine makes arrivals late.
 }
 
 let upstream: Upstream | undefined;
@@ -34,7 +34,7 @@ async function answer(question: Ask): Promise<Control[keyof Control]['answer']> 
       await running().set(question.ask);
       return null;
     default:
-      throw new Error('an unknown question');
+      throw new Error('unknown question');
   }
 }
 
@@ -50,7 +50,7 @@ process.on('message', (question: Ask) => {
   );
 });
 
-// The channel closes when the parent lets go of it and also when the parent is killed: either way, the end.
+// The channel closes when the parent disconnects and also when the parent is killed: end in either case.
 process.on('disconnect', () => process.exit(0));
 
 // Ctrl-C reaches the whole group; the parent may still have requests to drain here, and says when to go.

@@ -10,7 +10,7 @@ export type Route = (exchange: Exchange) => void | Promise<void>;
 
 const BINARY = { 'content-type': 'application/octet-stream' };
 
-// The default body is asked for thousands of times a second; it is made once per size.
+// The default body is requested thousands of times a second, so it is made once per size.
 let homeBody = patternBytes(0);
 
 /** `/`: bytes of the configured size. */
@@ -29,7 +29,7 @@ function item(exchange: Exchange): void {
 
 /**
  * `/status/:code?times=N&retryAfter=…&header=name:value`: that code, the first N times (default: always), then 200.
- * Times are counted per path and query, so a test keeps apart from others with a query of its own.
+ * Times are counted per path and query, so a test is independent of others if it uses its own query.
  */
 function status(exchange: Exchange): void {
   const code = exchange.count();
@@ -91,7 +91,7 @@ function json(exchange: Exchange): void {
 }
 
 function clientMayLeave(): void {
-  // pipeline destroys both ends; that a client hung up in the middle is no fault here.
+  // pipeline destroys both ends; a client that hangs up in the middle is no fault here.
 }
 
 const routes = new Map<string, Route>([

@@ -47,13 +47,13 @@ describe.each([
     expect(first?.headers?.['x-test']).toBe('yes');
     expect(second).toMatchObject({ method: 'DELETE', path: '/status/503', status: 503 });
     expect(second?.socket).toBeGreaterThan(0);
-    // On this process' clock, also when another process took the time.
+    // On this process' clock, even when another process took the time.
     const times = [before, first?.t ?? 0, second?.t ?? 0, after];
     expect([...times].sort((a, b) => a - b)).toEqual(times);
     expect(Math.abs((first?.epoch ?? 0) - Date.now())).toBeLessThan(5000);
   });
 
-  test('answers a status so many times, counted per query, then 200', async () => {
+  test('answers a status a number of times, counted per query, then 200', async () => {
     const statuses = async (path: string, count: number): Promise<number[]> => {
       const seen: number[] = [];
       for (let n = 0; n < count; n++) seen.push((await get(path)).status);
@@ -69,7 +69,7 @@ describe.each([
     expect((await get('/status/204')).status).toBe(204);
   });
 
-  test('redirects so often, or anywhere', async () => {
+  test('redirects a number of times, or anywhere', async () => {
     const last = await get('/redirect/3');
     expect([last.status, last.url]).toEqual([200, `${upstream.url}/`]);
     const to = await get('/redirect-to?url=http%3A%2F%2F169.254.169.254%2F&code=307', { redirect: 'manual' });
@@ -98,7 +98,7 @@ describe.each([
     expect(await elapsed('/drip?bytes=4&ms=10')).toBeGreaterThanOrEqual(60); // each timer may be early by a ms or two
   });
 
-  test('never answers where it should not, and counts what is in flight', async () => {
+  test('never answers where it must not, and counts what is in flight', async () => {
     const leave = new AbortController();
     const hanging = get('/hang', { signal: leave.signal });
     const stalled = await get('/hang-body', { signal: leave.signal });
@@ -137,7 +137,7 @@ describe.each([
     await expect(upstream.set({ bodyBytes: -1 })).rejects.toThrow('bodyBytes');
   });
 
-  test('enforces its limit to the request, and says when to come again', async () => {
+  test('enforces its limit to the request, and says when to retry', async () => {
     await upstream.set({ limit: { limit: 10, perMs: 400, retryAfter: 'ms' } });
     await upstream.reset();
     const first = await Promise.all(Array.from({ length: 15 }, () => get('/')));
@@ -147,7 +147,7 @@ describe.each([
     expect(wait).toBeLessThanOrEqual(400);
     await Promise.all(first.map((response) => response.text()));
 
-    // Ask without pause for three windows: what is admitted never breaks the limit and always reaches it.
+    // Asks without pause for three windows: what is admitted never breaks the limit and always reaches it.
     const until = performance.now() + 1200;
     while (performance.now() < until) await (await get('/')).text();
     const arrivals = await upstream.arrivals();

@@ -20,18 +20,18 @@ export interface Upstream extends AsyncDisposable {
   arrivals(): Promise<Arrival[]>;
   /** The same as columns; `columns.t` is what the measures take. Cheap for a million arrivals. */
   arrivalColumns(): Promise<ArrivalColumns>;
-  /** Forget arrivals, counted `times` and what the limit has seen. Requests under way go on, unlogged. */
+  /** Forgets arrivals, counted `times` and what the limit has seen. Requests under way go on, unlogged. */
   reset(): Promise<void>;
-  /** Requests that arrived and are not answered in full, nor left by their client. */
+  /** Requests that arrived, are not yet answered in full, and whose client has not left. */
   inFlight(): Promise<number>;
-  /** Change settings from the next request on. A limit that is named starts empty. @throws RangeError */
+  /** Changes settings from the next request on. A new limit starts empty. @throws RangeError */
   set(change: Partial<UpstreamSettings>): Promise<void>;
-  /** Drop every connection and stop. Twice is once. */
+  /** Drops every connection and stops. A second call does nothing. */
   close(): Promise<void>;
 }
 
 /**
- * Start an upstream in this process.
+ * Starts an upstream in this process.
  * Its arrival times suffer from whatever else this process does; to measure a rate, use `spawnUpstream`.
  */
 export async function startUpstream(
@@ -47,10 +47,10 @@ export async function startUpstream(
   const socketIds = new WeakMap<Socket, number>();
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
-    const t = clock.now(); // first of all: nothing below may delay it
+    const t = clock.now(); // first, so that nothing below delays it
     const { method = '', url: path = '', socket } = request;
     const waitMs = limit?.take(t) ?? 0;
-    const rows = log; // the answer belongs to this log, also after a reset
+    const rows = log; // the answer belongs to this log, even after a reset
     const row = rows.add({
       t,
       method,
@@ -82,13 +82,13 @@ export async function startUpstream(
 
   const server = createServer(receive);
   server.on('connection', (socket) => socketIds.set(socket, ++sockets));
-  // As nginx: long enough that a client seldom meets a connection that is just being closed.
+  // As in nginx: long enough that a client seldom meets a connection that is just closing.
   server.keepAliveTimeout = 75_000;
   server.requestTimeout = 0;
   const { address, family, port } = await listen(server, {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 0,
-    backlog: 4096, // the default drops connections of a large fleet that starts at once
+    backlog: 4096, // the default drops connections when a large fleet starts at once
   });
 
   const close = async (): Promise<void> => {

@@ -1,14 +1,14 @@
 import type { UpstreamLimit } from './options.ts';
 
 /**
- * An exact sliding log: it admits a request when fewer than `limit` counted ones lie in the `perMs` before it.
+ * An exact sliding log: it admits a request when fewer than `limit` counted ones are in the `perMs` before it.
  * Only the last `limit` counted times matter, so a ring of that size is the whole log.
  */
 export class SlidingLimit {
   readonly #perMs: number;
   readonly #refusedCount: boolean;
   readonly #ring: Float64Array;
-  /** Where the oldest of the ring stands, and where the next one goes. */
+  /** The place of the oldest in the ring, where the next one goes. */
   #oldest = 0;
 
   constructor(limit: UpstreamLimit) {
@@ -18,18 +18,18 @@ export class SlidingLimit {
   }
 
   /**
-   * Ask for one request at time `t` (ms; never earlier than the one before).
+   * Asks for one request at time `t` (ms; never earlier than the one before).
    * @returns 0 when it is admitted, else the ms until one would be, if nobody asks in between.
    */
   take(t: number): number {
-    // A subtraction, as in worstWindow: the two must agree to the last bit on what lies inside a window.
+    // A subtraction, as in worstWindow: the two must agree to the last bit on what is inside a window.
     const refused = t - this.#oldestTime() < this.#perMs;
     if (!refused || this.#refusedCount) {
       this.#ring[this.#oldest] = t;
       this.#oldest = (this.#oldest + 1) % this.#ring.length;
     }
     if (!refused) return 0;
-    // Rounding must not turn a refusal by a hair into a wait of nothing, which would mean admitted.
+    // Rounding must not turn a narrow rejection into a wait of 0, which would mean admitted.
     return Math.max(1e-6, this.#oldestTime() + this.#perMs - t);
   }
 
@@ -38,7 +38,7 @@ export class SlidingLimit {
   }
 }
 
-/** The headers with which a refusal states its wait. */
+/** The headers with which a rejection states its wait. */
 export function waitHeaders(limit: UpstreamLimit, waitMs: number): Record<string, string> {
   if (limit.retryAfter === 'none') return {};
   if (limit.retryAfter === 'ms') return { 'retry-after-ms': String(Math.ceil(waitMs)) };

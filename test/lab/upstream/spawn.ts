@@ -9,14 +9,14 @@ import type { Upstream } from './server.ts';
 const ENTRY = fileURLToPath(new URL('process.ts', import.meta.url));
 
 /**
- * Start an upstream in a process of its own, so that a busy caller does not distort arrival times.
- * The process ends with `close()` and, however it dies, with its parent; Ctrl-C alone does not end it.
- * Arrival times are on the caller's `performance.now()` clock all the same.
+ * Starts an upstream in a process of its own, so that a busy caller does not distort arrival times.
+ * The process ends with `close()`, and with its parent, however that dies; Ctrl-C alone does not end it.
+ * Arrival times are still on the caller's `performance.now()` clock.
  * @throws what the start failed with, such as EADDRINUSE or a RangeError for a bad option.
  */
 export async function spawnUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
   const child = fork(ENTRY, {
-    serialization: 'advanced', // typed arrays cross as they are
+    serialization: 'advanced', // sends typed arrays as they are
     execArgv: [], // not the caller's inspector port or conditions
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
@@ -53,7 +53,7 @@ type Call = <Verb extends keyof Control>(
   ask: Control[Verb]['ask'],
 ) => Promise<Control[Verb]['answer']>;
 
-/** Questions and answers over the child's channel. If the child dies, what is pending fails. */
+/** Questions and answers over the child's channel. If the child dies, pending questions fail. */
 function caller(child: ChildProcess): Call {
   let asked = 0;
   child.setMaxListeners(0); // one pair for each question that waits

@@ -4,7 +4,7 @@ import { deadList, deadPurge, deadRedrive, deadShow } from './operate.ts';
 import { addRedisOptions } from '../fleet-options.ts';
 
 const listHelp = `
-With --json, one JSON object a line; its "spec" is a line that sluice run and enqueue() take.
+With --json: one JSON object per line; sluice run and enqueue() accept its "spec".
 
 Examples:
   sluice dead list github
@@ -12,11 +12,11 @@ Examples:
   sluice dead list github --json | jq -r .spec.url`;
 
 const redriveHelp = `
-A job that is sent back begins its attempts anew, at the back of the queue (or in its priority); a deadline that has
-passed is dropped, and the failure stays on its list. Of several redrives at once, one moves a job. A batch is not told
-of its job a second time: its new outcome is read by its id.
-A job that is performed at most once and ended "ambiguous" may have been performed: it is left alone, and named.
-Exit code: 2 when a job that was named was left alone.
+A redriven job gets all its attempts again, at the back of the queue (or of its priority). A deadline that has passed
+is dropped; the failure stays on the job's list. If several redrives run at once, only one moves a job. A batch counts
+a job once: read the new outcome by the job's id.
+An at-most-once job that ended "ambiguous" may have been performed: it is left alone, and its id is printed.
+Exit code: 2 when a job that you named was left alone.
 
 Examples:
   sluice dead redrive github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1
@@ -33,7 +33,7 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
   add('list <queue>', 'the failed jobs of a queue, the newest first', listHelp)
     .option('--code <code>', 'only those that failed with this code, such as SLUICE_TIMEOUT')
     .option('--limit <n>', 'how many to list at most', '100')
-    .option('--json', 'print one JSON object a line')
+    .option('--json', 'print one JSON object per line')
     .action(async (queue, options) => done(await deadList(queue, options, io)));
 
   add(
@@ -42,15 +42,15 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
     '\nExamples:\n  sluice dead show github 6f1c0c5e-8f6e-4f0a-9a53-0d6d2c4be7a1\n  sluice dead show github my-id --reveal\n  sluice dead show github my-id --json | jq .outcome',
   )
     .option('--reveal', 'show what is hidden: the query of the URL, bodies, headers that may be secrets')
-    .option('--json', 'print one JSON object, with all that is hidden otherwise')
+    .option('--json', 'print one JSON object, with nothing hidden')
     .action(async (queue, id, options) => done(await deadShow(queue, id, options, io)));
 
   add('redrive <queue> [ids...]', 'send failed jobs back to the queue', redriveHelp)
-    .option('--all', 'all that have failed by now')
+    .option('--all', 'all jobs that have failed so far')
     .option('--code <code>', 'with --all: only those that failed with this code')
     .option(
       '--ambiguous',
-      'also jobs that ended "ambiguous": they may have been performed, and would be a second time',
+      'also jobs that ended "ambiguous": they may have been performed, and would be performed again',
     )
     .action(async (queue, ids, options) => done(await deadRedrive(queue, ids, options, io)));
 
@@ -59,8 +59,8 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
     'remove failed jobs for good: those named, or all',
     '\nExamples:\n  sluice dead purge github --older-than 7d --yes\n  sluice dead purge github --code SLUICE_BLOCKED --yes',
   )
-    .option('--older-than <duration>', 'only those that failed so long ago, such as 12h or 7d')
+    .option('--older-than <duration>', 'only those that failed at least this long ago, such as 12h or 7d')
     .option('--code <code>', 'only those that failed with this code')
-    .option('--yes', 'yes, do it')
+    .option('--yes', 'confirm the removal')
     .action(async (queue, ids, options) => done(await deadPurge(queue, ids, options, io)));
 }

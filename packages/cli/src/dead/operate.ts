@@ -12,7 +12,7 @@ function codeOf(text: string | undefined): string | undefined {
   const upper = text.toUpperCase().replaceAll('-', '_');
   const code = upper.startsWith('SLUICE_') ? upper : `SLUICE_${upper}`;
   if (code in errorCodes) return code;
-  throw new SluiceError(invalid, `--code: "${text}" is no error code; write one such as SLUICE_TIMEOUT`);
+  throw new SluiceError(invalid, `--code: "${text}" is not an error code; use one such as SLUICE_TIMEOUT`);
 }
 
 function limitOf(text: string): number {
@@ -38,7 +38,7 @@ export async function deadList(
       return;
     }
     io.stdout.write(letters.length === 0 ? `${queue}: no failed jobs\n` : deadListText(letters, Date.now()));
-    if (cursor !== null) io.stdout.write(`and more; see --limit\n`);
+    if (cursor !== null) io.stdout.write(`there are more; see --limit\n`);
   });
   return exitCodes.allCompleted;
 }
@@ -65,7 +65,7 @@ export async function deadShow(
   return exitCodes.allCompleted;
 }
 
-/** `sluice dead redrive QUEUE ID…`, or `--all`. @returns 2 when an id that was named is no failed job */
+/** `sluice dead redrive QUEUE ID…`, or `--all`. @returns 2 when a named id is not a failed job */
 export async function deadRedrive(
   queue: string,
   ids: string[],
@@ -92,7 +92,7 @@ export async function deadRedrive(
       const names = some.slice(0, 20).join(', ') + (some.length > 20 ? ', …' : '');
       io.stderr.write(`sluice: ${some.length} left alone, ${why}: ${names}\n`);
     };
-    // Of all, some were redriven by somebody else at the same time: they are where they should be.
+    // With --all, somebody else may have redriven some at the same time: they are where they should be.
     leftAlone(skipped, 'not failed (any more), or no worker could read it');
     leftAlone(ambiguous, 'may have been performed; --ambiguous sends them again');
     if (skipped.length + ambiguous.length === 0) return exitCodes.allCompleted;
@@ -118,7 +118,7 @@ export async function deadPurge(
       const which =
         ids.length > 0
           ? counted(ids.length)
-          : `${counted(counts.failed)} of queue "${queue}"${raw.olderThan || code ? ' as far as they match' : ''}`;
+          : `${counted(counts.failed)} of queue "${queue}"${raw.olderThan || code ? ' (those that match)' : ''}`;
       throw new SluiceError(invalid, `this removes ${which}, for good; add --yes to do it`);
     }
     const removed = await sluice.dead.purge(queue, {

@@ -3,10 +3,10 @@ import { printable } from '../text/printable.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
 
-/** So much of a body is shown, characters. */
+/** How much of a body is shown, in characters. */
 const bodyShown = 2000;
 
-/** Headers that never carry a secret. Of all others the value is hidden: it could be one, whatever its name. */
+/** Headers that never carry a secret. The values of all others are hidden: any of them could be one. */
 const shownHeader =
   /^(?:accept(?:-.+)?|age|allow|cache-control|connection|content-(?:encoding|language|length|range|type)|date|etag|expires|if-(?:match|none-match|modified-since|unmodified-since|range)|last-modified|range|retry-after(?:-ms)?|server|transfer-encoding|user-agent|vary|via|warning|x-request-id|x-correlation-id|(?:x-)?rate-?limit(?:-.+)?)$/i;
 
@@ -18,7 +18,7 @@ function requestText({ method, url }: { method?: string | undefined; url: string
   return `${method ?? 'GET'} ${reveal || query === -1 ? url : `${url.slice(0, query)}?${hidden}`}`;
 }
 
-/** One line a failed job. Pure. @param now epoch ms */
+/** One line per failed job. Pure. @param now epoch ms */
 export function deadListText(letters: readonly DeadLetter[], now: number): string {
   const rows = letters.map(({ id, code, kind, attempts, failedAt, spec }) => [
     id,
@@ -44,7 +44,7 @@ function bodyText(body: Uint8Array, reveal: boolean): string {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch {
-    return `  (${body.byteLength} bytes that are no text)\n`;
+    return `  (${body.byteLength} bytes, not text)\n`;
   }
   const shown = printable(text.slice(0, bodyShown));
   const more = text.length > bodyShown ? `\n  (of ${body.byteLength} bytes; --json has all)` : '';
@@ -52,9 +52,9 @@ function bodyText(body: Uint8Array, reveal: boolean): string {
 }
 
 /**
- * All about one failed job. Pure.
+ * Everything about one failed job. Pure.
  * @param now epoch ms
- * @param reveal with the query, all headers and the bodies, where credentials and personal data are
+ * @param reveal with the query, all headers and the bodies, which may hold credentials and personal data
  */
 export function deadShowText(letter: DeadLetterDetail, now: number, reveal = false): string {
   const { spec, outcome } = letter;

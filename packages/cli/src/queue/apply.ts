@@ -9,7 +9,7 @@ import { updateText } from './policy-text.ts';
 import { type RawRedisOptions, withSluice } from '../fleet-options.ts';
 
 /**
- * `sluice queue apply FILE`: the file, all of it checked -> the policies of the fleet -> what changed.
+ * `sluice queue apply FILE`: checks the whole file, sets the policies of the fleet, and says what changed.
  * @throws SluiceError SLUICE_INVALID_POLICY with every fault of the file, before anything is written
  */
 export async function queueApply(

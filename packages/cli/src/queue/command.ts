@@ -5,7 +5,7 @@ import { queueList, queuePause, queueRelease, queueRemove, queueSet, queueShow }
 import { addRedisOptions } from '../fleet-options.ts';
 
 const applyHelp = `
-FILE is YAML or JSON. A queue's policy is all of it: what the file leaves out gets its default.
+FILE is YAML or JSON. It gives each policy in full: what it leaves out gets its default.
   queues:
     github:
       rate: 5000/1h
@@ -16,8 +16,8 @@ FILE is YAML or JSON. A queue's policy is all of it: what the file leaves out ge
       timeout: 10s
       retry: { attempts: 3 }
       egress: { allow: [10.1.0.0/16] }
-All of it is checked before anything is written. Workers obey within 2 s, without a restart. Queues that the file
-does not name stay as they are.
+The whole file is checked before anything is written. Workers obey within 2 s, without a restart. Queues that the
+file does not name stay as they are.
 
 Examples:
   sluice queue apply queues.yaml --dry-run
@@ -25,7 +25,7 @@ Examples:
   generate-queues | sluice queue apply -`;
 
 const setHelp = `
-Only what is named changes; a queue that is not there yet is created. Workers obey within 2 s, without a restart.
+Only what the options name changes; a queue that does not exist is created. Workers obey within 2 s, without a restart.
 
 Examples:
   sluice queue set github --rate 50/60s
@@ -56,9 +56,9 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     .option('--concurrency <n>', 'requests under way in one worker')
     .option('--no-concurrency', "as many as the worker's own concurrency")
     .option('--global-concurrency <n>', 'requests under way in the whole fleet')
-    .option('--no-global-concurrency', 'as many as the workers together make')
+    .option('--no-global-concurrency', 'as many as all workers together allow')
     .option('--timeout <duration>', 'how long one attempt may take, such as 500ms, 30s or 2m')
-    .option('--attempts <n>', 'tries of a job in all, the first included')
+    .option('--attempts <n>', 'attempts per job, the first included')
     .option('--origin <url>', 'the one origin that the jobs go to, such as https://api.example.com')
     .option('--no-origin', 'jobs go to any origin')
     .option(
@@ -70,10 +70,10 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     .option('--ports <list>', 'the only ports that may be contacted, such as 443,9200')
     .option('--no-ports', 'any port but those that are blocked by default')
     .option('--max-body <size>', 'largest response body, such as 512KiB')
-    .option('--max-hold <duration>', 'the longest hold that is obeyed blindly, such as 15m')
+    .option('--max-hold <duration>', 'the longest hold that is obeyed, such as 15m')
     .action(async (name, options) => done(await queueSet(name, options, io)));
 
-  add('list', 'all queues, one a line', '\nExamples:\n  sluice queue list\n  sluice queue list --json')
+  add('list', 'all queues, one per line', '\nExamples:\n  sluice queue list\n  sluice queue list --json')
     .option('--json', 'print one JSON array')
     .action(async (options) => done(await queueList(options, io)));
 
@@ -104,6 +104,6 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     'remove a queue with its policy and every job in it',
     '\nExample:\n  sluice queue remove old-partner --yes',
   )
-    .option('--yes', 'yes, do it')
+    .option('--yes', 'confirm the removal')
     .action(async (name, options) => done(await queueRemove(name, options, io)));
 }

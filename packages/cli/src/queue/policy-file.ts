@@ -16,8 +16,8 @@ export type PolicyFile = Map<string, Policy>;
 const code = 'SLUICE_INVALID_POLICY';
 
 /**
- * Reads `queues: { NAME: policy }`, YAML or JSON (which is YAML). Anchors, aliases and `<<` may be used, and top-level
- * fields that begin with `x-` are left alone: there is where anchors are kept. Pure.
+ * Reads `queues: { NAME: policy }`, YAML or JSON (which is YAML). Anchors, aliases and `<<` may be used. Top-level
+ * fields that begin with `x-` are ignored: they are the place for anchors. Pure.
  * @param file its name, for the faults
  * @throws SluiceError SLUICE_INVALID_POLICY that lists every fault as `file:line: queues.NAME.path: what is wrong`
  */
@@ -38,7 +38,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
   try {
     root = document.toJS();
   } catch (error) {
-    // An alias without its anchor, or too many of them: a small file could stand for gigabytes.
+    // An alias without its anchor, or too many aliases: a small file could expand to gigabytes.
     throw new SluiceError(code, `${file}: ${reason(error)}`);
   }
   if (!isObject(root) || !isObject(root['queues']) || Object.keys(root['queues']).length === 0) {
@@ -50,7 +50,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
   };
   for (const name of Object.keys(root)) {
     if (name !== 'queues' && !name.startsWith('x-')) {
-      add([name], 'unknown field; only "queues" and "x-…" stand at the top');
+      add([name], 'unknown field; only "queues" and "x-…" are allowed at the top level');
     }
   }
   const policies: PolicyFile = new Map();
@@ -58,7 +58,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
     const bad = queueNameSchema.safeParse(name).error?.issues[0];
     if (bad !== undefined) add(['queues', name], `a queue's name ${bad.message}`);
     try {
-      // A name without anything is a queue with the default policy.
+      // A name alone is a queue with the default policy.
       policies.set(name, validate(policySchema, given ?? {}, code, name));
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;

@@ -13,7 +13,7 @@ import {
 } from '@sluice/shared';
 import { portList } from './port-list.ts';
 
-/** The options of `sluice queue set` that say something of the policy, as they were typed. */
+/** The options of `sluice queue set` that change the policy, as typed. */
 export type RawPolicyOptions = {
   /** false: `--no-rate`. */
   rate?: string | false;
@@ -52,10 +52,10 @@ const optionOf: Record<string, string> = {
 
 const code = 'SLUICE_INVALID_POLICY';
 
-/** A whole number; anything else as it was typed, so that the schema says what is wrong. */
+/** A whole number, or null for `false`; anything else is NaN. */
 function whole(text: string | false): number | null {
   if (text === false) return null;
-  // NaN is refused by the schema as no number.
+  // The schema reports NaN as not a number.
   return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
@@ -69,7 +69,7 @@ function givenRate({ slack, permitAge, ...rate }: Rate): RateInput {
   };
 }
 
-/** The rate in force with what was typed laid over it. */
+/** The rate in force, with what was typed laid over it. */
 function patchRate(rate: Rate | null, raw: RawPolicyOptions): RateInput | null {
   const { shape, slack, adaptive } = raw;
   if (raw.rate === false) return null;
@@ -81,7 +81,7 @@ function patchRate(rate: Rate | null, raw: RawPolicyOptions): RateInput | null {
   };
   if (raw.rate === undefined) return rate === null ? null : { ...given, ...how };
   const typed = rateSchema.safeParse(raw.rate);
-  // As it was typed, so that the policy's schema says what is wrong with it, beside all other faults.
+  // As typed, so that the policy's schema reports it together with all other faults.
   if (!typed.success) return raw.rate;
   return { ...given, limit: typed.data.limit, per: typed.data.per, ...how };
 }

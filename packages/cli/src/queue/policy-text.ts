@@ -46,7 +46,7 @@ export function policyFields(policy: Policy): [path: string, text: string][] {
 export function differenceLines(before: Policy, after: Policy): string[] {
   const was = new Map(policyFields(before));
   const is = new Map(policyFields(after));
-  // Of a rate that comes or goes, its further fields say nothing.
+  // When a rate is added or removed, its other fields say nothing.
   const isNoise = (path: string) => path.startsWith('rate.') && (before.rate === null || after.rate === null);
   return [...new Set([...was.keys(), ...is.keys()])]
     .filter((path) => !isNoise(path) && was.get(path) !== is.get(path))

@@ -4,17 +4,17 @@ import { policyFields } from './policy-text.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
 
-/** What keeps a queue from being worked on now, in a word or two: `paused`, `held 12s`, `closed 3.2s`, `open`. Pure. */
+/** What stops a queue now, in a word or two: `paused`, `held 12s`, `closed 3.2s`, `open`. Pure. */
 export function stateText({ paused, holds, policy, gateOpensInMs, counts }: QueueState): string {
   if (paused) return 'paused';
   const held = holds.find(({ origin }) => origin === policy.origin);
   if (held !== undefined) return `held ${timeText(held.forMs)}`;
-  // A gate that closes for a moment is how a rate is kept.
+  // A gate often closes for a moment: this is how it keeps the rate.
   if (gateOpensInMs > 1000 && counts.waiting > 0) return `closed ${timeText(gateOpensInMs)}`;
   return holds.length > 0 ? `open, ${holds.length} held` : 'open';
 }
 
-/** One line a queue. Pure. */
+/** One line per queue. Pure. */
 export function listText(states: readonly QueueState[]): string {
   const header = ['QUEUE', 'RATE', 'STATE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'SENT', 'REJECTED'];
   const rows = states.map((state) => [
@@ -42,19 +42,19 @@ function gateText({ policy, gate, paceMs, gateOpensInMs }: QueueState): string {
   return `${jobs}${pace}${opens}`;
 }
 
-/** Requests go inside, so some ports must be named to be used. */
+/** The ports that are blocked because requests may go to internal addresses and nobody listed the ports. */
 function closedRows({ policy }: QueueState): string[][] {
   const closed = closedPorts(policy.egress);
   if (closed.length === 0) return [];
   const rows = closed.map(({ kind, ports }) => ['', `${kind}: ${ports.join(', ')}`]);
-  return [['ports', 'blocked unless egress.ports names them, and all others that are used:'], ...rows];
+  return [['ports', 'blocked unless egress.ports lists them, with every other port in use:'], ...rows];
 }
 
-/** All about one queue. Pure. */
+/** Everything about one queue. Pure. */
 export function showText(state: QueueState): string {
   const { policy, slowedTo, holds, counts, sent, rejected } = state;
   const { worker, global } = policy.concurrency;
-  const share = sent === 0 ? '' : ` (${numberText((100 * rejected) / sent)} % of the sent)`;
+  const share = sent === 0 ? '' : ` (${numberText((100 * rejected) / sent)} % of those sent)`;
   const slowed =
     slowedTo === null
       ? 'no'

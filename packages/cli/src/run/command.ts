@@ -12,9 +12,9 @@ import { printableInLine } from '../text/printable.ts';
 import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './options.ts';
 
 /**
- * `sluice run FILE`: options -> input (all of it checked) -> output -> the run -> summary.
+ * `sluice run FILE`: options -> input (checked in full) -> output -> the run -> summary.
  * @returns the exit code
- * @throws SluiceError for faults of the usage, of Redis, and of the workers
+ * @throws SluiceError for bad usage, and for faults of Redis and of the workers
  */
 export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo): Promise<number> {
   const options = readRunOptions(raw, io.env);
@@ -73,7 +73,7 @@ async function openSink(options: RunCommandOptions, input: string, io: ProcessIo
   return options.json ? noSink : stdoutSink(io.stdout);
 }
 
-/** A bar and result lines on one terminal would tear each other. */
+/** A bar and result lines would garble each other on one terminal. */
 function chooseDisplay(options: RunCommandOptions, io: ProcessIo): Display {
   if (options.quiet) return quietDisplay(io.stderr);
   const shared = io.stdout.isTTY && options.out === undefined && !options.json;

@@ -11,7 +11,7 @@ import { redactRedisUrl, redisUrlSchema } from '@sluice/redis';
 import { portList } from '../queue/port-list.ts';
 import { namedPlace } from '../fleet-options.ts';
 
-/** The options of `sluice run` as they were typed. */
+/** The options of `sluice run`, as typed. */
 export type RawRunOptions = {
   rate?: string;
   concurrency: string;
@@ -108,7 +108,7 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
     faults.push('--queue: needs --redis (or SLUICE_REDIS_URL) to say where it is');
   if (redis === null && workers === 0)
     faults.push('--workers: 0 needs --redis (or SLUICE_REDIS_URL), where other workers are');
-  // The caps of a shared queue are its policy's; a queue of our own is given ours.
+  // A shared queue has the caps of its policy; the run's own queue gets ours.
   if (raw.queue === undefined && concurrency !== undefined) policy.concurrency = { worker: concurrency };
 
   if (faults.length > 0) throw new SluiceError(code, faults.join('\n  '));

@@ -5,15 +5,15 @@ import { type Policy, SluiceError, policySchema, validate } from '@sluice/shared
 /** The queue that a run's jobs go to. */
 export type RunQueue = AsyncDisposable & {
   name: string;
-  /** It belongs to others, too: our jobs must be taken back, and nothing else. */
+  /** Others use it, too: our jobs must be taken back, and only ours. */
   shared: boolean;
 };
 
-/** A queue that cannot be removed for so long (Redis is gone) is left behind, ms. */
+/** A queue that cannot be removed within this time (Redis is gone) is left behind, ms. */
 const removalPatienceMs = 5000;
 
 /**
- * A queue of the run's own, with the policy; removed in the end with all that is still in it.
+ * A queue of the run's own, with the policy. It is removed at the end with everything that is still in it.
  * @param remove false where Redis itself is removed
  */
 export async function createRunQueue(
@@ -35,7 +35,7 @@ export async function createRunQueue(
 
 /**
  * The queue NAME and the policy it has.
- * @param given what the command line says of the policy; it may repeat the queue's, not change it
+ * @param given what the command line says about the policy; it may repeat the queue's, not change it
  * @throws SluiceError SLUICE_POLICY_MISSING, SLUICE_POLICY_CONFLICT
  */
 export async function openSharedQueue(sluice: Sluice, name: string, given: PolicyInput): Promise<RunQueue> {
@@ -57,7 +57,7 @@ export function conflicts(policy: Policy, given: PolicyInput): string[] {
   const wanted = validate(policySchema, given, 'SLUICE_INVALID_POLICY', 'the options');
   const names = Object.keys(given) as (keyof Policy)[];
   return names.flatMap((name) => {
-    // Of an object, only the fields that were given: `retry: { attempts }` says nothing of the jitter.
+    // Of an object, only the fields that were given: `retry: { attempts }` says nothing about the jitter.
     const part = given[name];
     const fields = typeof part === 'object' && part !== null && name !== 'rate' ? Object.keys(part) : null;
     if (fields === null) return differences(policy[name], wanted[name], name);

@@ -11,7 +11,7 @@ import { Tally } from './tally.ts';
 export type RunOptions = {
   /** How many jobs there are. */
   jobs: number;
-  /** The jobs; asked for one by one, as there is room. */
+  /** The jobs; taken one by one, as there is room. */
   specs: () => Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
   /** The one origin that all jobs go to, so that a rejection holds the whole queue; null: there are several. */
   origin: string | null;
@@ -19,17 +19,17 @@ export type RunOptions = {
   redis?: string | undefined;
   /** Key prefix. Default `{sluice}`. */
   prefix?: string | undefined;
-  /** The queue to use, with its policy. Default: one of the run's own, removed in the end. */
+  /** The queue to use, with its policy. Default: one of the run's own, removed at the end. */
   queue?: string | undefined;
   /** The policy of the run's own queue; with `queue`, what that queue's policy must agree with. */
   policy: PolicyInput;
-  /** Worker processes to start; 0: those that are there already do the work. */
+  /** Worker processes to start; 0: workers that already run do the work. */
   workers: number;
   /** Requests in flight in one worker. */
   concurrency: number;
   /** What worker processes inherit, without its SLUICE_ variables. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Stops the run: nothing more is enqueued, waiting jobs are taken back, those that run may finish. */
+  /** Stops the run: nothing more is enqueued, waiting jobs are taken back, active ones may finish. */
   signal?: AbortSignal | undefined;
 };
 
@@ -46,13 +46,13 @@ export type RunHooks = {
 
 export type RunResult = { summary: RunSummary; tally: Tally };
 
-/** What a run stands on, in the order it is set up. */
+/** What a run needs, in the order it is set up. */
 type Ground = { redis: PrivateRedis | null; sluice: Sluice; queue: RunQueue; workers: LocalWorkers };
 
-/** Jobs waiting in Redis at most, at least; enough that no worker runs dry, few enough to take back quickly. */
+/** A run keeps at least this many jobs in Redis: enough that no worker runs dry, few enough to take back quickly. */
 const leastInFlight = 1000;
 
-/** A client that cannot be closed for so long (Redis is gone) is left, ms. */
+/** A client that cannot be closed within this time (Redis is gone) is left, ms. */
 const closePatienceMs = 3000;
 
 /**
@@ -63,7 +63,7 @@ const closePatienceMs = 3000;
 export async function runList(options: RunOptions, hooks: RunHooks = {}): Promise<RunResult> {
   const warn = hooks.warn ?? (() => {});
   if (options.jobs === 0) {
-    warn('there is nothing to do: the input has no job');
+    warn('there is nothing to do: the input has no jobs');
     await hooks.begin?.();
     const tally = new Tally();
     return { summary: summarize(0, tally, { sent: 0, rejected: 0 }, 0), tally };
@@ -117,7 +117,7 @@ async function perform(ground: Ground, options: RunOptions, hooks: RunHooks): Pr
   const fatal = Promise.race([workers.failed, ...(redis === null ? [] : [redis.died])]);
   const fault = await Promise.race([consume(ground, options, hooks, tally), fatal]);
   if (fault instanceof SluiceError) {
-    // There is nothing that they could drain into.
+    // Nothing would take what they drain.
     workers.kill();
     throw fault;
   }

@@ -40,7 +40,7 @@ export function summarize(
 /** `1 job`, `2 jobs`. Pure. */
 export const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** What to do about failures of a kind, where the command line can do something. */
+/** What to do about a kind of failure, where the command line can help. */
 const hints: Partial<Record<OutcomeKind, string>> = {
   network: 'is the upstream up, and the address right?',
   timeout: 'a longer --timeout gives slow answers time',

@@ -3,13 +3,13 @@ import type { Outcome, OutcomeKind } from '@sluice/shared';
 
 /** How the jobs of a run ended. */
 export class Tally {
-  /** Outcome `response`: any status that is not tried again, 404 included. */
+  /** Outcome `response`: any status that is not retried, 404 included. */
   completed = 0;
   /** Every other outcome. */
   failed = 0;
-  /** Taken back before they were attempted, since the run was stopped. */
+  /** Taken back before they were attempted, because the run was stopped. */
   takenBack = 0;
-  /** Failures by their outcome, with the first of each. */
+  /** Failures by outcome, with the first of each. */
   readonly failures = new Map<OutcomeKind, { count: number; index: number; url: string; message: string }>();
 
   /** Counts a job that ended; false when it was taken back, which does not count as an end. */

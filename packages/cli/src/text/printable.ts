@@ -13,14 +13,14 @@ const escaped = (character: string) =>
     .join('');
 
 /**
- * Text of others (an id, a header, a URL, what an error says) as it may be written to a terminal: what would steer it
- * is written as `\u001b`. In JSON that is the same value. New lines and tabs stay.
+ * Text from others (an id, a header, a URL, an error's message), made safe for a terminal: what would steer it is
+ * written as `\u001b`. In JSON that is the same value. New lines and tabs stay.
  */
 export function printable(text: string): string {
   return text.replaceAll(steering, escaped).replaceAll(half, escaped);
 }
 
-/** The same for a text that must stay in its line or cell. */
+/** The same for text that must stay in its line or cell. */
 export function printableInLine(text: string): string {
   return printable(text)
     .replaceAll('\n', String.raw`\n`)
@@ -28,7 +28,7 @@ export function printableInLine(text: string): string {
 }
 
 /**
- * From here on nothing that is written to the stream as text can steer the terminal.
+ * From here on, no text that is written to the stream can steer the terminal.
  * @returns the stream as it was, for a display of our own that does steer it
  */
 export function printableOnly(stream: NodeJS.WriteStream): NodeJS.WriteStream {

@@ -1,4 +1,4 @@
-/** How long something still lasts, to two units: `850ms`, `12.3s`, `4m 5s`, `3h 12m`, `2d 3h`. Pure. */
+/** A remaining time, in at most two units: `850ms`, `12.3s`, `4m 5s`, `3h 12m`, `2d 3h`. Pure. */
 export function timeText(ms: number): string {
   if (ms < 1000) return `${Math.ceil(ms)}ms`;
   if (ms < 60_000) return `${Math.round(ms / 100) / 10}s`;

@@ -17,13 +17,13 @@ import type { StreamItem } from '../stream.ts';
 /** How long a batch is kept, ms. Not longer than the stored bodies of its outcomes. */
 export const batchKeepMsSchema = z.int('must be a whole number of ms').min(60_000).max(batchTtlMs);
 
-/** How far a batch is. All ended: `sealed` and `ended >= total`. */
+/** How far a batch is. It is complete when `sealed` and `ended >= total`. */
 export type BatchProgress = {
   /** Jobs added so far; final when sealed. */
   total: number;
   /** Jobs that ended, whose outcomes can be read. */
   ended: number;
-  /** Of these, the ones that ended in any other way than with a response. */
+  /** Of these, the ones that ended without a response. */
   failed: number;
   sealed: boolean;
 };
@@ -39,7 +39,7 @@ export type ResultsOptions = {
   cursor?: string;
   /** Ends the reading. The outcomes stay; the last cursor says where to read on. */
   signal?: AbortSignal;
-  /** Waits for outcomes to come until the batch is sealed and complete (default), or ends with those that are there. */
+  /** true (default): waits for outcomes until the batch is sealed and complete; false: ends with those there are. */
   follow?: boolean;
 };
 
@@ -65,8 +65,9 @@ export function batchSealed(name: string): SluiceError {
 }
 
 /**
- * A named set of jobs. Its outcomes are kept in Redis, in the order of their ends, whoever added or reads them, for 7
- * days after the last one (or less: `batchKeepMs` of `enqueueMany`); `remove` frees them sooner. Made by `sluice.batch`.
+ * A named set of jobs. Redis keeps its outcomes in the order in which the jobs ended, for 7 days after the last one (or
+ * less: `batchKeepMs` of `enqueueMany`); `remove` frees them sooner. Any process can add jobs and read outcomes. Made
+ * by `sluice.batch`.
  */
 export class Batch {
   readonly name: string;
@@ -87,8 +88,8 @@ export class Batch {
   }
 
   /**
-   * The outcomes in the order of their ends. Ends when the batch is sealed and all were read; any process can go on
-   * from a cursor, and reads nothing twice. A batch that nobody has begun yet is waited for.
+   * The outcomes, in the order in which the jobs ended. Ends when the batch is sealed and all were read. Any process
+   * can read on from a cursor, and reads nothing twice. If the batch does not exist yet, waits for it.
    * @throws SluiceError SLUICE_RESULT_EXPIRED when the batch is gone; SLUICE_INVALID_SPEC for a bad cursor;
    *   SLUICE_CLOSED
    */
@@ -104,11 +105,11 @@ export class Batch {
       });
     }
     let seen = cursor !== '0-0';
-    // Looked at before each read: what had ended by then is in the stream, so an empty read means that all was read.
+    // Checked before each read: what had ended by then is in the stream, so an empty read means that all was read.
     const goesOn = async () => {
       const state = await this.#look();
       if (state === null && seen) {
-        const message = `batch "${this.name}" was removed, or its last outcome is so long ago that it is no longer kept`;
+        const message = `batch "${this.name}" was removed, or its outcomes are no longer kept`;
         throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
       }
       seen ||= state !== null;
@@ -119,7 +120,7 @@ export class Batch {
       const values = new Map<string, Buffer>();
       for (let at = 0; at + 1 < fields.length; at += 2) values.set(fields[at]!.toString(), fields[at + 1]!);
       const settled = values.get('settled');
-      // The entry that says that the batch is sealed has none.
+      // The entry that seals the batch has no outcome.
       if (settled === undefined) continue;
       const { outcome, body } = decodeSettled(settled)!;
       yield { cursor, id: String(values.get('id')), index: Number(values.get('index')), outcome, body };
@@ -127,14 +128,15 @@ export class Batch {
     if (closed.aborted && options.signal?.aborted !== true) {
       throw new SluiceError(
         'SLUICE_CLOSED',
-        'the client was closed; read on from the last cursor with another',
+        'the client was closed; read on from the last cursor with another client',
       );
     }
   }
 
   /**
-   * No more jobs are added: the reading ends when all have ended. `enqueueMany` does so at its end; call it yourself after
-   * `{ seal: false }`, or when the process that filled the batch is gone for good. Sealing it again changes nothing.
+   * Says that no more jobs will be added, so that readers end when all jobs have ended. `enqueueMany` seals at its end;
+   * call this yourself after `{ seal: false }`, or when the process that filled the batch is gone for good. Sealing it
+   * again changes nothing.
    */
   async seal(): Promise<void> {
     await this.#client.seal([this.name], { ttlMs: batchTtlMs });

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** What is read at once, bytes: outcomes of 10 MiB come one by one, small ones by the hundred. */
+/** How much is read at once, bytes: outcomes of 10 MiB come one by one, small ones by the hundred. */
 const pageBytes = 2 ** 20;
 const firstCount = 16;
 const mostAtOnce = 512;
@@ -19,7 +19,7 @@ export type PagesOptions = {
   /** Begins after this entry. */
   cursor: string;
   signal: AbortSignal;
-  /** Asked before each read: may more come? If not, an empty read is the end. */
+  /** Called before each read: may more come? If not, an empty read is the end. */
   goesOn: () => Promise<boolean>;
 };
 
@@ -34,7 +34,7 @@ export async function* readPages(options: PagesOptions): AsyncGenerator<Entry, v
     if (isAborted(signal)) return;
     throw error;
   }
-  // A read that blocks is ended with its connection.
+  // Closing the connection ends a read that blocks.
   const stop = () => redis.disconnect();
   signal.addEventListener('abort', stop, { once: true });
   let last = options.cursor;
@@ -66,7 +66,7 @@ export async function* readPages(options: PagesOptions): AsyncGenerator<Entry, v
   }
 }
 
-/** As a call: the compiler would take it for settled once it was looked at. */
+/** A function, because the compiler would take `signal.aborted` for constant after the first check. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }

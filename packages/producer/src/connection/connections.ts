@@ -16,9 +16,9 @@ import { clientClosed } from '../closed.ts';
 
 type Command = { promise: Promise<unknown>; reject(error: Error): void };
 
-/** What ioredis does not declare of a client. */
+/** Fields of a client that ioredis does not declare. */
 type Internals = {
-  /** Commands that had no answer when the connection was lost; they are sent again with the next one. */
+  /** Commands that had no answer when the connection was lost; the next connection sends them again. */
   prevCommandQueue?: { shift(): { command: Command } | undefined } | null;
   flushQueue(error: Error): void;
 };
@@ -29,7 +29,7 @@ export type WhenDown = 'wait' | 'fail';
 /** The connections of one client. */
 export type Connections = {
   whenDown: WhenDown;
-  /** For commands: all but those that block. */
+  /** For all commands but those that block. */
   commands: Redis;
   /** Opens a connection that may block for up to `blockMs`, or listen. @param signal ends the waiting for Redis */
   open: (signal?: AbortSignal) => Promise<Redis>;
@@ -37,23 +37,23 @@ export type Connections = {
   blockMs: number;
 };
 
-/** A command that has no answer after this has failed, ms; when failing is wanted. */
+/** With `fail`, a command that has no answer after this has failed, ms. */
 export const failAfterMs = 1000;
 
-/** Shorter than `socketTimeout`, which takes a longer silence for a dead connection. */
+/** Shorter than `socketTimeout`, after which a silent connection counts as dead. */
 const blockMs = 5000;
 const failingBlockMs = 500;
 const openAgainMs = 250;
 
 const impatient = (ms: number) => ({ enableOfflineQueue: false, commandTimeout: ms });
 
-/** Makes errors of Redis, and of the connection to it, errors of Sluice. Errors about the command itself stay as they are. */
+/** Turns errors of Redis and of its connection into errors of Sluice. Errors about the command stay as they are. */
 export function commandFault(error: unknown, url: string, isClosed: boolean): unknown {
   if (error instanceof SluiceError) return error;
   if (isClosed) {
     return clientClosed(error);
   }
-  // What Redis itself says: only some of it is of the server and not of the command.
+  // Of Redis' own errors, only some are about the server and not about the command.
   const isReply = error instanceof Error && error.name === 'ReplyError';
   if (
     isReply &&
@@ -100,7 +100,7 @@ export async function openConnections(place: RedisPlace, whenDown: WhenDown): Pr
 
 /**
  * Closes a connection at once, and ends every call on it. ioredis forgets the commands that were under way when the
- * connection was lost, and, closed while it waits to connect again, those that wait, too.
+ * connection was lost; if it is closed while it waits to reconnect, it also forgets those that wait.
  */
 export function disconnect(client: Redis): void {
   const closed = clientClosed();

@@ -2,10 +2,10 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { queueNameSchema, validate } from '@sluice/shared';
 
-/** Queues that are kept open: each takes some 7 KB, and three listeners. To open one costs no command. */
+/** How many queues stay open: each takes some 7 KB, and three listeners. Opening one costs no command. */
 const mostOpen = 100;
 
-/** The BullMQ queues of one client, those that were used last, on one connection. */
+/** The BullMQ queues that one client used last, on one connection. */
 export class OpenQueues {
   readonly #redis: Redis;
   readonly #prefix: string;
@@ -25,22 +25,22 @@ export class OpenQueues {
         connection: this.#redis,
         prefix: this.#prefix,
         skipVersionCheck: true,
-        // The connection may be down: the command that follows waits or fails, as the client was told.
+        // The connection may be down: the next command waits or fails, as `whenDown` says.
         skipWaitingForReady: true,
-        // It would leave a key for every name that was ever asked for. The policy's script writes what is of use.
+        // It would leave a key for every name that was ever asked for. The policy's script writes what we need.
         skipMetasUpdate: true,
       });
       // Without a listener a lost connection would be an uncaught exception; the client reconnects by itself.
       queue.on('error', () => {});
     }
-    // The one that was used last is the last.
+    // Moves it to the end: the order is by last use.
     this.#open.delete(name);
     this.#open.set(name, queue);
     if (this.#open.size > mostOpen) this.#forgetOldest();
     return queue;
   }
 
-  /** The connection is shared: what is under way on the queue goes on. */
+  /** The connection is shared, so calls on the queue go on. */
   #forgetOldest(): void {
     const [[name, queue] = []] = this.#open;
     if (name === undefined) return;

@@ -11,13 +11,13 @@ import {
   isObject,
 } from '@sluice/shared';
 
-/** Redrives that a job remembers, the last ones. */
+/** How many redrives a job remembers: the last ones. */
 const redrivesKept = 20;
 
-/** How long the outcome of a redriven job can be read by its id, if its spec does not say: nobody awaits it. */
+/** How long the outcome of a redriven job can be read by its id if its spec does not say, ms: nobody awaits it. */
 const redrivenKeepMs = 3_600_000;
 
-/** A failure that an operator sent a job back from. `at`: when it was sent back, epoch ms. */
+/** A failure after which an operator redrove the job. `at`: when, epoch ms. */
 export type Redrive = { at: number; attempts: number; reason: string };
 
 /** A failed job. Times are epoch ms; `enqueuedAt` is null where the job has none. */
@@ -28,29 +28,29 @@ export type DeadLetter = {
   code: string;
   /** `CODE: sentence`. */
   failedReason: string;
-  /** How it ended, by its code; null: the code is of none. `ambiguous`: its request may have been performed. */
+  /** How it ended, by its code; null: no kind has this code. `ambiguous`: its request may have been performed. */
   kind: OutcomeKind | null;
-  /** Tries made. */
+  /** Attempts made. */
   attempts: number;
   enqueuedAt: number | null;
   failedAt: number;
   /** The request as it can be enqueued again; null where the job cannot be read. */
   spec: JobSpec | null;
-  /** The failures that it was sent back from, oldest first. */
+  /** The failures after which it was redriven, oldest first. */
   redrives: Redrive[];
 };
 
-/** With how its last attempt ended. */
+/** A failed job, with the end of its last attempt. */
 export type DeadLetterDetail = DeadLetter & {
   /** null where it was not kept (the job could not be read). */
   outcome: Outcome | null;
   /** The body of the last response, up to 64 KiB; of a larger one `outcome.bodyLeftOut` has the size. */
   body: Uint8Array;
-  /** The job's data as it lies in Redis; null where it has none. */
+  /** The job's data as stored in Redis; null where it has none. */
   data: string | null;
 };
 
-/** What is read of BullMQ's hash of a job. */
+/** The fields that we read of BullMQ's hash of a job. */
 export type JobFields = {
   data: string | null;
   failedReason: string | null;
@@ -99,7 +99,7 @@ function kindOf(code: string): OutcomeKind | null {
   return code === 'SLUICE_UNKNOWN_TRANSFORM' ? 'transform-error' : (kinds.get(code) ?? null);
 }
 
-/** A failed job as read. Pure. @param failedAt epoch ms */
+/** The fields of a failed job as a dead letter. Pure. @param failedAt epoch ms */
 export function deadLetterOf(
   queue: string,
   id: string,
@@ -129,10 +129,10 @@ export function deadLetterOf(
 }
 
 /**
- * The data of a job that is sent back, with its failure on its list. Pure.
+ * The data of a redriven job, with its failure on its list. Pure.
  *
- * A deadline that has passed is dropped, or the job would expire at once. It leaves its batch, which has been told of
- * its end and counts each job once.
+ * A deadline that has passed is dropped, or the job would expire at once. The job leaves its batch, which has its
+ * outcome already and counts each job once.
  * @param now epoch ms
  * @returns null for data that no worker could read: it would only fail again
  */

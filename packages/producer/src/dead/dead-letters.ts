@@ -8,7 +8,7 @@ import { type FailedEntry, cursorOf, failedPages } from './pages.ts';
 export type DeadSelection = string | readonly string[] | { all: true; code?: string };
 
 export type DeadListOptions = {
-  /** Where to go on: what the list before returned. */
+  /** Where to go on: the cursor that the previous list returned. */
   cursor?: string;
   /** Default 100. */
   limit?: number;
@@ -18,17 +18,17 @@ export type DeadListOptions = {
 
 export type RedriveOptions = {
   /**
-   * Also jobs that ended `ambiguous`: they are to be performed at most once, and may have been. Default false: they are
-   * left where they are.
+   * Also jobs that ended `ambiguous`: they must be performed at most once, and may have been. Default false: they stay
+   * where they are.
    */
   ambiguous?: boolean;
-  /** Ends it between two jobs. */
+  /** Stops between two jobs. */
   signal?: AbortSignal;
 };
 
 export type RedriveResult = {
   redriven: number;
-  /** Ids that are no failed jobs (any more), or cannot be read by any worker. */
+  /** Ids of jobs that are not failed (any more), or that no worker can read. */
   skipped: string[];
   /** Ids of jobs that may have been performed, left where they are. */
   ambiguous: string[];
@@ -51,7 +51,7 @@ export class DeadLetters {
     this.#purge = bindScript(redis, keys, purgeScript);
   }
 
-  /** The newest first. `cursor`: where to go on; null at the end. @throws SluiceError SLUICE_INVALID_SPEC for a bad one */
+  /** Newest first. `cursor`: where to go on, or null. @throws SluiceError SLUICE_INVALID_SPEC for a bad cursor */
   async list(
     queue: string,
     { cursor, limit = 100, code }: DeadListOptions = {},
@@ -71,15 +71,15 @@ export class DeadLetters {
     return { letters, cursor: null };
   }
 
-  /** One with its outcome; null when it is not among the failed jobs. */
+  /** One failed job with its outcome; null when there is none with this id. */
   async get(queue: string, id: string): Promise<DeadLetterDetail | null> {
     const score = await this.#redis.zscore(this.#keys.bull(queue).failed, id);
     return score === null ? null : await this.#read(queue, { id, score }, true);
   }
 
   /**
-   * Sends failed jobs back to where they wait, oldest first, their attempts anew and their failure remembered. Of
-   * many redrives at once, one moves a job; those that fail again meanwhile are left.
+   * Sends failed jobs back to their queue, oldest first, with all their attempts; their failure is remembered. If many
+   * redrives run at once, only one moves a job. Jobs that fail again meanwhile are left.
    */
   async redrive(
     queue: string,
@@ -102,7 +102,7 @@ export class DeadLetters {
 
   /**
    * Removes failed jobs for good. One that is redriven meanwhile is left alone.
-   * @param options `olderThanMs`: only those that failed so long ago. Default: all
+   * @param options `olderThanMs`: only those that failed at least this long ago. Default: all
    * @returns how many were removed
    */
   async purge(
@@ -110,7 +110,7 @@ export class DeadLetters {
     { olderThanMs = 0, ids, code }: { olderThanMs?: number; ids?: readonly string[]; code?: string } = {},
   ): Promise<number> {
     const [seconds] = await this.#redis.time();
-    // A second more: the clocks of workers may be ahead of Redis'.
+    // One second more, because the clocks of workers may be ahead of Redis'.
     const until = olderThanMs > 0 ? (Number(seconds) + 1) * 1000 - olderThanMs : Number.MAX_SAFE_INTEGER;
     const entries = await this.#select(queue, ids ?? { all: true, ...(code !== undefined && { code }) });
     let removed = 0;
@@ -137,7 +137,7 @@ export class DeadLetters {
     return (await this.#redrive([queue, id], args)) === 'redriven' ? 'redriven' : 'skipped';
   }
 
-  /** Oldest first; what fails from now on is not among them. */
+  /** Oldest first, without those that fail from now on. */
   async #select(queue: string, which: DeadSelection): Promise<FailedEntry[]> {
     const entries: FailedEntry[] = [];
     if (typeof which === 'object' && 'all' in which) {
@@ -158,7 +158,7 @@ export class DeadLetters {
     return ids.map((id, index) => ({ id, score: scores[index] ?? '' }));
   }
 
-  /** A few at a time: each may have a body of many MB. */
+  /** Reads a few at a time: each may have a body of many MB. */
   async *#readAll(queue: string, entries: FailedEntry[]): AsyncGenerator<DeadLetterDetail | null> {
     for (let start = 0; start < entries.length; start += readAtOnce) {
       const some = entries.slice(start, start + readAtOnce);
@@ -178,9 +178,9 @@ export class DeadLetters {
     ]);
     const [data = null, failedReason = null, timestamp = null, made = null, priority = null, tries = null] =
       text;
-    // BullMQ counts a run that sent nothing, too; jobs of an older worker have its count only.
+    // BullMQ also counts runs that sent nothing; jobs of an older worker have only BullMQ's count.
     const attemptsMade = tries ?? made;
-    // One that cannot be read may lack its data; one whose hash is gone has no reason, either.
+    // An unreadable job may lack its data; a job whose hash is gone lacks the reason, too.
     if ((data === null && failedReason === null) || score === '') return null;
     const fields = { data, failedReason, timestamp, attemptsMade, priority, outcome };
     return deadLetterOf(queue, id, Number(score), fields);

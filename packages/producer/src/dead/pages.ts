@@ -19,8 +19,8 @@ function entryOf(cursor: string): FailedEntry {
 }
 
 /**
- * The entries of a set of failed jobs in pages, newest first, after the cursor. Those that fail meanwhile do not show
- * up, and what is removed meanwhile moves nothing.
+ * The entries of a set of failed jobs in pages, newest first, after the cursor. Jobs that fail meanwhile do not show
+ * up, and removals meanwhile shift nothing.
  * @throws SluiceError SLUICE_INVALID_SPEC for a value that is not a cursor
  */
 export async function* failedPages(
@@ -48,11 +48,11 @@ export async function* failedPages(
       all.push({ id: flat[index]!, score: flat[index + 1]! });
     }
     const { score, id } = last ?? { score: '', id: '' };
-    // Those of one score come in the reverse order of their names.
+    // Entries with the same score come in reverse order of their ids.
     const page = all.filter((entry) => entry.score !== score || entry.id < id);
     if (page.length > 0) yield page;
     if (all.length < pageSize) return;
-    // More than a page failed in one millisecond: go on behind them.
+    // More than a page failed in one millisecond: go on after them.
     offset = page.length > 0 ? 0 : offset + pageSize;
     last = page.at(-1) ?? last;
   }

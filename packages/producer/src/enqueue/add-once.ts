@@ -5,17 +5,17 @@ import { type Keys, SluiceError, addedScript, batchTtlMs } from '@sluice/shared'
 import { isUnavailableForNow } from '@sluice/redis';
 import type { BullJob } from './to-job.ts';
 
-/** What is noted in the transaction that adds a job. */
+/** What the transaction that adds a job also writes. */
 export type Note = {
   /** The key of the record that the job was claimed with. */
   record?: string | undefined;
-  /** The batch that has one job more. */
+  /** The batch that gets one more job. */
   batch?: string | undefined;
   /** How long the batch is kept, ms. Default 7 days. */
   batchKeepMs?: number | undefined;
 };
 
-/** Makes the script known to a client, so that its transactions can have it. */
+/** Defines the script on a client, so that its transactions can call it. */
 export function defineAdded(redis: Redis): void {
   redis.defineCommand(addedCommand, { lua: addedScript.lua });
 }
@@ -29,13 +29,13 @@ export type AddPlace = {
   queue: Queue;
   name: string;
   keys: Keys;
-  /** Try again while Redis is away: ioredis does not, once it had a part of the answer. */
+  /** Retry while Redis is away: ioredis does not, once it has received a part of the answer. */
   insist: boolean;
 };
 
 /**
- * Adds a job, and notes that it was added, both or neither: a process that dies leaves no record of a job that is not
- * there, and no batch that waits for one. Adding it again changes nothing.
+ * Adds a job and writes the note, both or neither: a process that dies leaves no record of a job that is not there, and
+ * no batch that waits for one. Adding it again changes nothing.
  * The queue's client must know the script (`defineAdded`).
  * @returns false when it had been added before; then nothing was changed
  */
@@ -73,13 +73,13 @@ async function tryToAdd(
   const values = addedScript.args.map((argument) => args[argument]);
   transaction.runCommand(addedCommand, [own.length, ...own, ...values]);
   const results = await transaction.exec().catch((error: unknown) => {
-    // Redis refused a part of it, and therefore the whole: the part's error says why.
+    // One part failed, so Redis ran none: the part's error says why.
     throw (error as { previousErrors?: unknown[] }).previousErrors?.[0] ?? error;
   });
   if (results === null) throw new Error('the transaction was discarded');
   const failed = results.find(([error]) => error !== null);
   if (failed !== undefined) throw failed[0]!;
   const [added, noted] = results.map(([, result]) => result as unknown);
-  if (typeof added === 'number' && added < 0) throw new Error(`BullMQ refused the job (${added})`);
+  if (typeof added === 'number' && added < 0) throw new Error(`BullMQ did not add the job (${added})`);
   return noted === 1;
 }

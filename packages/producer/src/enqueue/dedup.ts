@@ -16,25 +16,25 @@ export type Claim = {
   id: string;
   /** The key of its record. */
   record: string;
-  /** It was added before; there is nothing to add. */
+  /** The job was added before; there is nothing to add. */
   known: boolean;
 };
 
 export type ClaimRequest = {
   queue: string;
   spec: NormalSpec;
-  /** The batch that the job is to be in; the same request in another batch is another payload. */
+  /** The batch that the job goes to; the same request in another batch is another payload. */
   batch: string | undefined;
   /** How long the id or key is remembered, ms. */
   recordMs: number;
-  /** How the spec is called in a fault. */
+  /** What a fault calls the spec. */
   what: string;
 };
 
 /**
- * For how long a job that names itself is remembered, and its outcome kept, ms. A job of a batch has its outcome there;
- * one that only a stream reads (`brief`) keeps none for its id, so that long inputs do not fill Redis. A key's outcome
- * is always kept: it is the answer to the next call with the key. Pure.
+ * How long a job that names itself is remembered, and how long its outcome is kept, ms. A batch has the outcomes of its
+ * jobs. A job that only a stream reads (`brief`) keeps none for its id, so that long inputs do not fill Redis. A key's
+ * outcome is always kept: it is the answer to the next call with the key. Pure.
  */
 export function retention(
   spec: NormalSpec,
@@ -44,7 +44,7 @@ export function retention(
 ): { recordMs: number; keepMs: number | undefined } {
   const { keepMs, batch, brief = false } = request;
   const delayMs = spec.runAt === undefined ? (spec.delayMs ?? 0) : Math.max(0, spec.runAt - now);
-  // As long as its outcome can be read an id is not free; a key's next job has an id of its own.
+  // An id is not free while its outcome can be read; a key's next job has an id of its own.
   const outcomeMs = spec.id === undefined ? 0 : (keepMs ?? 0);
   const recordMs =
     Math.max(ttlMs, outcomeMs, batch === undefined ? 0 : (batch.keepMs ?? batchTtlMs)) + delayMs;
@@ -71,7 +71,7 @@ export function payloadOf(
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
-/** The records of ids and idempotency keys: the same name with the same payload is the same job. */
+/** The records of ids and idempotency keys: the same id or key with the same payload is the same job. */
 export class Dedup {
   readonly #keys: Keys;
   readonly #claim: BoundTo<typeof claimScript>;
@@ -83,7 +83,7 @@ export class Dedup {
 
   /**
    * Looks for the job of the spec's id or key, and records it if there is none. Unless it is known, the caller adds it
-   * under the id given here; should the caller die before, the next one with this spec does.
+   * under the id returned here; if the caller dies first, the next caller with this spec adds it.
    * @returns null for a spec that names no job
    * @throws SluiceError SLUICE_DUPLICATE_ID
    */
@@ -94,7 +94,7 @@ export class Dedup {
     const record = this.#keys.record(queue, kind, name);
     const proposed = spec.id ?? randomUUID();
     const payload = payloadOf(spec.request, spec.transform, batch);
-    // A key, and an id in a batch (which has the outcome), stand for one job; an id alone is free after its job.
+    // A key stands for one job, as does an id in a batch (which has the outcome). An id alone is free after its job.
     const reusable = kind === 'id' && batch === undefined;
     const { verdict, id, data } = await this.#claim([queue, proposed, record], {
       id: proposed,

@@ -6,7 +6,7 @@ import type { Handle } from '../handle.ts';
 /** Adds under way at once: enough to hide the way to Redis, few enough to hold in memory. */
 const addsInFlight = 200;
 
-/** Adds one job of many; `what` is how its spec is called in a fault. */
+/** Adds one job of many; `what` is what a fault calls its spec. */
 export type AddOne = (
   spec: string | JobSpec,
   what: string,

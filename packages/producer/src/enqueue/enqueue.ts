@@ -34,11 +34,11 @@ export type EnqueueRequest = {
   queue: string;
   /** How long the outcome can be read by its id, ms; absent: only the reply has it. */
   keepMs?: number | undefined;
-  /** The batch that takes the outcome, instead of a reply. `sealed`: it takes no new job. */
+  /** The batch that takes the outcome, instead of a reply. `sealed`: it takes no new jobs. */
   batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
-  /** The caller reads the outcome from the reply, and never again: none is kept for the id. */
+  /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
-  /** How the spec is called in a fault: `job spec [3]`. */
+  /** What a fault calls the spec: `job spec [3]`. */
   what?: string;
 };
 
@@ -121,7 +121,7 @@ export class Enqueuer {
     });
     using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
     let added = true;
-    // Before the job: a deadline without a job is dropped by the sweep, a job without its deadline could wait for ever.
+    // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
     if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
     const open = this.#queues.get(queue);
     if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);

@@ -2,26 +2,26 @@ import type { Redis } from 'ioredis';
 import { SluiceError } from '@sluice/shared';
 import { redactRedisUrl } from '@sluice/redis';
 
-/** Above this share of maxmemory no job is accepted: workers need the rest to finish those that were. */
+/** Above this share of maxmemory no job is accepted: workers need the rest to finish the jobs that were accepted. */
 const watermark = 0.9;
 const everyMs = 1000;
 
-/** So much of the room that was left is added before the next look: other processes add, too. */
+/** The share of the room left that may be filled before the next look: other processes add jobs, too. */
 const sharePerLook = 0.1;
 
-/** What Redis keeps of a job besides the body of its request, bytes: its hash, its place in the queue, a record. */
+/** What a job takes in Redis besides the body of its request, bytes: its hash, its place in the queue, a record. */
 const jobBytes = 1500;
 
 /**
- * Rejects new jobs before Redis is full. Looks at its memory only when jobs are added: once a second, and more often the
- * less room there is.
+ * Accepts no more jobs before Redis is full. Looks at its memory only when jobs are added: once a second, and more
+ * often the less room there is.
  */
 export class MemoryWatch {
   readonly #redis: Redis;
   readonly #url: string;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
-  /** Bytes that may be added before the next look must have been answered. */
+  /** Bytes that may be added before a caller must wait for the next look. */
   #allowance = 0;
   #full: { used: number; max: number } | null = null;
 
@@ -37,7 +37,7 @@ export class MemoryWatch {
   async assertRoom(bodyBytes: number): Promise<void> {
     this.#allowance -= jobBytes + bodyBytes;
     if (performance.now() - this.#lookedAt > everyMs) this.#look();
-    // While there is plenty of room nobody waits for the answer.
+    // While there is plenty of room, nobody waits for the look.
     if (this.#allowance < 0) {
       this.#look();
       await this.#looking;

@@ -2,19 +2,19 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { type Envelope, type NormalSpec, envelopeVersion } from '@sluice/shared';
 
-/** Enough for any policy: where the caller names no `attempts`, the policy's are counted by the worker. */
+/** Enough for any policy: if the caller gives no `attempts`, the worker counts the policy's. */
 const anyAttempts = 1000;
 
-/** How long an outcome can be read by its id where nobody says, ms. */
+/** How long an outcome can be read by its id if nobody says, ms. */
 export const defaultKeepMs = 3_600_000;
 
-/** For how long something is kept, ms. Redis refuses other numbers, and a job could then not be ended. */
+/** How long something is kept, ms. With other numbers the Redis command fails, and a job could not be ended. */
 export const keepMsSchema = z
   .int('must be a whole number of ms')
   .min(1)
   .max(366 * 86_400_000);
 
-/** What a caller may say of the job besides its request. */
+/** What a caller may say about the job besides its request. */
 export type Delivery = {
   id: string;
   replyTo?: string;
@@ -26,8 +26,8 @@ export type Delivery = {
 export type BullJob = { name: string; data: Envelope; opts: JobsOptions };
 
 /**
- * A validated spec as a BullMQ job: the only place that knows job options. What becomes of finished jobs is the
- * workers' to say (`removeOnComplete`, `removeOnFail`), so that each waiting job is smaller by it.
+ * A validated spec as a BullMQ job: the only place that knows job options. The workers say what happens to finished
+ * jobs (`removeOnComplete`, `removeOnFail`), so each waiting job is smaller.
  */
 export function toJob(spec: NormalSpec, delivery: Delivery): BullJob {
   const data: Envelope = { v: envelopeVersion, req: spec.request, at: delivery.now };

@@ -20,10 +20,10 @@ export type PolicyChange = 'created' | 'changed' | 'same';
 /** What an update did. `before`: null where the queue had no policy. */
 export type PolicyUpdate = { change: PolicyChange; before: Policy | null; after: Policy };
 
-/** So often a policy is read again that somebody else changed between our read and our write. */
+/** How many times an update starts over because somebody else changed the policy between our read and our write. */
 const updateTries = 20;
 
-/** What the apply script answered; what is `set` meets no conflict. */
+/** What the apply script answered; `set` meets no conflict. */
 type Written<M> = {
   change: PolicyChange | (M extends 'set' ? never : 'conflict');
   policy: Policy;
@@ -54,7 +54,7 @@ export class Policies {
 
   /**
    * The policy in force; null when the queue has none, and so is not served.
-   * @throws SluiceError SLUICE_INVALID_POLICY when another version wrote what this one does not know
+   * @throws SluiceError SLUICE_INVALID_POLICY when another version wrote something that this one does not know
    */
   async read(queue: string): Promise<Policy | null> {
     const json = await this.#redis.hget(this.#keys.policy(queue), 'json');
@@ -66,12 +66,12 @@ export class Policies {
     return (await this.#write(queue, input, 'set')).change;
   }
 
-  /** Creates the policy where there is none. @throws SLUICE_POLICY_CONFLICT when there is another one */
+  /** Creates the policy if there is none. @throws SLUICE_POLICY_CONFLICT when there is another one */
   async create(queue: string, input: PolicyInput): Promise<PolicyChange> {
     const { change, inForce, policy } = await this.#write(queue, input, 'create');
     if (change !== 'conflict') return change;
     const list = differences(inForce, policy);
-    // Written by another version, in another order of its fields.
+    // Another version wrote the same policy with its fields in another order.
     if (list.length === 0) return 'same';
     throw new SluiceError(
       'SLUICE_POLICY_CONFLICT',
@@ -80,9 +80,9 @@ export class Policies {
   }
 
   /**
-   * Sets the policy to one made of the policy in force. Of two updates at once, the second is made of the first's.
+   * Sets the policy to one made from the policy in force. Of two updates at once, the second starts from the first's.
    * @param make called with the policy in force, null where there is none; maybe more than once
-   * @throws SluiceError SLUICE_INVALID_POLICY; SLUICE_POLICY_CONFLICT when others change it without end
+   * @throws SluiceError SLUICE_INVALID_POLICY; SLUICE_POLICY_CONFLICT when others keep changing it
    */
   async update(queue: string, make: (before: Policy | null) => PolicyInput): Promise<PolicyUpdate> {
     for (let tries = 0; tries < updateTries; tries++) {
@@ -91,7 +91,7 @@ export class Policies {
       const { change, policy } = await this.#write(queue, make(before), Number(version ?? 0));
       if (change !== 'conflict') return { change, before, after: policy };
     }
-    const message = `queue "${queue}" is being changed by others all the time; try again`;
+    const message = `queue "${queue}" keeps being changed by others; try again`;
     throw new SluiceError('SLUICE_POLICY_CONFLICT', message);
   }
 
@@ -118,7 +118,7 @@ export class Policies {
       unitUs,
     });
     const change = verdict as Written<M>['change'];
-    // What was overwritten need not be readable.
+    // The policy that was overwritten may be unreadable.
     const conflict = change === 'conflict' && json !== '';
     return { change, policy, inForce: conflict ? readStoredPolicy(queue, json) : null };
   }

@@ -11,7 +11,7 @@ export type QueueState = {
   name: string;
   policy: Policy;
   paused: boolean;
-  /** What the policy's rate means for BullMQ's global limit and for the time between two requests. */
+  /** BullMQ's global limit that follows from the policy's rate. */
   gate: { max: number; duration: number };
   /** ms between permits; null: not paced. */
   paceMs: number | null;
@@ -114,8 +114,8 @@ export class Queues {
   }
 
   /**
-   * Lifts the holds of a queue, or one origin's, and wakes the jobs that were put off because of them.
-   * @returns holds lifted
+   * Lifts the holds of a queue, or of one origin, and wakes the jobs that were put off because of them.
+   * @returns how many holds were lifted
    */
   async release(name: string, origin = ''): Promise<number> {
     await this.#assertThere(name);
@@ -124,7 +124,7 @@ export class Queues {
     const { lifted, jobs } = await this.#release([name], { origin, channel: keys.events, message });
     const queue = this.#open.get(name);
     for (const id of jobs) {
-      // Throws for a job that is no longer delayed, which needs no waking, and for one that cannot be read.
+      // Throws for a job that is no longer delayed (it needs no waking), and for one that cannot be read.
       await wake(queue, id).catch(() => {});
     }
     return lifted;
@@ -132,7 +132,7 @@ export class Queues {
 
   /**
    * Removes a queue with its policy, every job in it, and the records of ids and idempotency keys. Jobs that have not
-   * ended do so as `cancelled`, for whoever awaits them. Outcomes that are kept stay until their TTL.
+   * ended end as `cancelled` for whoever awaits them. Outcomes that are kept stay until their TTL.
    */
   async remove(name: string): Promise<void> {
     const keys = this.#keys;
@@ -154,13 +154,13 @@ export class Queues {
       keys.putOff,
       keys.stalledLook,
     ];
-    // The limiter is BullMQ's, which leaves it: for as long as the window or a hold lasts, hours maybe.
+    // BullMQ leaves its limiter behind, for as long as the window or a hold lasts: maybe hours.
     await this.#redis.unlink(...own.map((key) => key(name)), keys.bull(name).limiter);
     await this.#forget(name);
     await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
   }
 
-  /** What says that its jobs were enqueued, begun or cancelled: there would be no new ones of their names. */
+  /** Removes the marks of jobs that were enqueued, sent or cancelled: they would block new jobs with the same names. */
   async #forget(name: string): Promise<void> {
     const { record, sent, cancel } = this.#keys;
     const begins = [record(name, 'id', ''), record(name, 'key', ''), sent(name, ''), cancel(name, '')];
@@ -172,7 +172,7 @@ export class Queues {
     }
   }
 
-  /** The policy need not be readable: it must always be possible to stop a queue. */
+  /** The policy may be unreadable: it must always be possible to stop a queue. */
   async #assertThere(name: string): Promise<void> {
     if ((await this.#redis.hexists(this.#keys.queues, name)) === 0) throw this.#missing(name);
   }

@@ -16,8 +16,8 @@ const atOnce = 200;
 type Open = { id: string; addressee: Addressee; attempts: number };
 
 /**
- * Ends the jobs of a queue that is being removed: whoever awaits one is told, in every process, as at any other end.
- * The queue must be paused.
+ * Ends the jobs of a queue that is being removed. Whoever awaits one gets its outcome, in every process, as at any
+ * other end. The queue must be paused.
  */
 export class QueueRemoval {
   readonly #redis: Redis;
@@ -39,7 +39,7 @@ export class QueueRemoval {
     let before: number;
     do {
       before = this.#ended.size;
-      // From the end that jobs are taken from: what is added meanwhile moves no other.
+      // From the end that jobs are taken from: jobs that are added meanwhile shift no others.
       for await (const ids of this.#pages((first, last) => this.#redis.lrange(wait, -1 - last, -1 - first))) {
         await this.#end(ids);
       }
@@ -51,12 +51,12 @@ export class QueueRemoval {
     } while (this.#ended.size > before);
   }
 
-  /** The jobs that workers have now. Their locks keep others from ending them, until the queue is gone. */
+  /** The jobs that workers have now. Until the queue is gone, their locks keep us from ending them. */
   async active(): Promise<Open[]> {
     return await this.#read(await this.#redis.lrange(this.#keys.bull(this.#queue).active, 0, -1));
   }
 
-  /** Ends jobs whose worker has not: it hears of the removal, too, and the first to end a job does. */
+  /** Ends jobs that their worker has not ended. It hears of the removal, too; whoever comes first ends the job. */
   async settle(jobs: readonly Open[]): Promise<void> {
     const [seconds] = await this.#redis.time();
     const endedAt = Number(seconds) * 1000;
@@ -85,7 +85,7 @@ export class QueueRemoval {
     for (const id of ids) this.#ended.add(id);
   }
 
-  /** What cannot be read has nobody to tell. */
+  /** Leaves out jobs without data: nobody can be told of them. */
   async #read(ids: readonly string[]): Promise<Open[]> {
     const jobs = await Promise.all(
       ids.map(async (id) => {

@@ -16,7 +16,7 @@ import { redisFault } from '@sluice/redis';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import { defaultKeepMs, keepMsSchema, toJob } from '../enqueue/to-job.ts';
 
-/** When the jobs of a schedule are due: at even distances, the first one now, or by a cron pattern. */
+/** When the jobs of a schedule are due: at even intervals, the first one now, or by a cron pattern. */
 export type When =
   | {
       /** `"1h"`, or ms. At least 100 ms. */
@@ -46,7 +46,7 @@ export type Schedule = {
   cron: string | null;
   tz: string | null;
   request: HttpRequest;
-  /** The job that is due next, or waits already: its id, and when it is due, epoch ms. */
+  /** The job that is due next or already waits: its id, and when it is due, epoch ms. */
   next: { id: string; at: number };
 };
 
@@ -65,15 +65,15 @@ const recurringSchema = jobSpecSchema.omit(oneJobOnly);
 
 /**
  * Recurring fetches, kept in Redis beside their queue (BullMQ's job schedulers); no process has to stay for them. The
- * next job is made when a worker takes the one before: a queue that is held or behind never has more than one of a
- * schedule waiting, and what was missed is not made up for.
+ * next job is made when a worker takes the one before. So a queue that is held or behind has at most one waiting job of
+ * a schedule, and missed ones are not made up for.
  */
 export class Schedules {
   readonly #url: string;
   readonly #queue: string;
   readonly #queues: OpenQueues;
 
-  /** @param queue of calls that name none */
+  /** @param parts `queue`: for calls that name none */
   constructor(parts: { url: string; queue: string; queues: OpenQueues }) {
     this.#url = parts.url;
     this.#queue = parts.queue;
@@ -81,7 +81,7 @@ export class Schedules {
   }
 
   /**
-   * Creates a schedule, or changes the one with this name: its job that waits is replaced.
+   * Creates a schedule, or changes the one with this name: its waiting job is replaced.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE
    */
   async upsert(
@@ -102,7 +102,7 @@ export class Schedules {
     );
     const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
     const { name: type, data, opts } = toJob(spec, { id: '', now: Date.now(), keepMs });
-    // The id of each job is BullMQ's to give: repeat:NAME:TIME.
+    // BullMQ gives each job its id: repeat:NAME:TIME.
     const { jobId: _, ...template } = opts;
     await this.#ask(() =>
       this.#queues.get(queue).upsertJobScheduler(name, repeat, { name: type, data, opts: template }),
@@ -127,7 +127,7 @@ export class Schedules {
     });
   }
 
-  /** Ends a schedule; its job that waits is removed, one that runs goes on. @returns false when there is none */
+  /** Ends a schedule. Its waiting job is removed; an active one goes on. @returns false when there is none */
   async remove(name: string, { queue = this.#queue }: { queue?: string } = {}): Promise<boolean> {
     return await this.#ask(async () => {
       const open = this.#queues.get(queue);
@@ -156,7 +156,7 @@ function repeatOf(when: When, what: string): RepeatOptions {
   try {
     if (Number.isFinite(getNextMillis(Date.now(), repeat))) return repeat;
   } catch {
-    // Told below.
+    // Reported below.
   }
   const message = `"${cron}" in the time zone "${tz}" never comes due; write minute hour day month weekday, such as "0 * * * *"`;
   throw new SluiceError('SLUICE_INVALID_SPEC', `${what}: cron: ${message}`, {

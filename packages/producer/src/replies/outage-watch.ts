@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 
 const askEveryMs = 250;
 
-/** Asks Redis for a sign of life for as long as something is awaited: a reply that does not come tells nothing. */
+/** Asks Redis for a sign of life while something is awaited: that no reply comes says nothing about Redis. */
 export class OutageWatch {
   readonly #redis: Redis;
   readonly #toleratedMs: number;
@@ -11,8 +11,8 @@ export class OutageWatch {
   #isWatching = false;
 
   /**
-   * @param redis whose commands fail when there is no answer
-   * @param toleratedMs an outage is one after this; a connection that was lost is back sooner
+   * @param redis a client whose commands fail when there is no answer
+   * @param toleratedMs a shorter outage is none; a connection that was lost is back sooner
    */
   constructor(redis: Redis, toleratedMs: number, onOutage: (error: Error) => void) {
     this.#redis = redis;
@@ -20,7 +20,7 @@ export class OutageWatch {
     this.#onOutage = onOutage;
   }
 
-  /** @param isNeeded asked before each look; the first no ends the watch */
+  /** @param isNeeded called before each look; the first `false` ends the watch */
   async watch(isNeeded: () => boolean): Promise<void> {
     if (this.#isWatching) return;
     this.#isWatching = true;

@@ -18,12 +18,12 @@ import { Reply, Waiter } from './reply.ts';
 const readCount = 512;
 const acknowledgeEveryMs = 200;
 const closeMs = 1000;
-/** With fewer awaited jobs each reply is read at once. */
+/** While fewer jobs are awaited, each reply is read at once. */
 const manyAwaited = 50;
 const gatherMs = 5;
 const retryMs = 100;
 const watchTtlMs = 86_400_000;
-/** Outcomes asked for at once after a reconnect. */
+/** How many outcomes are asked for at once after a reconnect. */
 const recoverCount = 500;
 
 type StreamReply = [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][];
@@ -42,7 +42,7 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 
 /**
  * The outcomes that this process awaits. Workers append them to its reply stream; one blocking read delivers them.
- * After a reconnect the stream is read again from its start: what was delivered is awaited no more, and passed over.
+ * After a reconnect the stream is read again from its start: nobody awaits what was delivered, so it is skipped.
  * Then everything still awaited is asked for: the stream, or a job, may be gone.
  */
 export class Replies {
@@ -79,7 +79,7 @@ export class Replies {
     this.#outages =
       whenDown === 'wait' ? null : new OutageWatch(commands, failAfterMs, (error) => this.#giveUp(error));
     reader.on('ready', () => {
-      // A new primary whose clock is behind may give ids that are smaller than the last one that was read.
+      // A new primary whose clock is behind may give smaller ids than the last one that was read.
       this.#last = '0-0';
       this.#recover = true;
     });
@@ -108,14 +108,14 @@ export class Replies {
       if (verdict === 'ended' && !(end === null && awaited)) this.#deliver(queue, id, end);
       if (verdict === 'unknown') this.#deliver(queue, id, null);
     } catch (error) {
-      // Others may await it, and are told by its reply.
+      // Others may await it, and get its reply.
       this.leave(waiter);
       throw error;
     }
     return await waiter.promise;
   }
 
-  /** One call less awaits a job. */
+  /** One call fewer awaits a job. */
   leave(waiter: Waiter): void {
     waiter.users -= 1;
     if (waiter.users === 0) this.#forget(waiter);
@@ -135,7 +135,7 @@ export class Replies {
 
   /** Asks whether the job has ended, and, if not, for a reply when it does. */
   async #ask({ queue, id, asked }: Waiter): Promise<WatchReply> {
-    // The process that added the job is told in any case.
+    // The process that added the job gets its reply in any case.
     return await this.#watch([queue, id], { producer: asked ? this.name : '', ttlMs: watchTtlMs });
   }
 
@@ -144,7 +144,7 @@ export class Replies {
     if (this.#waiters.get(key) === waiter) this.#waiters.delete(key);
   }
 
-  /** null: there was an outcome, or no job; it cannot be had any more. */
+  /** @param settled null: there is no such job, or its outcome is no longer kept */
   #deliver(queue: string, id: string, settled: Settled | null): Waiter | undefined {
     const waiter = this.#waiters.get(`${queue}/${id}`);
     this.#waiters.delete(`${queue}/${id}`);
@@ -157,7 +157,7 @@ export class Replies {
     while (!this.#closed) {
       const reply: StreamReply | null = await this.#reader
         .xreadBuffer('COUNT', readCount, 'BLOCK', this.#blockMs, 'STREAMS', this.#stream, this.#last)
-        // An error that comes at once (a user without the right to read) must not keep the process busy.
+        // An immediate error (a user who may not read) must not keep the process busy.
         .catch(() => sleep(retryMs, null));
       const entries = reply?.[0]?.[1] ?? [];
       for (const [entryId, fields] of entries) {
@@ -169,17 +169,17 @@ export class Replies {
       }
       if (entries.length > 0) {
         this.#timer ??= setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
-        // While many are on their way, they are read together: it costs less than one by one.
+        // While many are awaited, they are read together: that costs less than one by one.
         if (this.#waiters.size >= manyAwaited) await sleep(gatherMs);
       }
-      // Everything in the stream has been read: what is settled and still awaited will not come by it.
+      // Everything in the stream has been read: it will not bring what is settled and still awaited.
       else if (this.#recover && !this.#closed) await this.#recoverMissed();
     }
   }
 
   /**
-   * Asks for all that is awaited: the stream may be gone, or what told the worker to reply, or the job itself, when
-   * Redis came back without what it had last.
+   * Asks for everything that is awaited. If Redis came back without its last writes, the stream may be gone, or the
+   * request for a reply, or the job itself.
    */
   async #recoverMissed(): Promise<void> {
     this.#recover = false;
@@ -198,7 +198,7 @@ export class Replies {
     if (this.#suspects.size > 0) this.#recover = true;
   }
 
-  /** A marker says that the outcome went by reply: it may have come since the last read, so it is given one more. */
+  /** A marker says that the outcome went out as a reply. It may have come since the last read, so we read once more. */
   async #recoverOne(waiter: Waiter, isSuspect: boolean): Promise<void> {
     const { verdict, end } = await this.#ask(waiter);
     if (verdict === 'watching') return;
@@ -216,8 +216,8 @@ export class Replies {
   }
 
   /**
-   * Late and in bulk: by then the worker has removed the finished job, so that its marker can go as well. What came just
-   * now rests until the next time, or the marker would stay for its TTL.
+   * Late and in bulk: by then the worker has removed the finished job, so that its marker can go as well. What came
+   * just now waits until the next time, or its marker would stay for its TTL.
    */
   async #acknowledge(): Promise<void> {
     const { waiters, last } = this.#resting;
@@ -226,7 +226,7 @@ export class Replies {
     this.#delivered = [];
     this.#timer = isAll ? undefined : setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
     if (last === '') return;
-    // The stream has a TTL, so what could not be acknowledged goes by itself.
+    // The stream has a TTL, so what could not be acknowledged expires by itself.
     await this.#acknowledged([this.name, waiters], { last }).catch(() => {});
   }
 
@@ -241,14 +241,14 @@ export class Replies {
     for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
     this.#reader.disconnect();
-    // Closing does not wait for a server that is gone: what it cannot be told goes by its TTL. (ioredis forgets a
+    // Closing does not wait for a server that is gone: what is left there expires. (ioredis forgets a
     // blocking read that was under way when the connection was lost, so its promise may never settle.)
     await within(closeMs, this.#running ?? Promise.resolve());
     if (this.#commands.status === 'ready') await within(closeMs, this.#clear());
   }
 
   async #clear(): Promise<void> {
-    // Both that which rests and that which came last.
+    // First what rests, then what came last.
     for (let n = 0; n < 2; n++) await this.#acknowledge();
     clearTimeout(this.#timer);
     await this.#commands.unlink(this.#stream).catch(() => {});

@@ -4,11 +4,11 @@ import type { Settled } from '@sluice/shared';
 export class Waiter {
   readonly queue: string;
   readonly id: string;
-  /** The job is there: its add was acknowledged, or it was found. */
+  /** The job exists: its add was acknowledged, or it was found. */
   accepted = false;
-  /** Another process may have added it: its outcome comes because this one asked for it. */
+  /** Another process may have added it, so this one has to ask for its outcome. */
   asked = false;
-  /** Calls that await it, and have not given it up. */
+  /** Calls that await it, and have not given up. */
   users = 0;
   readonly promise: Promise<Settled>;
   readonly resolve: (settled: Settled) => void;
@@ -35,14 +35,14 @@ export class Waiter {
 
 /** What a reply needs of its `Replies`. */
 type Owner = {
-  /** One call less awaits it; the last one forgets it. */
+  /** One call fewer awaits it; when none is left, it is forgotten. */
   leave(waiter: Waiter): void;
   watch(queue: string, id: string): Promise<Settled>;
 };
 
 /**
- * The reply to a job that is about to be added. Expected before the add, or it could come first. Unless the job is
- * accepted, disposing of the reply forgets it.
+ * The reply to a job that is about to be added. It is expected before the add, because it could come before the add
+ * returns. Unless the job is accepted, disposing of the reply forgets it.
  */
 export class Reply implements Disposable {
   readonly #waiter: Waiter;
@@ -55,13 +55,13 @@ export class Reply implements Disposable {
     waiter.users += 1;
   }
 
-  /** The job was added: from now on it is asked for whenever its reply may have been lost. */
+  /** The job was added: from now on its outcome is asked for whenever its reply may have been lost. */
   accepted(): void {
     this.#isAccepted = true;
     this.#waiter.accepted = true;
   }
 
-  /** The outcome. A wait that was given up (Redis did not answer) begins anew with the next call. */
+  /** The outcome. If a wait was given up (Redis did not answer), the next call waits again. */
   outcome(): Promise<Settled> {
     const { promise, isRejected, queue, id } = this.#waiter;
     return isRejected ? this.#owner.watch(queue, id) : promise;

@@ -7,10 +7,10 @@ export type LeaseCalls = {
   giveBack(): Promise<void>;
 };
 
-/** A lease is renewed after this part of its time. */
+/** How many renewals fit into the time of a lease. */
 const renewals = 3;
 
-/** A place in a semaphore. Made by `Semaphore.acquire`; given back by `release`, or at the end of its `await using`. */
+/** A place in a semaphore. Made by `Semaphore.acquire`; ended by `release`, or at the end of its `await using`. */
 export class Lease implements AsyncDisposable {
   readonly #calls: LeaseCalls;
   readonly #leaseMs: number;
@@ -21,13 +21,16 @@ export class Lease implements AsyncDisposable {
   #expiry: NodeJS.Timeout | undefined;
   #released: Promise<void> | undefined;
 
-  /** @param grantedAt performance.now() before it was asked for @param closed the client is closed: nobody renews */
+  /**
+   * @param grantedAt performance.now() before it was asked for
+   * @param closed aborts when the client closes: then nobody renews
+   */
   constructor(calls: LeaseCalls, leaseMs: number, grantedAt: number, closed: AbortSignal) {
     this.#calls = calls;
     this.#leaseMs = leaseMs;
     this.#closed = closed;
     this.#end = () =>
-      this.#lose(new SluiceError('SLUICE_CLOSED', 'the client was closed; the lease runs out'));
+      this.#lose(new SluiceError('SLUICE_CLOSED', 'the client was closed; the lease expires'));
     closed.addEventListener('abort', this.#end, { once: true });
     this.#expireFrom(grantedAt);
     this.#renewing = setInterval(() => void this.#renew(), leaseMs / renewals);
@@ -36,7 +39,7 @@ export class Lease implements AsyncDisposable {
 
   /**
    * Aborts when the lease is lost: this process could not renew it in time, and others may be in the section now. Pass
-   * it to what the section does. Its reason is a SluiceError: SLUICE_LEASE_LOST, or SLUICE_CLOSED.
+   * it to whatever the section calls. Its reason is a SluiceError: SLUICE_LEASE_LOST, or SLUICE_CLOSED.
    */
   get signal(): AbortSignal {
     return this.#lost.signal;
@@ -54,7 +57,7 @@ export class Lease implements AsyncDisposable {
 
   async #release(): Promise<void> {
     this.#stop();
-    // With the client's connection gone it ends by itself.
+    // If the client's connection is gone, the lease expires by itself.
     if (!this.#closed.aborted) await this.#calls.giveBack();
   }
 
@@ -66,11 +69,11 @@ export class Lease implements AsyncDisposable {
       if (held) this.#expireFrom(askedAt);
       else this.#lose(this.#lostError());
     } catch {
-      // The connection is down: the next renewal, or the expiry.
+      // The connection is down: the next renewal succeeds, or the lease expires.
     }
   }
 
-  /** On our own clock, too: without Redis nobody else would tell us. */
+  /** The lease expires on our own clock, too: without Redis nobody else would tell us. */
   #expireFrom(at: number): void {
     clearTimeout(this.#expiry);
     const leftMs = Math.max(0, at + this.#leaseMs - performance.now());

@@ -18,8 +18,8 @@ import type { Turns } from './turns.ts';
 
 export type SemaphoreOptions = {
   /**
-   * How long a place stays taken when its holder dies, ms. Default 30,000; it is renewed while the process lives. A
-   * shorter one is lost by a process whose event loop stalls for as long.
+   * How long a place stays taken after its holder dies, ms. Default 30,000; it is renewed while the process lives. A
+   * process whose event loop stalls for this long loses it.
    */
   leaseMs?: number;
 };
@@ -30,10 +30,10 @@ const optionsSchema = z.strictObject({
   leaseMs: z.int().min(100).max(86_400_000),
 });
 
-/** How often a waiter asks although nobody called it: a holder that died calls nobody. */
+/** How often a waiter asks without being called: a holder that died calls nobody. */
 const pollMs = 1000;
 
-/** A waiter that has not asked for so long is passed over: a few polls. */
+/** A waiter that has not asked for this long is passed over: a few polls. */
 const waiterTtlMs = 5000;
 
 /** What semaphores need of their client. */
@@ -60,8 +60,8 @@ export function bindSemaphore(redis: Redis, keys: Keys): SemaphoreScripts {
 }
 
 /**
- * A section that at most `n` may be in at once, over all processes and machines: first come, first served. On Redis'
- * clock. It exists as long as somebody uses it. Made by `sluice.semaphore`.
+ * A section that at most `n` callers are in at once, over all processes and machines: first come, first served, by
+ * Redis' clock. It exists as long as somebody uses it. Made by `sluice.semaphore`.
  */
 export class Semaphore {
   readonly name: string;
@@ -105,12 +105,12 @@ export class Semaphore {
         if (verdict === acquireVerdicts.conflict) throw this.#conflict(value);
         if (stop.aborted) throw this.#stopped(signal);
         if (verdict === acquireVerdicts.acquired) return this.#lease(token, askedAt);
-        // A call before the subscription stood was not heard: ask once more.
+        // A call before the subscription was not heard: ask once more.
         if (await turns.listening()) await first(called, sleepMs(value), stop);
         if (stop.aborted) throw this.#stopped(signal);
       }
     } catch (error) {
-      // Not waited for: should the connection be down, the ticket is passed over soon.
+      // Not awaited: if the connection is down, the waiter is passed over soon.
       if (!closed.aborted) this.#give(token).catch(() => {});
       throw closed.aborted ? this.#stopped(signal) : error;
     } finally {
@@ -119,7 +119,7 @@ export class Semaphore {
   }
 
   /**
-   * Runs a function inside the section, and gives the place back when it has settled.
+   * Runs a function inside the section, and releases the place when it has settled.
    * @param fn its signal aborts when the lease is lost
    * @throws what `fn` throws; as `acquire` does
    */
@@ -161,7 +161,7 @@ export class Semaphore {
   }
 }
 
-/** Until the next lease ends, if that is sooner than the next poll. @param endsInMs -1: none is held */
+/** Time to the next poll, or to the end of the next lease if that is sooner. @param endsInMs -1: none is held */
 function sleepMs(endsInMs: number): number {
   return endsInMs < 0 ? pollMs : Math.min(pollMs, endsInMs + 1);
 }

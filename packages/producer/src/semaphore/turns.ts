@@ -16,19 +16,19 @@ export class Turns {
     this.#open = open;
   }
 
-  /** Resolves when the token is called. To be had before its place in the queue is asked for, or a call could be missed. */
+  /** Resolves when the token is called. Call this before you ask for a place, or a call could be missed. */
   next(token: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.set(token, resolve);
     return promise;
   }
 
-  /** The token waits no longer. */
+  /** The token no longer waits. */
   forget(token: string): void {
     this.#waiters.delete(token);
   }
 
-  /** Sees to it that calls are heard. @returns false when they were not until now: one may have been missed */
+  /** Makes sure that calls are heard. @returns false when they were not until now: one may have been missed */
   async listening(): Promise<boolean> {
     if (this.#heard) return true;
     this.#subscriber ??= this.#subscribe();
@@ -52,7 +52,7 @@ export class Turns {
     try {
       await subscriber.subscribe(this.#channel);
     } catch (error) {
-      // The next one who waits opens another.
+      // The next waiter opens another.
       subscriber.disconnect();
       throw error;
     }

@@ -2,7 +2,7 @@ import { Socket, connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type HostAndPort, formatHost } from '../url/hosts.ts';
 
-/** A connection that has not ended so long after it was told to is cut, ms. A node that lives has answered by then. */
+/** A connection that has not ended this long after it was told to is cut, ms. A live node has answered by then. */
 const endMs = 500;
 
 const addresses = new WeakMap<object, string>();
@@ -12,13 +12,13 @@ export const nodeOf = (stream: object | undefined) =>
   stream === undefined ? undefined : addresses.get(stream);
 
 /**
- * A connector for ioredis that looks for the node to connect to each time. (Its class for Clusters keeps connections
- * to all nodes, and would need another way to block, to listen and to read the clock.)
+ * A connector for ioredis that looks for the right node each time it connects. (ioredis' class for Clusters keeps
+ * connections to all nodes, and would need another way to block, to listen and to read the clock.)
  * @param find the node
  */
 export function clusterConnector(find: (signal: AbortSignal) => Promise<HostAndPort>, tls: boolean) {
   class ClusterConnector {
-    /** ioredis tells it when the connection is dead from the beginning. */
+    /** ioredis reports it when the connection is dead from the start. */
     firstError: unknown;
     #stream: Socket | undefined;
     #looking: AbortController | undefined;
@@ -35,7 +35,7 @@ export function clusterConnector(find: (signal: AbortSignal) => Promise<HostAndP
         stream = tls ? connectTls({ ...node }) : connectTcp({ ...node });
         addresses.set(stream, formatHost(node));
       } catch (error) {
-        // Not a rejection: ioredis would give up for good. A connection that is lost is tried again.
+        // Not a rejection: ioredis would give up for good. It retries a connection that is lost.
         this.firstError = error;
         stream = new Socket().destroy();
       }
@@ -59,6 +59,6 @@ export function clusterConnector(find: (signal: AbortSignal) => Promise<HostAndP
       stream.end();
     }
   }
-  // The type that ioredis declares has protected members, which no other class can have.
+  // ioredis' type has protected members, which no other class can have.
   return ClusterConnector as unknown as new (options: unknown) => never;
 }

@@ -3,12 +3,12 @@ import type { News } from './follow.ts';
 import { formatHost } from '../url/hosts.ts';
 import type { Asker, SlotOwner } from './slot-owner.ts';
 
-/** How soon another owner of the slot is noticed by those that its old one does not tell, ms. */
+/** How soon clients notice another owner of the slot if the old one does not tell them, ms. */
 const everyMs = 1000;
 
 /**
- * A node of a Cluster that owns a slot no longer says so to whoever sends a command; not when it is frozen, and not to
- * those that only listen. So some node is asked now and then.
+ * A node of a Cluster that no longer owns a slot says so to whoever sends a command; but not when it is frozen, and not
+ * to clients that only listen. So we ask some node now and then.
  */
 export function clusterNews(owner: SlotOwner): News {
   return (switched) => {
@@ -24,7 +24,7 @@ export function clusterNews(owner: SlotOwner): News {
         if (last !== undefined && now !== last) switched(({ stream }) => nodeOf(stream) === now);
         last = now;
       } catch {
-        // Another one is asked.
+        // Another node is asked.
         asker?.close();
         asker = undefined;
       }

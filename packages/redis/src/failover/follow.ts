@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Where news of failovers come from. Begins to listen for them.
- * @param switched to be called when another server is the primary; `isThere` tells whether a client is with it already
- * @returns ends the listening
+ * A source of news of failovers. The call begins to listen.
+ * @param switched called when another server is the primary; `isThere` says whether a client is already connected to it
+ * @returns a function that stops listening
  */
 export type News = (switched: (isThere?: (client: Redis) => boolean) => void) => () => void;
 
 type Watch = {
   ready(client: Redis): void;
-  /** @returns whether it was the last, and the watch is over */
+  /** @returns whether it was the last client, so that the watch is over */
   end(client: Redis): boolean;
 };
 
-/** One watch for all clients of a source: a process has many, and Sentinels have other things to do. */
+/** One watch for all clients of a source: a process has many, and Sentinels should not serve each of them. */
 const watches = new Map<string, Watch>();
 
 function startWatch(news: News): Watch {
@@ -24,7 +24,7 @@ function startWatch(news: News): Watch {
       if (client.status === 'ready' || client.status === 'connect') {
         if (!isThere(client)) client.disconnect(true);
       }
-      // It may have asked before. Now it must be left alone: ioredis would give it up for good.
+      // It may have asked for the primary before the switch. Now leave it alone: ioredis would give up for good.
       else if (client.status === 'connecting') stale.add(client);
     }
   });
@@ -44,9 +44,8 @@ function startWatch(news: News): Watch {
 }
 
 /**
- * Makes a client leave its server when there is another primary. In a failover that was ordered, the old one takes
- * writes for 10 s more before the Sentinels make it a replica, and all of them would be lost; and one that is frozen
- * says nothing.
+ * Makes a client leave its server when there is another primary. In a manual failover the old primary takes writes for
+ * 10 s more before the Sentinels make it a replica, and all of them would be lost. And a frozen server says nothing.
  * @param source what clients of the same news have in common
  */
 export function followFailovers(client: Redis, source: string, news: News): void {
@@ -59,7 +58,7 @@ export function followFailovers(client: Redis, source: string, news: News): void
     watch.ready(client);
   });
   client.on('end', left);
-  // ioredis does not tell the end of a client that was waiting to connect again, and the news would keep the process.
+  // ioredis reports no end of a client that was waiting to reconnect, and the news would keep the process alive.
   const disconnect = client.disconnect.bind(client);
   client.disconnect = (reconnect = false) => {
     disconnect(reconnect);

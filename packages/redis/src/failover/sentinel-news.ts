@@ -5,7 +5,7 @@ import { formatHost } from '../url/hosts.ts';
 
 const channel = '+switch-master';
 
-/** Each Sentinel tells when another server is the primary. @param create makes the client of a Sentinel */
+/** Each Sentinel says when another server is the primary. @param create makes the client of a Sentinel */
 export function sentinelNews(address: SentinelAddress, create: CreateClient): News {
   const { sentinels, name, tls, sentinelUsername, sentinelPassword } = address;
   return (switched) => {
@@ -26,10 +26,10 @@ export function sentinelNews(address: SentinelAddress, create: CreateClient): Ne
         maxRetriesPerRequest: null,
         retryStrategy: (times: number) => Math.min(10_000, 100 * 2 ** Math.min(times, 7)),
       });
-      // One that is gone comes back, or the others tell.
+      // A Sentinel that is gone comes back, or the others tell us.
       client.on('error', () => {});
       client.on('message', heard);
-      // Not before: whoever creates clients may want commands to fail while they are not connected.
+      // Not earlier: whoever creates clients may want commands to fail while they are not connected.
       client.on('ready', () => void client.subscribe(channel).catch(() => {}));
       client.connect().catch(() => {});
       return client;

@@ -15,21 +15,21 @@ const patienceMs = 2000;
 /** [host, port, id, …] in the answer of CLUSTER SLOTS. */
 type Node = [host: string | null, port: number, ...rest: unknown[]];
 
-/** An empty host is the one that was asked; a `?` is one that the node does not know. */
+/** An empty host is the node that was asked; `?` is a host that it does not know. */
 function addressOf([host, port]: Node, asked: HostAndPort): HostAndPort | null {
   if (host === '?') return null;
   return { host: host === null || host === '' ? asked.host : host, port };
 }
 
 /**
- * Who owns the slot of a key. All keys of a prefix lie in one slot, so one node has all that Sluice needs of a
- * Cluster, and the connection to it can be a plain one: it may block, listen, and have transactions.
+ * Finds who owns the slot of a key. All keys of a prefix lie in one slot, so one node has everything that Sluice needs
+ * of a Cluster, and the connection to it can be a plain one: it may block, listen, and have transactions.
  */
 export class SlotOwner {
   readonly #address: ClusterAddress;
   readonly #key: string;
   readonly #create: CreateClient;
-  /** The slot's owner and its replicas, as last announced: the nodes of the URL may have changed since. */
+  /** The slot's owner and its replicas, as last reported: the nodes of the URL may have changed since. */
   #shard: HostAndPort[] = [];
   #turn = 0;
 
@@ -40,7 +40,7 @@ export class SlotOwner {
     this.#create = create;
   }
 
-  /** Asks all nodes that are known, and believes the first that knows. @param signal ends the asking */
+  /** Asks all known nodes, and believes the first that knows. @param signal stops asking */
   async find(signal: AbortSignal): Promise<HostAndPort> {
     const askers: Asker[] = [];
     const end = () => {
@@ -58,7 +58,7 @@ export class SlotOwner {
       );
     } catch (error) {
       const { errors } = error as AggregateError;
-      // What a node said tells more than that others did not answer.
+      // What a node said is worth more than that others did not answer.
       throw errors.find(({ name }: Error) => name === 'ReplyError') ?? errors[0];
     } finally {
       signal.removeEventListener('abort', end);
@@ -66,7 +66,7 @@ export class SlotOwner {
     }
   }
 
-  /** Opens a connection to one of the nodes, to another each time; not to the owner, which may be the one that fails. */
+  /** Connects to one of the nodes, another each time; never to the owner, which may be the one that fails. */
   async open(): Promise<Asker> {
     const [owner, ...others] = this.#nodes();
     const nodes = others.length > 0 ? others : [owner!];
@@ -75,7 +75,7 @@ export class SlotOwner {
     return asker;
   }
 
-  /** The owner comes first, as last told. */
+  /** The owner comes first, as last reported. */
   #nodes(): HostAndPort[] {
     const all = [...this.#shard, ...this.#address.nodes];
     return [...new Map(all.map((node) => [formatHost(node), node])).values()];

@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { Redis } from 'ioredis';
 
 /**
- * Sends the commands of one turn of the event loop in one write. (ioredis' own auto-pipelining does so, too, but builds
- * a pipeline object with every command on it each time, which cost a quarter of a worker's CPU; and a pipeline knows
+ * Sends the commands of one turn of the event loop in one write. (ioredis' auto-pipelining does so, too, but each time
+ * it builds a pipeline object with every command on it, which cost a quarter of a worker's CPU. And a pipeline knows
  * only the scripts that were defined before it began.)
  */
 export function corkPerTurn(client: Redis): Redis {
@@ -14,7 +14,7 @@ export function corkPerTurn(client: Redis): Redis {
     corked = null;
   };
   client.sendCommand = (...args) => {
-    // ioredis declares a stream; before the first connection there is none.
+    // ioredis declares a stream, but before the first connection there is none.
     const stream: Duplex | undefined = client.stream;
     if (corked === null && stream !== undefined) {
       corked = stream;

@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis';
 
-/** With the longest delay between two tries it is less than 5 s: so soon after its end a silence is over for us, too. */
+/** With the longest delay between two tries it is under 5 s: within that time we notice that a silence is over. */
 const silenceMs = 2500;
 
 /** How often a connection that only listens is asked for a sign of life, ms. */
 const heartbeatMs = 5000;
 
 /**
- * Gives up a connection that was accepted just now and is never answered (the server is frozen, or the wire behind a
- * proxy is cut): ioredis would wait for as long as for a blocking read. A server that loads its data answers.
+ * Closes a connection that was just accepted but gets no answer (the server is frozen, or the wire behind a proxy is
+ * cut): ioredis would wait as long as for a blocking read. A server that loads its data answers.
  */
 export function closeIfSilent(stream: Redis['stream']): void {
-  // A TLS handshake has read something already.
+  // A TLS handshake has already read something.
   const before = stream.bytesRead;
   const close = () => {
     if (stream.bytesRead > before) return;
@@ -24,8 +24,8 @@ export function closeIfSilent(stream: Redis['stream']): void {
 }
 
 /**
- * Asks a connection that only listens for a sign of life now and then. It has no command whose answer could fail to
- * come, so `socketTimeout` would never notice that the connection died silently, and no message would ever arrive again.
+ * Asks for a sign of life now and then on a connection that only listens. No command awaits an answer there, so
+ * `socketTimeout` would never notice that the connection died silently, and no message would ever arrive again.
  */
 export function heartbeat(client: Redis): Redis {
   let isAsking = false;

@@ -26,8 +26,9 @@ export function parseClusterUrl(text: string): ClusterAddress | string[] {
   const faults: string[] = [];
   const { hosts: nodes, username, password } = readAuthority(authority, hosts, faults);
   if (!/^(\/0?)?$/.test(path)) {
-    faults.push(`"${path}" cannot be: a Cluster has database 0 alone; leave it out`);
+    faults.push(`"${path}" is not allowed: a Cluster has only database 0; leave it out`);
   }
-  if (query !== '') faults.push(`has options ("${query.replaceAll(/=[^&]*/g, '=…')}"); there are none`);
+  if (query !== '')
+    faults.push(`has options ("${query.replaceAll(/=[^&]*/g, '=…')}"); a Cluster URL takes none`);
   return faults.length > 0 ? faults : { nodes, tls: tls !== '', username, password };
 }

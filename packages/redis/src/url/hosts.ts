@@ -26,7 +26,7 @@ function hostAndPort(text: string, kind: string, defaultPort: number, faults: st
     faults.push(`"${text}" is not a ${kind}; write host:port, or [address]:port for IPv6`);
   }
   const port = digits === undefined ? defaultPort : Number(digits);
-  if (port < 1 || port > 65_535) faults.push(`"${text}" has a port that there cannot be; use 1 to 65535`);
+  if (port < 1 || port > 65_535) faults.push(`"${text}" has an impossible port; use 1 to 65535`);
   return { host, port };
 }
 
@@ -44,7 +44,7 @@ function credentials(text: string, faults: string[]): { username: string; passwo
 }
 
 /**
- * Reads `[user:password@]host[:port][,host[:port]…]`. By hand: a URL as the WHATWG has it cannot have several hosts.
+ * Reads `[user:password@]host[:port][,host[:port]…]`. Parsed by hand, because a WHATWG URL cannot have several hosts.
  * @param kind what the hosts are, in a fault
  * @param form how the whole URL is written
  * @param faults gets every fault
@@ -63,7 +63,7 @@ export function readAuthority(
   };
 }
 
-/** As it is written in a URL. */
+/** The form that a URL has. */
 export function formatHost({ host, port }: HostAndPort): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -3,15 +3,15 @@ import { isClusterUrl, parseClusterUrl } from './cluster-url.ts';
 import { SluiceError } from '@sluice/shared';
 import { isSentinelUrl, parseSentinelUrl } from './sentinel-url.ts';
 
-/** Where a Redis is looked for when nobody says. */
+/** The Redis to use when nobody names one. */
 export const defaultRedisUrl = 'redis://127.0.0.1:6379';
 
 const schemes = ['redis:', 'rediss:', 'redis+unix:'];
 
-/** The value of an option whose name speaks of a password. */
+/** The value of an option whose name contains "password". */
 const passwordOption = /([?&][^=&]*password[^=&]*=)[^&]*/gi;
 
-/** What is wrong with the URL of one server; ioredis would take its defaults instead, or throw without a name. */
+/** What is wrong with the URL of one server. ioredis would use its defaults, or throw without naming the fault. */
 function faultOfServer(text: string): string | null {
   const url = URL.parse(text);
   if (!schemes.includes(url?.protocol ?? '')) {
@@ -36,10 +36,10 @@ function faultOfServer(text: string): string | null {
   return null;
 }
 
-/** An `@` behind the hosts: the password has a sign that ends them, and what follows would be quoted as something else. */
+/** An `@` after the hosts: the password contains a sign that ends them, and its rest would be quoted in a fault. */
 function hasLoosePassword(text: string): boolean {
   const rest = text.replaceAll(passwordOption, '$1').replace(/^[a-z+]*:\/\//i, '');
-  // The path of a socket may have one.
+  // The path of a socket may contain one.
   if (rest.startsWith('/')) return false;
   const authority = /^[^/?#]*/.exec(rest)![0];
   return rest.includes('@', authority.length);
@@ -68,8 +68,8 @@ export const redisUrlSchema = z.string().superRefine((text, ctx) => {
 });
 
 /**
- * A Redis URL without its passwords, for messages. One that is not percent-encoded as it must be may hold any of the
- * signs that divide a URL: all up to the last `@` is hidden, but for the user.
+ * A Redis URL without its passwords, for messages. A password that is not percent-encoded may contain any sign that
+ * divides a URL, so everything up to the last `@` is hidden, except the user.
  */
 export function redactRedisUrl(text: string): string {
   const [, scheme, all = ''] = /^([a-z+]+:\/\/)(.*)$/is.exec(text) ?? [];

@@ -41,7 +41,7 @@ function options(query: string, faults: string[]): { sentinelUsername: string; s
     const equals = part.indexOf('=');
     const name = equals === -1 ? part : part.slice(0, equals);
     if (name !== 'sentinel_username' && name !== 'sentinel_password') {
-      faults.push(`has an unknown option "${name}"; there are sentinel_username and sentinel_password`);
+      faults.push(`has an unknown option "${name}"; use sentinel_username and sentinel_password`);
       continue;
     }
     given[name] = decoded(equals === -1 ? '' : part.slice(equals + 1), name, faults);

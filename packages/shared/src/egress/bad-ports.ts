@@ -1,6 +1,6 @@
 /**
- * The ports that a browser blocks (WHATWG fetch, "port blocking"): mail, shells, file shares, IRC and the like take
- * lines of text, so that a request's body could be read as their commands. undici enforces the list in `fetch()` only.
+ * The ports that a browser blocks (WHATWG fetch, "port blocking"): mail, shells, file shares, IRC and the like read
+ * lines of text, so they could take a request's body for commands. undici enforces the list only in `fetch()`.
  */
 const badPorts: ReadonlySet<number> = new Set([
   1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
@@ -9,7 +9,7 @@ const badPorts: ReadonlySet<number> = new Set([
   3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
 
-/** Whether HTTP must not be spoken to this port. Port 0 is none: a connection to it can only be a mistake. */
+/** Whether HTTP must not be spoken to this port. Port 0 does not exist: a connection to it can only be a mistake. */
 export function isBadPort(port: number): boolean {
   return port === 0 || badPorts.has(port);
 }

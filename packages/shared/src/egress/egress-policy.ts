@@ -9,18 +9,18 @@ export type Egress = {
    */
   allowHosts: readonly string[];
   /**
-   * When set, the only ports that may be contacted; one of the ports that browsers block, or of infrastructure, counts
-   * when listed.
+   * When set, the only ports that may be contacted. This is also how to allow a port that browsers block, or that
+   * infrastructure uses.
    */
   ports?: readonly number[] | undefined;
 };
 
-/** An answer of the guard: a block says what was blocked, why, and what would allow it. */
+/** The guard's answer. The reason says what was blocked, why, and what would allow it. */
 export type Judgement = { ok: true } | { ok: false; reason: string };
 
 /**
  * The form in which host names are compared: as the URL parser writes them (lower case, punycode, no soft hyphens),
- * without the dot that ends a fully qualified name. Null when it is no host name.
+ * without the dot that ends a fully qualified name. Null when it is not a host name.
  */
 export function normalizeHost(host: string): string | null {
   const parsed = /[\s/\\?#@:]/.test(host) ? null : URL.parse(`http://${host}/`);

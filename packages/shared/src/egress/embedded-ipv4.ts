@@ -3,7 +3,7 @@ import { contains, parseCidr } from './parse-cidr.ts';
 /** An IPv4 address that an IPv6 address leads to. */
 export type Embedded = {
   ipv4: readonly number[];
-  /** How, for the reason that a caller reads. */
+  /** How it is embedded, for the reason that a caller reads. */
   form: string;
   /** False where the position is a guess, because the length of the translation prefix is not known. */
   certain: boolean;
@@ -20,8 +20,8 @@ const teredo = range('2001::/32');
 const one = (form: string, ipv4: readonly number[]): Embedded => ({ ipv4, form, certain: true });
 
 /**
- * The IPv4 addresses inside an IPv6 address, in every transition form: a gateway that translates or a tunnel that is
- * configured would carry the connection there. IPv4-mapped addresses are unmapped earlier and do not occur here.
+ * The IPv4 addresses inside an IPv6 address, in every transition form: a translating gateway or a tunnel would carry
+ * the connection there. IPv4-mapped addresses are unmapped earlier and do not occur here.
  */
 export function embeddedIpv4(address: readonly number[]): readonly Embedded[] {
   if (address.length !== 16) return [];
@@ -36,7 +36,7 @@ export function embeddedIpv4(address: readonly number[]): readonly Embedded[] {
   if (contains(translated, address)) return [one('SIIT', at(12))];
   if (contains(nat64, address)) return [one('NAT64', at(12))];
   if (contains(localNat64, address)) {
-    // RFC 6052, 2.2: behind a /48, /56, /64 or /96; byte 8 is skipped.
+    // RFC 6052, 2.2: after a /48, /56, /64 or /96; byte 8 is skipped.
     const bytes = [6, 7, 8, 12].map((start) =>
       start === 12 ? at(12) : [...address.slice(start, 8), ...address.slice(9)].slice(0, 4),
     );

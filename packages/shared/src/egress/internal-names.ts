@@ -1,5 +1,5 @@
 /**
- * Top-level domains, and `svc` of Kubernetes, that name things inside a network: RFC 6761 (localhost), RFC 6762
+ * Top-level domains (and Kubernetes' `svc`) that name things inside a network: RFC 6761 (localhost), RFC 6762
  * (local, and the ones its appendix G found in use), RFC 8375 (home.arpa), ICANN's private-use `internal`, Consul.
  * `cluster.local` is under `local`.
  */
@@ -18,12 +18,12 @@ const internalSuffixes: ReadonlySet<string> = new Set([
   'consul',
 ]);
 
-/** `localhost` and everything under it: loopback by definition, never asked of a DNS server (RFC 6761, 6.3). */
+/** `localhost` and everything under it: loopback by definition, never looked up in DNS (RFC 6761, 6.3). */
 export function isLocalhost(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost');
 }
 
-/** Why a normalised host name is taken to be internal, to follow "is"; null when it looks public. */
+/** Why a normalised host name counts as internal, in words that follow "is"; null when it looks public. */
 export function internalName(host: string): string | null {
   // The search domains of a pod turn `redis` into `redis.<namespace>.svc.cluster.local`.
   if (!host.includes('.')) return host === 'localhost' ? 'a name of this machine' : 'a name without a domain';

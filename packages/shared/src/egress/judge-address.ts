@@ -4,7 +4,7 @@ import { neverAllowedAddress } from './never-allowed.ts';
 import { type Cidr, contains, formatAddress, parseAddress, parseCidr } from './parse-cidr.ts';
 import { specialRange } from './special-ranges.ts';
 
-/** A policy is judged against at every connection, and its lists never change in place. */
+/** Every connection is judged by a policy, and a policy's lists never change in place. */
 const parsedLists = new WeakMap<readonly string[], readonly Cidr[]>();
 
 function allowedRanges(egress: Egress): readonly Cidr[] {
@@ -19,10 +19,10 @@ function allowedRanges(egress: Egress): readonly Cidr[] {
 const blocked = (reason: string): Judgement => ({ ok: false, reason });
 
 /**
- * Whether a connection to this IP address is allowed: every global unicast address is, besides the ranges of
- * `egress.allow`; metadata and link-local addresses are not, whatever a list says. IPv4 inside IPv6 is judged as the
- * IPv4 address it leads to. `host` is the name that resolved to the address, if one did: one that `egress.allowHosts`
- * lists may resolve to a private address.
+ * Whether a connection to this IP address is allowed. Global unicast addresses and the ranges of `egress.allow` are;
+ * metadata and link-local addresses are not, whatever a list says. IPv4 inside IPv6 is judged as the IPv4 address it
+ * leads to. `host` is the name that resolved to the address, if any: a name in `egress.allowHosts` may resolve to a
+ * private address.
  */
 export function judgeAddress(ip: string, egress: Egress, host?: string): Judgement {
   const address = parseAddress(ip);
@@ -52,7 +52,7 @@ function judgeBytes(address: readonly number[], name: string, egress: Egress, ho
     );
   }
 
-  // A network behind NAT64 lists 64:ff9b::/96 to reach IPv4 at all. That must not open its private IPv4 addresses.
+  // A network behind NAT64 lists 64:ff9b::/96 to reach IPv4 at all. This must not open its private IPv4 addresses.
   for (const { ipv4, form, certain } of embedded) {
     const inner = certain ? judgeBytes(ipv4, formatAddress(ipv4), egress, host) : null;
     if (inner !== null && !inner.ok)

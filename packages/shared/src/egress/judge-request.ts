@@ -1,8 +1,8 @@
 import type { HttpRequest } from '../job/http-request.ts';
 
 /**
- * Headers of the connection and of the message's framing (RFC 9110, 7.6.1; RFC 9112, 6). One that differs from what is
- * really sent makes two servers in a row see two different requests; `upgrade` and `http2-settings` tunnel past a
+ * Headers of the connection and of the message's framing (RFC 9110, 7.6.1; RFC 9112, 6). If one differs from what is
+ * really sent, two servers in a row see two different requests; `upgrade` and `http2-settings` tunnel past a
  * proxy's rules (h2c smuggling); `host` reaches another site than the one that was judged; `expect` stalls the body.
  */
 const forbidden: ReadonlySet<string> = new Set([
@@ -20,7 +20,7 @@ const forbidden: ReadonlySet<string> = new Set([
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** RFC 9110, 5.5: CR, LF and NUL end or split a header; the other controls are never valid but for the tab. */
+/** RFC 9110, 5.5: CR, LF and NUL end or split a header; of the other controls only the tab is valid. */
 function isValidValue(value: string): boolean {
   for (let index = 0; index < value.length; index++) {
     const code = value.charCodeAt(index);
@@ -29,7 +29,7 @@ function isValidValue(value: string): boolean {
   return true;
 }
 
-/** What is wrong with one header, as ends of a sentence that begins with its name; empty when nothing is. */
+/** What is wrong with one header, as ends of sentences that begin with its name; empty when nothing is. */
 export function headerFaults(name: string, value: string): string[] {
   const lower = name.toLowerCase();
   const faults: string[] = [];
@@ -54,7 +54,7 @@ const notFetched: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
 export function judgeMethod(method: string): string | null {
   if (!token.test(method)) return `${JSON.stringify(method)} is not a method`;
   return notFetched.has(method.toUpperCase())
-    ? `${method.toUpperCase()} is never a fetch; use another method`
+    ? `${method.toUpperCase()} is not a method for fetching; use another method`
     : null;
 }
 
@@ -64,10 +64,10 @@ export type RequestJudgement =
   /** A sentence that names the first faults. */
   | { ok: false; reason: string };
 
-/** A request of another writer can have any number of faults, and each is kept with the job. */
+/** A request from another writer can have any number of faults, and each is kept with the job. */
 const faultsNamed = 3;
 
-/** Names that differ only by case are one field, sent twice. */
+/** Names that differ only in case are one field, sent twice. */
 function repeatedNames(headers: Readonly<Record<string, string>>): string[] {
   const seen = new Set<string>();
   return Object.keys(headers)
@@ -76,15 +76,15 @@ function repeatedNames(headers: Readonly<Record<string, string>>): string[] {
 }
 
 /**
- * A whole request as it would be sent: its method, its headers, and whether it may have a body. Producers enqueue none
- * that is blocked here; whoever else writes to the queue may, and a redirect makes a new one.
+ * Judges a whole request as it would be sent: its method, its headers, and whether it may have a body. Producers never
+ * enqueue a request that is blocked here, but other writers to the queue may, and a redirect makes a new one.
  */
 export function judgeRequest(request: HttpRequest): RequestJudgement {
   const { method, headers, body } = request;
   const faults = judgeHeaders(headers);
   for (const name of new Set(repeatedNames(headers))) {
     faults.push(
-      `the header ${JSON.stringify(name)} is there more than once, in different cases; send it once`,
+      `the header ${JSON.stringify(name)} is given more than once, in different cases; send it once`,
     );
   }
   const methodFault = judgeMethod(method);

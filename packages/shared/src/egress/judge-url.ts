@@ -9,8 +9,8 @@ import { parseAddress } from './parse-cidr.ts';
 export type UrlJudgement = { ok: true; url: URL } | { ok: false; reason: string };
 
 /**
- * Schemes with hosts that were accepted, as they are, under an egress policy (which is replaced, never changed). A
- * queue asks for the same few hosts again and again.
+ * Schemes with hosts that were accepted unchanged under an egress policy (which is replaced, never changed). A queue
+ * asks for the same few hosts again and again.
  */
 const accepted = new WeakMap<Egress, Set<string>>();
 const mostAccepted = 1000;
@@ -24,7 +24,7 @@ function acceptedUnder(egress: Egress): Set<string> {
 
 const blocked = (reason: string) => ({ ok: false as const, reason });
 
-/** The URL parser drops tabs and line breaks without a word, so they must be seen before it runs. */
+/** The URL parser silently drops tabs and line breaks, so they must be found before it runs. */
 function hasControlCharacter(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -33,7 +33,7 @@ function hasControlCharacter(text: string): boolean {
   return false;
 }
 
-/** An `@` before the path: also where the parser would drop an empty user name (`http://@host/`). */
+/** Whether there is an `@` before the path, even where the parser would drop an empty user name (`http://@host/`). */
 function hasUserinfo(raw: string): boolean {
   const authority = raw.trimStart().replace(/^[a-z][a-z0-9+.-]*:[\\/]*/i, '');
   return (authority.split(/[\\/?#]/, 1)[0] ?? '').includes('@');
@@ -54,7 +54,7 @@ function judgePort(url: URL, egress: Egress): Judgement {
   const service = closedTo(port, egress);
   if (service === null) return { ok: true };
   return blocked(
-    `port ${port} is that of ${service}, and this queue may reach internal addresses; if it is meant, list it in egress.ports on the queue, with every other port that is used`,
+    `port ${port} belongs to ${service}, and this queue may reach internal addresses; if it is meant, list it in egress.ports on the queue, with every other port in use`,
   );
 }
 
@@ -63,12 +63,12 @@ function judgeName(host: string, egress: Egress): Judgement {
   const labels = host.split('.');
   if (host.length > 253 || labels.some((label) => label === '' || label.length > 63)) {
     return blocked(
-      `"${host}" is not a host name: a part is empty or longer than 63 characters, or all of it than 253`,
+      `"${host}" is not a host name: a part is empty or longer than 63 characters, or the whole is longer than 253`,
     );
   }
   const why = internalName(host);
   if (why === null || isAllowedHost(host, egress)) return { ok: true };
-  // Who allowed the loopback address has allowed its name.
+  // Whoever allowed the loopback address has allowed its name.
   if (isLocalhost(host)) {
     const loopback = judgeAddress('127.0.0.1', egress);
     if (loopback.ok || judgeAddress('::1', egress).ok) return { ok: true };
@@ -80,20 +80,20 @@ function judgeName(host: string, egress: Egress): Judgement {
 }
 
 /**
- * The rules that need the URL alone, for a job's URL and for every redirect's. An accepted URL comes back with its
- * host normalised (no trailing dot), so that one host has one pool, one hold and one rule. The addresses behind a name
- * are judged at connect time: a name that passes here may still be blocked there.
+ * The rules that need only the URL, for a job's URL and for every redirect's. An accepted URL comes back with its host
+ * normalised (no trailing dot), so that one host has one pool, one hold and one rule. The addresses behind a name are
+ * judged at connect time: a name that passes here may still be blocked there.
  */
 export function judgeUrl(raw: string, egress: Egress): UrlJudgement {
   if (hasControlCharacter(raw))
-    return blocked('the URL has a control character in it; remove or percent-encode it');
+    return blocked('the URL has a control character; remove or percent-encode it');
   const url = URL.parse(raw);
   if (url === null) return blocked(`"${raw}" is not an absolute URL; write http://… or https://…`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return blocked(`${url.protocol.slice(0, -1)} is not a scheme that is fetched; use http or https`);
+    return blocked(`${url.protocol.slice(0, -1)} is not a scheme that Sluice fetches; use http or https`);
   }
   if (url.username !== '' || url.password !== '' || hasUserinfo(raw)) {
-    return blocked('the URL has a user name or password in it; send an authorization header instead');
+    return blocked('the URL has a user name or password; send an authorization header instead');
   }
   const known = acceptedUnder(egress);
   const place = `${url.protocol}//${url.host}`;

@@ -1,8 +1,8 @@
 import { type Cidr, contains, parseCidr } from './parse-cidr.ts';
 
 /**
- * Addresses that hand out credentials, or steer the machine, to whoever can send a GET. No allow list reaches them:
- * a list is often wider than its author thought (`10.0.0.0/8`, `100.64.0.0/10`, `fd00::/8`, `0.0.0.0/0`).
+ * Addresses that give credentials, or control over the machine, to whoever can send a GET. No allow list reaches them,
+ * because a list is often wider than its author thought (`10.0.0.0/8`, `100.64.0.0/10`, `fd00::/8`, `0.0.0.0/0`).
  */
 const addresses: readonly (readonly [cidr: string, what: string])[] = [
   // AWS, GCP, Azure, Oracle, DigitalOcean, OpenStack, Hetzner
@@ -11,7 +11,7 @@ const addresses: readonly (readonly [cidr: string, what: string])[] = [
   ['169.254.170.23/32', 'the EKS Pod Identity agent'],
   // Also the AWS resolver and clock (.253, .123), GKE's metadata proxy (.252), Tencent (169.254.0.23), Scaleway
   // (169.254.42.42), NodeLocal DNSCache (169.254.20.10): every platform puts such services here and no list of them
-  // is complete, so the whole of link-local is closed.
+  // is complete, so all of link-local is blocked.
   ['169.254.0.0/16', 'a link-local address, where platforms keep metadata and credential services'],
   ['168.63.129.16/32', 'the Azure host agent'],
   ['100.100.100.200/32', 'the Alibaba Cloud metadata service'],
@@ -26,8 +26,8 @@ const addresses: readonly (readonly [cidr: string, what: string])[] = [
 ];
 
 /**
- * Names of the same services, blocked before any look-up. Their short forms (`metadata`) are not here: a service of
- * one's own may be called that, and the address behind the name is judged anyway.
+ * Names of the same services, blocked before any look-up. Their short forms (`metadata`) are not here: a company's own
+ * service may have that name, and the address behind the name is judged anyway.
  */
 const names: readonly string[] = [
   'metadata.google.internal',
@@ -46,7 +46,7 @@ const ranges: readonly { cidr: Cidr; what: string }[] = addresses.map(([text, wh
   return { cidr, what };
 });
 
-/** What an address that may never be contacted is; null for any other. */
+/** What this address is, if it may never be contacted; null for any other. */
 export function neverAllowedAddress(address: readonly number[]): string | null {
   return ranges.find((range) => contains(range.cidr, address))?.what ?? null;
 }

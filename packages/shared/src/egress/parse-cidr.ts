@@ -11,7 +11,7 @@ const isMapped = (bytes: readonly number[]) =>
 const hexGroups = (text: string) =>
   text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
 
-/** `text` is valid IPv6. By hand, because ipaddr.js 2.5 reads `::8.8.8.8` as `::ffff:8.8.8.8`: another address. */
+/** `text` is valid IPv6. Parsed by hand: ipaddr.js 2.5 reads `::8.8.8.8` as `::ffff:8.8.8.8`, another address. */
 function ipv6Bytes(text: string): readonly number[] {
   const hex = text.replace(/\d+\.\d+\.\d+\.\d+$/, (dotted) => {
     const [a, b, c, d] = dotted.split('.').map(Number);
@@ -32,15 +32,15 @@ function rawBytes(text: string): readonly number[] | null {
   return family === 6 ? ipv6Bytes(text) : null;
 }
 
-/** The bytes of an IP address in its plain form, IPv4-mapped IPv6 unmapped; null when it is none. */
+/** The bytes of an IP address, with IPv4-mapped IPv6 unmapped; null when it is not an address. */
 export function parseAddress(text: string): readonly number[] | null {
   const bytes = rawBytes(text);
   return bytes !== null && isMapped(bytes) ? bytes.slice(12) : bytes;
 }
 
 /**
- * `10.0.0.0/8`, `fd00::/8`, or a lone address (then of full length). Null when it is malformed: bits set behind the
- * prefix (`10.1.2.3/8`) count as that, because one cannot know whether the address or the length was meant.
+ * `10.0.0.0/8`, `fd00::/8`, or a lone address (then of full length). Null when it is malformed. So are bits set after
+ * the prefix (`10.1.2.3/8`), because one cannot know whether the address or the length was meant.
  */
 export function parseCidr(text: string): Cidr | null {
   const match = /^([0-9a-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text.trim());
@@ -52,7 +52,7 @@ export function parseCidr(text: string): Cidr | null {
     (byte, index) => (byte & (0xff >> Math.min(8, Math.max(0, length - index * 8)))) !== 0,
   );
   if (hostBits) return null;
-  // Written in mapped form it means the IPv4 range, since addresses are unmapped before they are compared.
+  // In mapped form it means the IPv4 range, because addresses are unmapped before they are compared.
   return isMapped(raw) && length >= 96
     ? { bytes: raw.slice(12), length: length - 96 }
     : { bytes: raw, length };

@@ -2,9 +2,9 @@ import { type Cidr, contains, parseCidr } from './parse-cidr.ts';
 
 export type SpecialRange = {
   cidr: Cidr;
-  /** The range as it is written in an allow list; null for a range that should never be allowed as a whole. */
+  /** The range as written in an allow list; null for a range that should never be allowed as a whole. */
   text: string | null;
-  /** What an address of it is, with its article. */
+  /** What an address in it is, with an article. */
   what: string;
   /** An ordinary internal network: what a host named in `allowHosts` may resolve to. */
   internal: boolean;
@@ -61,7 +61,7 @@ const ranges: readonly SpecialRange[] = table.map(([text, what, internal]) => {
   return { cidr, text, what, internal: internal !== undefined };
 });
 
-/** IANA has delegated only 2000::/3 for global unicast; the rest of IPv6 leads nowhere, or somewhere local. */
+/** IANA has delegated only 2000::/3 for global unicast; the rest of IPv6 leads nowhere, or to somewhere local. */
 const globalUnicast6 = parseCidr('2000::/3')!;
 const notDelegated: SpecialRange = {
   cidr: parseCidr('::/0')!,
@@ -70,7 +70,7 @@ const notDelegated: SpecialRange = {
   internal: false,
 };
 
-/** The special range that an address is in, the most telling one; null for a global unicast address. */
+/** The most specific special range that an address is in; null for a global unicast address. */
 export function specialRange(address: readonly number[]): SpecialRange | null {
   const found = ranges.find((range) => contains(range.cidr, address));
   if (found) return found;

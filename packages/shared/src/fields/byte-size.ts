@@ -10,7 +10,7 @@ const units: Record<string, number> = {
   GB: 1e9,
 };
 
-/** `"10MiB"`, `"512KiB"`, `"1000"` or a number of bytes, up to a number of GiB. The parsed value is bytes. */
+/** `"10MiB"`, `"512KiB"`, `"1000"` or a number of bytes, up to `maxGiB`. The parsed value is bytes. */
 export function byteSize(maxGiB: number) {
   const hint = `is not a size from 1 B to ${maxGiB} GiB; write "10MiB" or a number of bytes`;
   return z.union([z.number(), z.string()], { error: hint }).transform((value, ctx) => {

@@ -4,7 +4,7 @@ const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000
 
 /**
  * Milliseconds of a duration text such as `250ms`, `30s`, `5m`, `1h`, `1.5s`; null when it is not one.
- * A bare number has no unit and is refused here, so that `--timeout 30` cannot mean 30 ms by accident.
+ * A bare number has no unit and is not one, so that `--timeout 30` cannot mean 30 ms by accident.
  */
 export function parseDuration(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());

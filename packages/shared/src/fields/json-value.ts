@@ -8,22 +8,22 @@ const tooDeep = (depth: number) => `is nested more than ${depth} deep`;
 /** The JSON of a value, or why it has none, as the end of a sentence. */
 function textOf(value: unknown, depth: number): { text: string } | { fault: string } {
   try {
-    // Without a text (undefined, a function) it is named as what it is, below.
+    // A value without a text (undefined, a function) gets its fault below.
     return { text: JSON.stringify(value) ?? '' };
   } catch (error) {
     const { message } = error as Error;
-    if (!(error instanceof RangeError)) return { fault: `is no JSON: ${message.split('\n', 1)[0]}` };
+    if (!(error instanceof RangeError)) return { fault: `is not JSON: ${message.split('\n', 1)[0]}` };
     return { fault: message.includes('string length') ? 'is too large' : tooDeep(depth) };
   }
 }
 
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // The second: an object of another realm.
+  // The second check is for an object from another realm.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Why JSON cannot hold this value; null: it can, leaving aside the values inside it. */
+/** What this value is, if JSON cannot hold it; null: it can, apart from the values inside it. */
 function foreign(value: unknown): string | null {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return null;
   if (typeof value === 'number') return Number.isFinite(value) ? null : String(value);
@@ -33,12 +33,12 @@ function foreign(value: unknown): string | null {
 }
 
 /**
- * Why a value is not what JSON can hold within these bounds, as the end of a sentence; null: it is. Level by level, not
- * by recursion: a value of a few KB can be nested deeper than the stack.
- * @param most `depth`: arrays and objects in one another; `length`: of its text, in UTF-16 units
+ * Why JSON cannot hold a value within these bounds, as the end of a sentence; null: it can. Level by level, not by
+ * recursion: a value of a few KB can be nested deeper than the stack.
+ * @param most `depth`: of nested arrays and objects; `length`: of its text, in UTF-16 units
  */
 function faultOf(value: unknown, most: { depth: number; length?: number }): string | null {
-  // First: it also finds cycles, of which the levels would have no end.
+  // First, because it also finds cycles, whose levels would never end.
   const written = textOf(value, most.depth);
   if ('fault' in written) return written.fault;
   let level: unknown[] = [value];

@@ -10,19 +10,19 @@ import { faultsOf, faultsText } from '../validate.ts';
 export const envelopeVersion = 1;
 
 /**
- * A job's data on the queue: what producers write and workers read. Times are epoch ms.
- * Kept small (it stays in Redis while the job waits), so the names are short.
+ * A job's data on the queue: what producers write and workers read. Times are epoch ms. Names are short, because the
+ * data stays in Redis while the job waits.
  *
- * Its bounds are what a spec of the first version could hold: jobs wait for up to a year, and are read then. What Redis
- * or a timer would take for something else lies outside of them. Rules that are newer are those of specs alone.
+ * Its bounds are those of a spec of the first version: jobs wait for up to a year before they are read. Values that
+ * Redis or a timer would misread lie outside of them. Newer rules apply only to specs.
  *
- * Whatever is added to it, also an optional field, comes with another version: to a worker that does not know the
- * field it could mean anything, and a newer version is put off until a newer worker takes it (test/formats/envelope).
+ * Every addition, even an optional field, needs another version: to a worker that does not know the field it could mean
+ * anything. A job with a newer version is put off until a newer worker takes it (test/formats/envelope).
  */
 export const envelopeSchema = z.strictObject({
   v: z.literal(envelopeVersion),
   req: httpRequestSchema,
-  /** Tries in all; absent: the policy's. */
+  /** Attempts in all; absent: the policy's. */
   attempts: z.int().min(1).max(100).optional(),
   /** Overrides of the policy's retry. */
   retry: jobRetrySchema.optional(),
@@ -35,7 +35,7 @@ export const envelopeSchema = z.strictObject({
     .string()
     .regex(/^[!-~]{1,128}$/, 'must be 1 to 128 visible ASCII characters')
     .optional(),
-  /** How long the outcome is kept under the job's id, ms; absent: only a marker, the reply has the outcome. */
+  /** How long the outcome is kept under the job's id, ms; absent: only a marker is, and the reply has the outcome. */
   keepMs: z
     .int()
     .min(1)
@@ -45,13 +45,13 @@ export const envelopeSchema = z.strictObject({
   batch: z.strictObject({ name: queueNameSchema, index: z.int().min(0) }).optional(),
   /** The caller's own, returned with the outcome. As deep as its length allows. */
   meta: jsonValue({ depth: 2048, length: 4096 }).optional(),
-  /** What a crash means; absent: the policy's. */
+  /** What happens after a crash; absent: as the policy says. */
   delivery: deliverySchema.optional(),
   /** The transform whose result takes the place of the body. */
   transform: z.string().min(1).max(100).optional(),
   /** The producer's clock at the enqueue, epoch ms. */
   at: z.number(),
-  /** The failures that an operator sent it back from, the last ones: when (epoch ms), and what they were. */
+  /** The last failures after which an operator redrove it: when (epoch ms), and what they were. */
   redrives: z.array(z.strictObject({ at: z.number(), attempts: z.number(), reason: z.string() })).optional(),
 });
 
@@ -59,7 +59,7 @@ export type Envelope = z.infer<typeof envelopeSchema>;
 
 const { replyTo, keepMs, batch, meta } = envelopeSchema.shape;
 
-/** Who receives a job's outcome, and where: as much of it as can be read, even if the rest cannot. */
+/** Who receives a job's outcome, and where: as much as can be read, even if the rest cannot. */
 const addresseeSchema = z
   .object({
     replyTo: replyTo.catch(undefined),
@@ -91,7 +91,7 @@ function unreadable(fault: string, addressee: Addressee): EnvelopeRead {
   };
 }
 
-/** A job's data as what it is. Pure. */
+/** Classifies a job's data. Pure. */
 export function readEnvelope(data: unknown): EnvelopeRead {
   const parsed = envelopeSchema.safeParse(data);
   if (parsed.success) return { type: 'envelope', envelope: parsed.data, addressee: parsed.data };
@@ -103,7 +103,7 @@ export function readEnvelope(data: unknown): EnvelopeRead {
   return unreadable(faultsText(faultsOf(parsed.error)), addressee);
 }
 
-/** The same for the text that lies in Redis; null: the job has none. Pure. */
+/** The same for the text in Redis; null: the job has none. Pure. */
 export function readEnvelopeText(text: string | null): EnvelopeRead {
   try {
     return readEnvelope(JSON.parse(text ?? ''));

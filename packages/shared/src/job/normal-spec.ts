@@ -45,7 +45,7 @@ export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
   const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
   const { timeoutMs, attempts, retry, deadline, delayMs, priority } = spec;
   const { delivery, transform, idempotencyKey, id } = spec;
-  // The job is written later than this: what the caller changes meanwhile is not in it.
+  // A copy, because the job is written later: what the caller changes meanwhile must not get into it.
   const meta = structuredClone(spec.meta);
   const job = { timeoutMs, attempts, retry, deadline, delayMs, runAt, priority };
   return { request, ...job, meta, delivery, transform, idempotencyKey, id };

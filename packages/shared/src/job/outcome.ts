@@ -42,7 +42,7 @@ export const codeOfOutcome: Record<Exclude<OutcomeKind, 'response'>, ErrorCode> 
   internal: 'SLUICE_INTERNAL',
 };
 
-/** The head of a response. The body travels beside it, as bytes. */
+/** The head of a response. The body travels separately, as bytes. */
 export type ResponseHead = {
   status: number;
   /** Lower-case names; several lines of one field as a list. */
@@ -62,7 +62,7 @@ export type StoredBody = {
 
 export type Outcome = {
   kind: OutcomeKind;
-  /** Tries made, the last included; 0 when nothing was ever sent. */
+  /** Attempts made, the last included; 0 when nothing was ever sent. */
   attempts: number;
   /** Epoch ms of the end, by Redis' clock. */
   endedAt: number;
@@ -71,17 +71,17 @@ export type Outcome = {
   /** The last response, where there was one (also with `http-error` and `rate-limited`). */
   response?: ResponseHead;
   error?: { code: ErrorCode; message: string };
-  /** The body is here; the one beside the outcome is empty. */
+  /** Where the body is stored; then the body that travels with the outcome is empty. */
   stored?: StoredBody;
-  /** The body is what this transform made of the response's, in this content type. */
+  /** The transform that made the body from the response's, and the content type of its result. */
   transformed?: { name: string; contentType: string };
-  /** Bytes of a body that was too large to be kept with a dead letter. */
+  /** Size of a body that was too large to be kept with a dead letter. */
   bodyLeftOut?: number;
   /** What the caller gave with the job. */
   meta?: unknown;
 };
 
-/** The error of an outcome that is no `response`. The one place where the text of an error gets its bound. */
+/** The error of an outcome that is no `response`. The one place that clips the text of an error. */
 export function outcomeError(code: ErrorCode, message: string): NonNullable<Outcome['error']> {
   return { code, message: clip(message) };
 }
@@ -101,8 +101,8 @@ export function encodeSettled(outcome: Outcome, body: Uint8Array): Buffer {
 
 /**
  * The reverse of encodeSettled; null when the bytes are only a marker (the outcome went by reply and is not kept).
- * A kind that a newer worker knows comes as it is: what is no `response` is a failure. Bytes that are no outcome end
- * the job as `internal`, whoever awaits it.
+ * A kind that only a newer worker knows is returned as it is: anything but `response` is a failure. If the bytes are
+ * not an outcome, the job ends as `internal` for whoever awaits it.
  */
 export function decodeSettled(bytes: Buffer): Settled | null {
   const end = bytes.indexOf(newline);

@@ -5,10 +5,10 @@ import { jsonValue } from '../fields/json-value.ts';
 import { methods } from '../fields/methods.ts';
 import { jobRetrySchema } from '../policy/retry-policy.ts';
 
-/** What a crash between the request and its outcome means: make it again, or never again. */
+/** What happens after a crash between the request and its outcome: it is sent again, or never again. */
 export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);
 
-// oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 const url = z.string({ error: 'expected a URL as text' }).superRefine((text, ctx) => {
@@ -37,40 +37,40 @@ const headers = z.record(z.string(), z.string({ error: 'must be text' })).superR
   }
 });
 
-/** A time that a double holds exactly: Redis and BullMQ reckon with doubles. */
+/** A time that a double holds exactly: Redis and BullMQ compute with doubles. */
 const epochMs = z
   .int({
     error: ({ code }) => (code === 'too_big' ? 'must be less than 2^53 ms' : 'must be whole ms since 1970'),
   })
   .min(0, 'must not be before 1970');
 
-/** Arrays and objects in one another, in a value that is enqueued: what JSON parsers in common use still take. */
+/** How deep a value that is enqueued may be nested: as deep as JSON parsers in common use accept. */
 const jsonDepth = 1000;
 
-/** What a caller may say of one HTTP request. Everything but `url` has a default. */
+/** What a caller may say about one HTTP request. Everything but `url` has a default. */
 export const jobSpecSchema = z.strictObject({
   /** Absolute http or https URL, without user name and password. A fragment is not sent. */
   url,
-  /** Default GET, or POST where there is a body. */
+  /** Default GET, or POST if there is a body. */
   method: method.optional(),
   headers: headers.optional(),
   /** Body as text, sent in UTF-8. At most one of `body`, `bodyBase64`, `json` and `form`. */
   body: z.string().optional(),
   /** Body as bytes, in base64. */
   bodyBase64: z.base64('must be base64').optional(),
-  /** Body as JSON, at most 1,000 deep; sets `content-type: application/json` unless a header does. */
+  /** Body as JSON, nested at most 1,000 deep; sets `content-type: application/json` unless a header does. */
   json: jsonValue({ depth: jsonDepth }).optional(),
   /** Body as form fields; sets `content-type: application/x-www-form-urlencoded` unless a header does. */
   form: z.record(z.string(), z.string()).optional(),
   /**
-   * How long one attempt may take, ms: connecting (DNS, TCP, TLS), and from the permission to send to the last byte,
-   * with the waits of redirects for their start. Default: the policy's (30 s). Waiting for a slot, a permit or Redis is
-   * not in it.
+   * How long one attempt may take, ms: connecting (DNS, TCP, TLS), and from the permit to the last byte, including the
+   * waits of redirects for their starts. Default: the policy's (30 s). Waiting for a slot, a permit or Redis does not
+   * count.
    */
   timeoutMs: z.int().min(1).max(3_600_000).optional(),
-  /** Tries in all, the first included (1 = no retry). Default: the policy's (6). */
+  /** Attempts in all, the first included (1 = no retry). Default: the policy's (6). */
   attempts: z.int().min(1).max(100).optional(),
-  /** Instead of the policy's `retry`: `base`, `factor`, `cap`, `jitter`, `statuses`, `methods`. */
+  /** Overrides of the policy's `retry`: `base`, `factor`, `cap`, `jitter`, `statuses`, `methods`. */
   retry: jobRetrySchema.optional(),
   /** Absolute time, epoch ms, after which the job must not be attempted. Default: none. */
   deadline: epochMs.optional(),
@@ -92,7 +92,7 @@ export const jobSpecSchema = z.strictObject({
    * its own priority.
    */
   priority: z.int().min(0).max(2_097_151).optional(),
-  /** Anything of the caller's, up to 4 KiB as JSON and 1,000 deep; returned with the outcome. */
+  /** Anything the caller likes, up to 4 KiB as JSON and 1,000 deep; returned with the outcome. */
   meta: jsonValue({ depth: jsonDepth, length: 4096 }).optional(),
   /** Default: the policy's (`at-least-once`). */
   delivery: deliverySchema.optional(),
@@ -108,9 +108,9 @@ export const jobSpecSchema = z.strictObject({
     .refine((id) => !isBullKey(id), 'is the name of a part of the queue; use another')
     .optional(),
   /**
-   * Makes enqueueing repeatable: the same key with the same request is the same job, for a day after the first time
-   * and after its end, too; with another request it is an error. POST and PATCH also send it as `idempotency-key`,
-   * unless a header does. Instead of `id`.
+   * Makes enqueueing repeatable: the same key with the same request is the same job, for a day after the first time,
+   * even when the job has ended. The same key with another request is an error. POST and PATCH also send it as
+   * `idempotency-key`, unless a header does. Instead of `id`.
    */
   idempotencyKey: z
     .string()

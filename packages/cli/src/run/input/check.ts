@@ -13,8 +13,8 @@ export type Checked = {
 };
 
 /**
- * The first pass: every line is checked before anything is enqueued. Memory does not grow with the input, but for
- * the ids that job specs name themselves.
+ * The first pass: every line is checked before anything is enqueued. Memory does not grow with the input, except for
+ * the ids that job specs give.
  * @param report called for each bad line, as it is found
  */
 export async function checkInput(
@@ -38,7 +38,7 @@ export async function checkInput(
     const { id, url } = parsed.spec;
     const first = id === undefined ? undefined : ids.get(id);
     if (first !== undefined) {
-      fault(line.number, `id: "${id}" is the id of line ${first}, too; give each job its own, or none`);
+      fault(line.number, `id: "${id}" is also the id of line ${first}; give each job its own, or none`);
       continue;
     }
     if (id !== undefined) ids.set(id, line.number);

@@ -3,12 +3,12 @@ export type Line = { number: number; bytes: Buffer } | { number: number; tooLong
 
 const newline = 0x0a;
 
-/** A longer line is not a URL, nor a job that any queue would take. */
+/** A longer line is neither a URL nor a job that any queue would take. */
 export const longestLine = 32 * 2 ** 20;
 
 /**
- * Splits a byte stream into lines, numbered from 1. Bounded: of a line above `limit` bytes only the number is kept.
- * Bytes, not text: a chunk may end inside a character.
+ * Splits a byte stream into lines, numbered from 1. Bounded: of a line longer than `limit` bytes it keeps only the
+ * number. Bytes, not text: a chunk may end inside a character.
  */
 export async function* readLines(
   chunks: AsyncIterable<Buffer>,

@@ -7,14 +7,14 @@ export type ParsedLine =
   | { type: 'spec'; spec: JobSpec }
   | { type: 'fault'; message: string };
 
-/** Of a bad line, so much is quoted, bytes: it may have megabytes. */
+/** How much of a bad line is quoted, in bytes: it may be megabytes long. */
 const longestFault = 500;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * One line: a URL, or a job spec as a JSON object; blank lines and those that begin with `#` are skipped. Pure.
- * What it gives as a spec is valid, to the last field.
+ * A spec that it returns is valid in every field.
  */
 export function parseLine(line: Line): ParsedLine {
   if ('tooLong' in line) return { type: 'fault', message: `is longer than ${longestLine / 2 ** 20} MiB` };

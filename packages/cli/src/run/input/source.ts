@@ -16,7 +16,7 @@ export type Source = AsyncDisposable & {
 
 /**
  * Opens FILE, or `-` for standard input. What cannot be read twice (a pipe, a terminal) is copied to a temporary file
- * first, which goes away with the source.
+ * first, which is removed with the source.
  * @throws SluiceError SLUICE_INVALID_CONFIG when the file cannot be read
  */
 export async function openSource(file: string, stdin: Readable, signal?: AbortSignal): Promise<Source> {

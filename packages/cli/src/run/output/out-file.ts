@@ -9,21 +9,21 @@ import { type Sink, streamSink } from './sink.ts';
 const fault = (message: string, cause?: unknown) =>
   new SluiceError('SLUICE_INVALID_CONFIG', message, { cause });
 
-/** Whom to tell what is waited for, and what ends the waiting. */
+/** Where to say what we are waiting for, and what ends the wait. */
 export type OutFileIo = { stderr: { write(text: string): unknown }; interrupt: AbortSignal };
 
-/** How often a FIFO is looked at that nobody reads yet, ms. */
+/** How often we try to open a FIFO that nobody reads yet, ms. */
 const lookAgainMs = 100;
 
 /**
- * A FIFO can be written when somebody reads it. Opened in the usual way it would hold a thread until then, which no
- * signal ends, and the process with it.
+ * A FIFO can be written only once somebody reads it. A blocking open would occupy a thread until then. No signal ends
+ * that, and the process could not exit.
  * @throws the interrupt's AbortError
  */
 async function openFifo(path: string, { stderr, interrupt }: OutFileIo): Promise<Sink> {
   for (let isFirst = true; ; isFirst = false) {
     try {
-      // Not blocking, so it is done at once.
+      // Non-blocking, so it returns at once.
       const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
       const stream = new Socket({ fd, readable: false, writable: true });
       const sink = streamSink(stream, (error) =>
@@ -47,10 +47,10 @@ async function openFifo(path: string, { stderr, interrupt }: OutFileIo): Promise
 }
 
 /**
- * Opens the file of `--out` and sees that it can be written; what is in it stays until `begin()`. A file that was not
- * there goes away again when the run never begins.
+ * Opens the file of `--out` and checks that it can be written. Its content stays until `begin()`. If the run never
+ * begins, a file that did not exist before is removed again.
  * @param input the file that the lines come from: it must not be overwritten
- * @throws SluiceError SLUICE_INVALID_CONFIG when it cannot be written; AbortError when a FIFO is waited for
+ * @throws SluiceError SLUICE_INVALID_CONFIG when it cannot be written; AbortError when interrupted at a FIFO
  */
 export async function openOutFile(path: string, input: string, io: OutFileIo): Promise<Sink> {
   const before = await stat(path).catch(() => null);

@@ -8,11 +8,11 @@ export type ResultLine = {
   id: string;
   url: string;
   outcome: StreamItem['outcome']['kind'];
-  /** Of the last response; null when there was none. */
+  /** The status of the last response; null when there was none. */
   status: number | null;
-  /** Tries made; 0 when nothing was ever sent. */
+  /** Attempts made; 0 when nothing was ever sent. */
   attempts: number;
-  /** Of the last attempt, ms. */
+  /** Duration of the last attempt, ms. */
   durationMs: number;
   /** Size of the body, after decompression. */
   bytes: number;

@@ -5,7 +5,7 @@ import { reason } from '../../reason.ts';
 
 /** Where result lines go. Disposed of without `begin()`, it leaves no trace. */
 export type Sink = AsyncDisposable & {
-  /** Everything is checked and the run begins: what was there before is replaced now. */
+  /** The run begins, after all checks: what was there before is replaced now. */
   begin(): Promise<void>;
   /** Resolves when there is room for more. @throws OutputClosed, or the fault of the file */
   write(text: string): Promise<void>;
@@ -28,7 +28,7 @@ export const noSink: Sink = {
 
 /**
  * Writes to a stream, no faster than it takes the lines. Does not close it.
- * @param faultOf makes the error to throw of the stream's own
+ * @param faultOf turns the stream's error into the one to throw
  */
 export function streamSink(stream: Writable, faultOf: (error: NodeJS.ErrnoException) => Error): Sink {
   let failure: Error | undefined;
@@ -47,7 +47,7 @@ export function streamSink(stream: Writable, faultOf: (error: NodeJS.ErrnoExcept
     },
     async end() {
       check();
-      // The callback of a write comes after all writes before it, also when they failed.
+      // A write calls back after all writes before it, even if they failed.
       await new Promise<void>((resolve) => stream.write('', () => resolve()));
       check();
     },
@@ -55,7 +55,7 @@ export function streamSink(stream: Writable, faultOf: (error: NodeJS.ErrnoExcept
   };
 }
 
-/** Standard output; a reader that has gone is OutputClosed. */
+/** Standard output. Throws OutputClosed once its reader has gone. */
 export function stdoutSink(stdout: Writable): Sink {
   return streamSink(stdout, (error) =>
     error.code === 'EPIPE'

@@ -41,7 +41,7 @@ export function barDisplay(stream: NodeJS.WriteStream): Display {
       barsize: 28,
       hideCursor: true,
       fps: 8,
-      // Ctrl-C is ours to answer.
+      // We handle Ctrl-C ourselves.
       gracefulExit: false,
     },
     Presets.shades_classic,
@@ -58,7 +58,7 @@ export function barDisplay(stream: NodeJS.WriteStream): Display {
       const text = countsText(progress);
       if (started) return bar.update(ended, { text });
       started = true;
-      // It hides the cursor, which must be back however the process ends.
+      // It hides the cursor, which must come back however the process ends.
       process.once('exit', stop);
       bar.start(progress.total, ended, { text });
     },

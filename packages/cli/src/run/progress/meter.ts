@@ -7,17 +7,17 @@ export type Progress = {
   /** Requests per second, over the last few seconds. */
   requestsPerSecond: number;
   rateLimited: number;
-  /** At the present speed; null while that is unknown. */
+  /** At the current speed; null while that is unknown. */
   secondsLeft: number | null;
 };
 
 type Sample = { at: number; requests: number; ended: number };
 
-/** Speeds are means over so long, ms: short enough to be "now", long enough not to jump. */
+/** Speeds are averages over this time, ms: short enough to be "now", long enough not to jump. */
 const requestWindowMs = 3000;
 const endedWindowMs = 10_000;
 
-/** Keeps the last samples of a run's counters, and tells the speed. Times are given, so it is pure but for its samples. */
+/** Computes speeds from the last samples of a run's counters. Callers pass the time, so it reads no clock. */
 export class Meter {
   readonly #samples: Sample[] = [];
 

@@ -4,7 +4,7 @@ import { Meter, type Progress } from './meter.ts';
 
 const everyMs = 500;
 
-/** Nothing at all has happened for so long after the start: it is worth a word. */
+/** If nothing at all has happened this long after the start, we warn, ms. */
 const silenceMs = 10_000;
 
 /** What is watched. */
@@ -18,8 +18,8 @@ export type Watched = {
 };
 
 /**
- * Looks at a run twice a second and tells where it stands; warns once when no worker seems to be there, and when
- * Redis stops answering. Disposed of, it stops.
+ * Looks at a run twice a second and reports where it stands. Warns once when no worker seems to be there, and when
+ * Redis stops answering. Stops when it is disposed of.
  */
 export function watch(
   { sluice, queue, total, tally, before }: Watched,
@@ -62,7 +62,7 @@ export function watch(
       return;
     }
     asked = performance.now();
-    // A failed look is followed by another.
+    // The next look may succeed.
     look()
       .catch(() => {})
       .finally(() => (asked = undefined));

@@ -5,7 +5,7 @@ import type { ServerCommand } from './server-command.ts';
 /** The image that is used where it is present; nothing is pulled. */
 const image = 'redis:7-alpine';
 
-/** A Redis in a container, where an engine answers and has the image; else why not. @param port of the loopback address */
+/** A Redis in a container, if an engine answers and has the image; else why not. @param port on the loopback address */
 export async function dockerServer(port: number): Promise<ServerCommand | { skipped: string }> {
   const answer = await docker(['image', 'inspect', '--format', '{{.Id}}', image]);
   if (answer === 'missing') return { skipped: 'no Docker on the PATH' };

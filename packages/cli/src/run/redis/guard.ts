@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Cleans up when this process is gone without a goodbye, SIGKILL included: a shell that reads from a pipe whose other
- * end only we hold. When the pipe ends, every process that was named is killed, the folder removed,
- * and a last command run.
+ * Cleans up when this process dies without saying goodbye, even by SIGKILL: a shell reads from a pipe whose other end
+ * only we hold. When the pipe ends, the shell kills every process that was named, removes the folder, and runs a last
+ * command.
  */
 export class Guard {
   readonly #shell;
 
   /**
-   * @param folder removed in the end
+   * @param folder removed at the end
    * @param last a command and its arguments; none: []
    */
   constructor(folder: string, last: readonly string[]) {

@@ -14,7 +14,7 @@ import type { ServerCommand } from './server-command.ts';
 
 /** A Redis of this run's own, gone when the run ends. */
 export type PrivateRedis = AsyncDisposable & {
-  /** With its password. */
+  /** Includes its password. */
   url: string;
   /** Resolves with what went wrong when the server ends before it is disposed of. */
   died: Promise<SluiceError>;
@@ -24,7 +24,7 @@ export type PrivateRedis = AsyncDisposable & {
 
 const fixes = `do one of these:
   install Redis 7 or Valkey 8 (or newer): apt-get install redis-server, dnf install valkey, apk add valkey, brew install redis
-  name a Redis that runs, with --redis redis://host:port or SLUICE_REDIS_URL
+  name a running Redis, with --redis redis://host:port or SLUICE_REDIS_URL
   start a Docker engine that has the image redis:7-alpine (docker pull redis:7-alpine)`;
 
 const tries = 3;
@@ -32,7 +32,7 @@ const patienceMs = 10_000;
 
 /**
  * Starts a Redis server on a free port of the loopback address, with a random password and nothing kept on disk.
- * It ends with this process, even when that is killed.
+ * It ends with this process, even if this process is killed.
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE with the fixes when there is no server to start
  */
 export async function startPrivateRedis(): Promise<PrivateRedis> {
@@ -88,7 +88,7 @@ async function start(server: ServerCommand, port: number): Promise<PrivateRedis>
   const endNow = () => {
     child.kill('SIGKILL');
     const [command, ...args] = server.remove;
-    // Detached: it may outlive us by the moment that it takes.
+    // Detached, because it may need a moment longer than we live.
     if (command !== undefined) spawn(command, args, { stdio: 'ignore', detached: true }).unref();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -131,11 +131,11 @@ function configuration(bind: string, port: number, password: string): string {
     'save ""',
     'appendonly no',
     'maxmemory-policy noeviction',
-    // Retries and windows end on time: at the default of 10 they fire up to 100 ms late.
+    // Retries and windows must end on time: at the default of 10 they fire up to 100 ms late.
     'hz 100',
-    // A waiting job then takes half the memory: its hash stays a list as long as its fields are short.
+    // A waiting job then takes half the memory: its hash stays a list while its fields are short.
     'hash-max-listpack-value 4096',
-    // The title would overwrite the environment, by which a process can be told apart.
+    // The title would overwrite the environment, which identifies the process.
     'set-proc-title no',
     '',
   ].join('\n');

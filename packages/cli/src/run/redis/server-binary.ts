@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 /** The Redis server programs, in the order they are looked for. */
 export const serverNames = ['redis-server', 'valkey-server'] as const;
 
-/** What a server program says of itself, and whether it can be used. Pure. @param text of `--version` */
+/** What a server program says about itself, and whether it can be used. Pure. @param text of `--version` */
 export function judgeServer(text: string): { version: string; usable: boolean } | null {
   const version = /\bv=(\d+\.\d+\.\d+)/.exec(text)?.[1];
   if (version === undefined) return null;

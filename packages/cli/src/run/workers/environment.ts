@@ -12,14 +12,14 @@ export type WorkerSettings = {
 };
 
 /**
- * The jobs of a worker that died come back when its locks end. A private Redis has no outages, whose length the locks
- * would have to outlast, so they can be short.
+ * The jobs of a worker that died come back when its locks expire. Locks must outlast outages, but a private Redis has
+ * none, so they can be short.
  */
 const privateLock = '15s';
 
 /**
- * The environment of a run's worker. Ours without its SLUICE_ variables: they are meant for other processes, and a
- * worker refuses those it does not know. (Test runs mark their processes with SLUICE_TEST_ variables.) Pure.
+ * The environment of a run's worker: ours without the SLUICE_ variables. They are meant for other processes, and a
+ * worker does not start with one it does not know. (Test runs mark their processes with SLUICE_TEST_ variables.) Pure.
  */
 export function workerEnvironment(
   env: Readonly<Record<string, string | undefined>>,

@@ -2,7 +2,7 @@ import { SluiceError } from '@sluice/shared';
 import type { WorkerSettings } from './environment.ts';
 import { WorkerProcess } from './worker-process.ts';
 
-/** How many times in all workers that die during a run are restarted. */
+/** How many times a run restarts workers that die, in all. */
 const mostRestarts = 5;
 
 export type LocalWorkers = AsyncDisposable & {
@@ -13,8 +13,8 @@ export type LocalWorkers = AsyncDisposable & {
 };
 
 /**
- * Starts the run's workers and waits until they take jobs. One that dies later is started again, with a warning; the
- * jobs it had come back by themselves once their locks end.
+ * Starts the run's workers and waits until they take jobs. One that dies later is started again, with a warning; its
+ * jobs come back by themselves when their locks expire.
  * @param watch called with the pid of each worker
  * @throws SluiceError SLUICE_INTERNAL with what it printed when a worker does not start
  */
@@ -56,7 +56,7 @@ export async function startWorkers(
     }
     restarts += 1;
     hooks.warn(
-      `a worker ended unexpectedly (${description}); starting another, its jobs come back when their locks end`,
+      `a worker ended unexpectedly (${description}); starting another, its jobs come back when their locks expire`,
     );
     await supervise(start());
   };

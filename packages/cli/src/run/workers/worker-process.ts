@@ -5,13 +5,13 @@ import { type WorkerSettings, workerEnvironment, workerFlags } from './environme
 /** How a worker ended, in words. */
 export type WorkerEnd = { description: string };
 
-/** A worker that has not ended so long after it was told to is killed, ms. */
+/** A worker that has not ended this long after it was told to is killed, ms. */
 const killAfterMs = 10_000;
 
 /** One worker process of this run. */
 export class WorkerProcess {
   readonly pid: number;
-  /** Resolves when it takes jobs; rejects never: see `ended`. */
+  /** Resolves when it takes jobs; never rejects: see `ended`. */
   readonly started: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
@@ -35,7 +35,7 @@ export class WorkerProcess {
     this.started = new Promise((resolve) => child.once('message', () => resolve()));
     this.ended = new Promise((resolve) => {
       child.once('error', (error) => resolve({ description: error.message }));
-      // 'close', not 'exit': by then all it printed has been read.
+      // 'close', not 'exit': by then everything it printed has been read.
       child.once('close', (code, signal) => resolve({ description: this.#describe(code, signal) }));
     });
   }
