@@ -1,6 +1,7 @@
-import { Agent, type Dispatcher, interceptors } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import type { Policy } from '@sluice/shared';
 import { createConnector } from './connector.ts';
+import { createDecompressor } from './decompressor.ts';
 import type { ConnectionLog, IdleConnections } from './idle-connections.ts';
 import { HeadFirst, type RawHead } from './head-first.ts';
 
@@ -76,7 +77,7 @@ function decompressed(
     const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
     if (builtFor !== maxSize) {
       builtFor = maxSize;
-      built = interceptors.decompress({ maxSize, skipErrorResponses: false })(raw);
+      built = createDecompressor({ maxSize, skipErrorResponses: false })(raw);
     }
     built(options, handler);
   };
