@@ -1,9 +1,10 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addDeadCommands } from './dead/command.ts';
 import { addQueueCommands } from './queue/command.ts';
 import { runCommand } from './run/command.ts';
 import type { RawRunOptions } from './run/options.ts';
 import type { ProcessIo } from './process-io.ts';
+import { packageVersion } from './version.ts';
 
 const runExamples = `
 Input: one URL or one JSON job spec per line ({"url": …, "method": …, "headers": …, "body": …, "json": …});
@@ -38,6 +39,12 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     })
     .showHelpAfterError('(see --help)')
     .exitOverride()
+    .option('-V, --version', 'print the version')
+    // Not commander's own version option, which wants the text at once: most runs need not read package.json.
+    .on('option:version', () => {
+      io.stdout.write(`${packageVersion()}\n`);
+      throw new CommanderError(0, 'commander.version', 'the version was printed');
+    })
     .addHelpText(
       'after',
       '\nExample:\n  sluice run urls.txt --rate 100/60s --out results.jsonl\n  sluice run --help',
