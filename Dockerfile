@@ -19,14 +19,15 @@ WORKDIR /sluice
 COPY --from=manifests /sluice ./
 RUN if [ -n "$NPM_REGISTRY" ]; then npm config set registry "$NPM_REGISTRY"; fi \
  && npm install --global --no-fund --no-update-notifier --allow-scripts=pnpm "$(node -p 'require("./package.json").packageManager')" \
- && pnpm install --frozen-lockfile --filter @sluice/worker...
+ && pnpm install --frozen-lockfile --filter @sluice/worker-image...
 COPY tsconfig.base.json ./
 COPY packages/shared packages/shared
 COPY packages/redis packages/redis
 COPY packages/body-store packages/body-store
 COPY packages/worker packages/worker
-RUN pnpm --filter @sluice/worker... run build \
- && pnpm --filter @sluice/worker deploy --prod /app
+# worker-image: the worker, and what is optional elsewhere (the AWS client).
+RUN pnpm --filter @sluice/worker-image... run build \
+ && pnpm --filter @sluice/worker-image deploy --prod /app
 
 FROM ${BASE_IMAGE}
 ENV NODE_ENV=production
@@ -38,4 +39,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SLUICE_HEALTH_PORT || 8080}/livez`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node is process 1: it gets SIGTERM itself, and drains.
-ENTRYPOINT ["node", "--enable-source-maps", "dist/main.js"]
+ENTRYPOINT ["node", "--enable-source-maps", "node_modules/@sluice/worker/dist/main.js"]

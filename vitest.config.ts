@@ -25,7 +25,7 @@ const measuring = 'packages/worker/test/{body-slabs,body-store,transform-process
  */
 const parts = [
   'packages/{producer,worker,cli}/test/**/*.test.ts',
-  'test/{formats,scripts}/**/*.test.ts',
+  'test/{formats,packages,scripts}/**/*.test.ts',
   // What tests, benchmarks, the demo and the chaos run are made with.
   'test/{lab,chaos}/**/*.test.ts',
 ];

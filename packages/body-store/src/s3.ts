@@ -20,10 +20,9 @@ async function load() {
     return { ...client, Upload: storage.Upload };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const need = 'a body store on S3 needs the packages @aws-sdk/client-s3 and @aws-sdk/lib-storage';
-    throw new SluiceError('SLUICE_INVALID_CONFIG', `${need}; they cannot be loaded: ${reason}`, {
-      cause: error,
-    });
+    const need = 'a body store on S3 needs packages that are not installed with Sluice';
+    const cure = 'npm install @aws-sdk/client-s3 @aws-sdk/lib-storage';
+    throw new SluiceError('SLUICE_INVALID_CONFIG', `${need}: ${cure} (${reason})`, { cause: error });
   }
 }
 

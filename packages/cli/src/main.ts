@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { interruptSignal } from './interrupt.ts';
 import { perform } from './perform.ts';
 import { exitCodes } from './process-io.ts';

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Shutdown } from './shutdown.ts';
 
 // The only reader of process.env. The rest is loaded when signals are heeded: it takes a while.
