@@ -28,7 +28,7 @@ export function publishedPackages(): PublishedPackage[] {
 export function packPackages(destination: string): Map<string, string> {
   return new Map(
     publishedPackages().map(({ name, version, folder }) => {
-      execFileSync('pnpm', ['pack', '--pack-destination', destination], {
+      execFileSync(join(root, 'node_modules/.bin/pnpm'), ['pack', '--pack-destination', destination], {
         cwd: folder,
         stdio: ['ignore', 'ignore', 'inherit'],
       });
