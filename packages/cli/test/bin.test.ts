@@ -20,14 +20,16 @@ const runAs = (version: string, file: string, ...args: string[]) => {
 };
 
 test.each(programs)('%s (%s) says which Node it needs, and exits with 1, on an older one', (name, file) => {
-  for (const version of ['20.20.2', '22.18.0']) {
-    const { stdout, stderr, status } = runAs(version, file);
-    expect(stderr).toBe(
-      `${name}: this is Node ${version}; install Node ${oldestNode.join('.')} or newer and try again\n`,
-    );
-    expect(stdout).toBe('');
-    expect(status).toBe(1);
-  }
+  expect(runAs('20.20.2', file)).toMatchObject({
+    stdout: '',
+    stderr: `${name}: this is Node 20.20.2; install Node ${oldestNode.join('.')} or newer and try again\n`,
+    status: 1,
+  });
+});
+
+test('minor versions count, too', () => {
+  const [major, minor] = oldestNode;
+  expect(runAs(`${major}.${minor - 1}.9`, 'packages/cli/src/bin.ts').status).toBe(1);
 });
 
 test('sluice runs on the oldest Node and on a new major version', () => {
@@ -39,11 +41,9 @@ test('sluice runs on the oldest Node and on a new major version', () => {
 test('sluice --version prints the version of its package, and nothing else', () => {
   const manifest = readFileSync(resolve(workspace, 'packages/cli/package.json'), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
-  for (const option of ['--version', '-V']) {
-    expect(runAs(process.versions.node, 'packages/cli/src/bin.ts', option)).toMatchObject({
-      stdout: `${version}\n`,
-      stderr: '',
-      status: 0,
-    });
-  }
+  expect(runAs(process.versions.node, 'packages/cli/src/bin.ts', '--version')).toMatchObject({
+    stdout: `${version}\n`,
+    stderr: '',
+    status: 0,
+  });
 });
