@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { connect } from '../../packages/producer/src/index.ts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { worstWindow } from '../lab/measure/window.ts';
 import { spawnUpstream } from '../lab/upstream/spawn.ts';
 import type { Upstream } from '../lab/upstream/server.ts';
@@ -143,18 +142,6 @@ test('a file is applied as a whole or not at all; applied twice it changes nothi
       '',
     ].join('\n'),
   );
-});
-
-test('a producer that names another policy is told of the conflict, and what differs', async () => {
-  await using fleet = await openFleet(0);
-  await fleet.ok(['queue', 'set', 'api', '--rate', '5/s']);
-  const redis = inject('redisUrl');
-  const { prefix } = fleet;
-  await expect(connect({ redis, prefix, queue: 'api', rate: '6/s' })).rejects.toMatchObject({
-    code: 'SLUICE_POLICY_CONFLICT',
-    message: expect.stringContaining('rate.limit: 5 -> 6') as string,
-  });
-  await (await connect({ redis, prefix, queue: 'api', rate: '5/s' })).close();
 });
 
 test('two operators at once: neither change is lost', async () => {
