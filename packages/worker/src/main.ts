@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Shutdown } from './shutdown.ts';
 
-// The only reader of process.env. The rest is loaded when signals are heeded: it takes a while.
+// The only reader of process.env. Signals are handled before the rest is loaded, which takes a while.
 const shutdown = new Shutdown();
 const { runWorker } = await import('./worker-process.ts');
 await runWorker(process.env, shutdown);
