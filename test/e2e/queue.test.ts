@@ -42,7 +42,7 @@ test('1/1h -> 100/s does not wait for the hour', async () => {
   expect(worstWindow(await times(), 1000).count).toBeLessThanOrEqual(100);
 });
 
-test('a lowered and a raised rate are obeyed by workers that run on', async () => {
+test('workers obey a lowered and a raised rate without a restart', async () => {
   await using fleet = await openFleet(2);
   await fleet.ok(['queue', 'set', 'api', '--rate', '50/s', ...allow]);
   await enqueue(fleet, 800);
@@ -156,7 +156,7 @@ test('two operators at once: neither change is lost', async () => {
   expect(await fleet.client.policies.read('api')).toMatchObject({ retry: { attempts: 3 }, maxBody: 1024 });
 });
 
-test('a queue is removed only with --yes; an unknown one is told with the queues that there are', async () => {
+test('a queue is removed only with --yes; for an unknown one, the error lists the queues that exist', async () => {
   await using fleet = await openFleet(0);
   for (const name of ['api', 'other']) await fleet.ok(['queue', 'set', name]);
   await enqueue(fleet, 3);
