@@ -49,7 +49,7 @@ export class ClockWatch {
   get fault(): string | null {
     if (Math.abs(this.#skewMs) - this.#errorMs <= this.#limitMs) return null;
     const by = `${Math.round(Math.abs(this.#skewMs))} ms ${this.#skewMs > 0 ? 'ahead of' : 'behind'}`;
-    return `the clock is ${by} Redis' (at most ${this.#limitMs} ms are allowed); let both keep time by NTP`;
+    return `the clock is ${by} Redis' (at most ${this.#limitMs} ms are allowed); synchronize both by NTP`;
   }
 
   /** Redis' time, epoch ms. Setting this machine's clock does not change it. */

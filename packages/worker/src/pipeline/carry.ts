@@ -61,7 +61,7 @@ export function carriedTo(
   const withBody = hasBody(request);
   if (withBody && !redirectBodies.includes(to.origin)) {
     throw new BadRedirect(
-      `the redirect would take the request's body to another origin; list ${shown(to.origin)} in egress.redirectBodies on the queue if it is meant`,
+      `the redirect would take the request's body to another origin; to allow that, list ${shown(to.origin)} in egress.redirectBodies on the queue`,
     );
   }
   const goes = (name: string) => safeAcrossOrigins.has(name) || (withBody && partOfBody.has(name));
