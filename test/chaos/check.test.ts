@@ -68,18 +68,18 @@ test('an accepted job without an end is lost, also when its producer was killed'
   expect(violated({ ...orphaned, outcomes: new Set(['id-1']) })).toEqual([]);
 });
 
-test('a handle that never settles is told, though the job ended', () => {
+test('a handle that never settles is reported, although the job ended', () => {
   expect(violated({ producers: producer(made(), accepted()) })).toEqual(['a handle never settled']);
 });
 
-test('an end too many is told', () => {
+test('an end too many is reported', () => {
   expect(violated({ ends: new Map([['id-1', 2]]) })).toEqual(['a job ended more than once']);
   expect(violated({ producers: producer(made(), accepted(), settled(), settled()) })).toEqual([
     'a handle settled more than once',
   ]);
 });
 
-test('a job that is left, a crash, and a wait that threw are told', () => {
+test('a job that is left, a crash, and a wait that threw are reported', () => {
   expect(violated({ left: ['chaos/x'] })).toEqual(['a job is still in the queue']);
   expect(violated({ crashes: ['worker 1'] })).toEqual(['a process ended by itself']);
   const broken: ProducerRecord = { e: 'broken', t: start, job: 'a', code: 'SLUICE_RESULT_EXPIRED' };
@@ -97,7 +97,7 @@ test('a job that failed although its upstream would have answered was failed wro
   expect(violated(ending({ status: 500 }))).toEqual(['a job ended wrongly']);
 });
 
-test('a second request is told unless a fault was there to cause it', () => {
+test('a second request is reported unless a fault can have caused it', () => {
   const requests = [requestAt(100), requestAt(2000)];
   expect(violated({ requests })).toEqual(['a request was made again, and no fault explains it']);
   expect(violated({ requests, faults: [faultAt(120, 'worker killed')] })).toEqual([]);
@@ -107,26 +107,26 @@ test('a second request is told unless a fault was there to cause it', () => {
   expect(violated({ requests, faults: [faultAt(120, 'worker drained')] })).toHaveLength(1);
 });
 
-test('a second request after a refusal is no duplicate; one before its wait is over is too early', () => {
+test('a second request after a rejection is not a duplicate; one before its wait is over is too early', () => {
   const refused = requestAt(100, { step: 'r429-2', askedMs: 2000 });
   expect(violated({ requests: [refused, requestAt(2160)] })).toEqual([]);
   expect(violated({ requests: [refused, requestAt(1500)] })).toEqual(['a wait was cut short']);
 });
 
-test('more duplicates than a fault can have caused are told', () => {
+test('more duplicates than a fault can have caused are reported', () => {
   const requests = [requestAt(100), requestAt(700), requestAt(1300)];
   const faults = [faultAt(750, 'worker killed')];
   expect(violated({ requests, faults })).toEqual(['more duplicates than requests under way']);
 });
 
-test('one request too many in a window is told', () => {
+test('one request too many in a window is reported', () => {
   const log = [made(), accepted(), settled()];
   const others = ['b', 'c'].flatMap((job) => log.map((record) => ({ ...record, job })));
   const requests = [requestAt(0), requestAt(400, { job: 'b' }), requestAt(900, { job: 'c' })];
   expect(violated({ requests, producers: producer(...log, ...others) })).toEqual(['the rate was exceeded']);
 });
 
-test('keys, deadlines and at-most-once are held', () => {
+test('keys, deadlines and at-most-once are checked', () => {
   const log = (changes: Parameters<typeof made>[0]) => producer(made(changes), accepted(), settled());
   const twice = [
     requestAt(100, { step: 's500', idempotencyKey: 'x' }),

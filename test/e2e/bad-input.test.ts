@@ -79,7 +79,7 @@ test.each([
   ['0/1s', '--rate 0/1s: limit: must be at least 1'],
   ['100', '--rate 100: "100" is not a rate: write requests/window, such as "100/60s"'],
   ['100/1ms', '--rate 100/1ms: per: must be between 100ms and 31d'],
-])('the rate %s is refused', async (rate, message) => {
+])('the rate %s is not accepted', async (rate, message) => {
   expect(await refused(['run', list, '--rate', rate])).toContain(message);
 });
 
@@ -106,19 +106,19 @@ test('all faults of the options are listed at once', async () => {
   expect(stderr).toContain('--queue: must be 1 to 100 letters');
 });
 
-test('options that need a Redis that others use say so', async () => {
+test('options that need a shared Redis say so', async () => {
   expect(await refused(['run', list, '--workers', '0'])).toContain('0 needs --redis');
   expect(await refused(['run', list, '--queue', 'a'])).toContain('--queue: needs --redis');
   const missing = await refused(['run', list, '--queue', 'nowhere', '--redis', redis, '--prefix', prefix]);
   expect(missing).toContain('there is no queue "nowhere" here');
 });
 
-test('unknown commands and options are named, with a way to help', async () => {
+test('unknown commands and options are named, with a pointer to --help', async () => {
   expect(await refused(['rum'])).toMatch(/unknown command 'rum'[^]*Did you mean run\?[^]*--help/);
   expect(await refused(['run', list, '--rat', '1/s'])).toMatch(/unknown option '--rat'[^]*--rate/);
 });
 
-test('an input that is not there, or is a folder, is named', async () => {
+test('an input that does not exist, or is a folder, is named', async () => {
   expect(await refused(['run', '/nowhere/list.txt'])).toContain(
     'cannot read the input /nowhere/list.txt: no such file',
   );
@@ -136,7 +136,7 @@ test('a Redis that does not answer is named, from --redis and from the environme
   );
 });
 
-test('a Redis that is too old is refused by its version', async () => {
+test('a Redis that is too old is not accepted, and its version is named', async () => {
   await using server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
@@ -157,7 +157,7 @@ test('a Redis that is too old is refused by its version', async () => {
   );
 });
 
-test('a wrong password is refused, and not printed', async () => {
+test('a wrong password is an error, and not printed', async () => {
   await using own = await startOwnRedis();
   const client = new Redis(own.url);
   await client.config('SET', 'requirepass', 'right');
@@ -182,7 +182,7 @@ test('an --out that cannot be written ends the run before it begins', async () =
   expect(readFileSync(list, 'utf8')).toContain(upstream.url);
 });
 
-test('what was in --out stays when the run does not begin; a file that was not there goes away again', async () => {
+test('what was in --out stays when the run does not begin; a file that did not exist before is removed', async () => {
   const folder = temporaryFolder('out');
   const [old, fresh] = [join(folder, 'old'), join(folder, 'fresh')];
   writeFileSync(old, 'kept');

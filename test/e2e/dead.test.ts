@@ -86,7 +86,7 @@ test('two processes redrive everything at once: each job is moved once, and perf
   expect(letters.filter(({ redrives, attempts }) => redrives.length !== 1 || attempts !== 1)).toEqual([]);
 });
 
-test('a job that is redriven begins anew, is answered, and is had by its id', async () => {
+test('a redriven job starts over, is answered, and can be read by its id', async () => {
   await using fleet = await openFleet(1);
   await fleet.client.policies.set('api', policy);
   // No default for keeping its outcome: as of `fetch`, whose caller was told of the failure.
@@ -111,7 +111,7 @@ test('a job that is redriven begins anew, is answered, and is had by its id', as
   expect(shown.stderr).toContain('sluice: queue "api" has no failed job "flaky"; it is completed');
 });
 
-test('purge removes what is named, then what is left, and only with --yes', async () => {
+test('purge removes the jobs that are named, then all that are left, and only with --yes', async () => {
   await using fleet = await openFleet(1);
   await fleet.client.policies.set('api', policy);
   await drained(fleet.client.stream(failing(5), { queue: 'api' }));
@@ -134,7 +134,7 @@ test('purge removes what is named, then what is left, and only with --yes', asyn
   expect(await fleet.redis.keys(`${fleet.prefix}:api:job-*`)).toEqual([]);
 });
 
-test('bad usage is told, with exit code 1', async () => {
+test('bad usage is reported, with exit code 1', async () => {
   await using fleet = await openFleet(0);
   await fleet.client.policies.set('here', policy);
   const said = async (...args: string[]) => {

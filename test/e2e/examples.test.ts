@@ -56,7 +56,7 @@ test.skipIf(!isUsable).each(programs)(
   },
 );
 
-test('every example is on the page for asyncio users, and its TypeScript there is that of the example', () => {
+test('every example is on the page for asyncio users, with the TypeScript of the example', () => {
   const page = read('docs', 'from-asyncio.md');
   const sections = page.split(/^## /m).slice(1);
   const shown = sections.flatMap((section) => {

@@ -31,7 +31,7 @@ test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)(
-  '%s once: what is under way finishes, the rest is not sent, exit code %i',
+  '%s once: requests under way finish, the rest is not sent, exit code %i',
   async (signal, exitCode) => {
     await upstream.reset();
     const list = listFile(Array.from({ length: 300 }, () => `${upstream.url}/delay/1500`));
@@ -52,7 +52,7 @@ test.each([
   },
 );
 
-test('Ctrl-C takes back a job that comes back to wait for its next attempt', async () => {
+test('Ctrl-C takes back a job that waits for its next attempt', async () => {
   await upstream.reset();
   const list = listFile([`${upstream.url}/delay/20000`]);
   await using program = startSluice(['run', list, '--workers', '1', '--timeout', '1s', '--json', ...allow]);

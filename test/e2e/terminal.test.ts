@@ -52,7 +52,7 @@ test('what others wrote cannot steer the terminal: a bad line, however long, a n
 });
 
 describe('an output that cannot be written', () => {
-  test('is a sentence and an exit code, not a stack', async () => {
+  test('gives a sentence and an exit code, not a stack', async () => {
     await using upstream = await startUpstream();
     const list = listFile([`${upstream.url}/item/1`]);
     for (const args of [`run ${list} ${allow.join(' ')}`, '--help']) {
@@ -65,7 +65,7 @@ describe('an output that cannot be written', () => {
     }
   });
 
-  test('a FIFO that nobody reads is waited for, and Ctrl-C ends that', async () => {
+  test('waits if it is a FIFO that nobody reads, until Ctrl-C', async () => {
     await using upstream = await startUpstream();
     const fifo = join(temporaryFolder('fifo'), 'out');
     execFileSync('mkfifo', [fifo]);

@@ -42,7 +42,7 @@ envelopeVersion; make readEnvelope still read version ${envelopeVersion} (worker
 producer go on writing version ${envelopeVersion} where the new field is not used; and hold the new format in
 test/formats/envelopes/v${envelopeVersion + 1}/ and v${envelopeVersion + 1}.schema.json. Change what is held of v${envelopeVersion} only if it was never released.`;
 
-test('the schema of the envelope is the one that its version stands for', () => {
+test('the schema of the envelope is that of its version', () => {
   const file = `${folder}v${envelopeVersion}.schema.json`;
   const held: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : 'missing';
   // Refinements and transforms have no JSON schema; what is held is the names, the types and what is required.
@@ -50,7 +50,7 @@ test('the schema of the envelope is the one that its version stands for', () => 
   expect(now, whatToDo).toEqual(held);
 });
 
-test('each feature of the envelope is held', () => {
+test('each feature of the envelope has a file', () => {
   const fields = new Set(heldOf(envelopeVersion).flatMap(([, { data }]) => Object.keys(data)));
   expect(Object.keys(envelopeSchema.shape).filter((field) => !fields.has(field))).toEqual([]);
 });

@@ -149,7 +149,7 @@ describe('what jobs leave in Redis', { timeout: 60_000 }, () => {
     expect(await rig.redis.zcard(rig.keys.putOff(rig.queue))).toBeLessThanOrEqual(kinds);
   });
 
-  test('is the same after many rounds as after few, once what has a TTL is left out', async () => {
+  test('is the same after many rounds as after few, apart from what has a TTL', async () => {
     await using rig = await Rig.open({ env, policy: { keepFailed: { count: 10 } } });
     const sizes: number[] = [];
     for (const round of ['a', 'b', 'c']) {
@@ -187,7 +187,7 @@ describe('failed jobs', () => {
     expect(await rig.redis.zcard(failed)).toBe(0);
   });
 
-  test('go when they are old, though nothing fails any more', async () => {
+  test('are removed when they are old, although nothing fails any more', async () => {
     await using rig = await Rig.open({ policy: { keepFailed: { age: '2s' } } });
     const { failed } = rig.keys.bull(rig.queue);
     await rig.end('/status/500', { attempts: 1, id: 'old' });
@@ -198,7 +198,7 @@ describe('failed jobs', () => {
 });
 
 describe('the TTL', () => {
-  test('of a batch is its producer’s to say, and that of unread replies the worker’s', async () => {
+  test('of a batch is set by its producer, that of unread replies by the worker', async () => {
     await using rig = await Rig.open({ env: { SLUICE_REPLY_TTL: '90s' } });
     const specs = [rig.url('/json'), rig.url('/item/1')];
     for await (const _handle of rig.sluice.enqueueMany(specs, { batch: 'brief', batchKeepMs: 120_000 }));
@@ -220,7 +220,7 @@ describe('the TTL', () => {
   });
 });
 
-test('a queue that is removed and made again knows nothing of its former ids, keys and attempts', async () => {
+test('a queue that is removed and created again knows nothing of its former ids, keys and attempts', async () => {
   await using rig = await Rig.open({ policy: { delivery: 'at-most-once' } });
   const specs = [
     { url: rig.url('/json'), method: 'POST', id: 'own' },
@@ -245,7 +245,7 @@ test('a queue that is removed and made again knows nothing of its former ids, ke
   expect(await rig.seen()).toHaveLength(4);
 });
 
-test('an id that is used again for an at-most-once job is sent, whatever was left of the one before', async () => {
+test('an at-most-once job with an id that was used before is sent, whatever was left of the one before', async () => {
   await using rig = await Rig.open({ policy: { delivery: 'at-most-once' } });
   const spec = { url: rig.url('/json'), method: 'POST', id: 'own' };
   for (const round of [1, 2]) {

@@ -17,7 +17,7 @@ const filesOf = (name: string) =>
   readdirSync(folder(name)).map((file) => [file, readFileSync(folder(name) + file)] as const);
 
 describe('a policy that another version stored', () => {
-  test.each(filesOf('policies'))('%s is read, with the defaults of what it lacks', (_file, bytes) => {
+  test.each(filesOf('policies'))('%s is read, with defaults for missing fields', (_file, bytes) => {
     const held = JSON.parse(bytes.toString()) as Policy;
     const policy = readStoredPolicy('q', bytes.toString());
     expect(policySchema.safeParse(policy).success).toBe(true);
@@ -43,7 +43,7 @@ describe('a policy that another version stored', () => {
     expect(after).toMatchObject({ timeout: 8000, maxHold: 900_000 });
   });
 
-  test('with a field of a newer one is served; to write it back with an older version is refused', async () => {
+  test('with a field of a newer one is served, but an older version cannot write it back', async () => {
     await using rig = await Rig.open();
     const key = rig.keys.policy(rig.queue);
     const written = JSON.parse((await rig.redis.hget(key, 'json'))!) as Policy;
@@ -57,7 +57,7 @@ describe('a policy that another version stored', () => {
     });
   });
 
-  test('that cannot be read leaves the queue with the one before, and the other queues with theirs', async () => {
+  test('that cannot be read leaves the queue with the policy before, and the other queues with theirs', async () => {
     await using rig = await Rig.open();
     expect((await rig.end('/json')).outcome.kind).toBe('response');
     for (const json of ['{', JSON.stringify({ delivery: 'exactly-once' })]) {
@@ -99,20 +99,20 @@ describe('an outcome that another version wrote', () => {
     } else expect(() => responseOf({ outcome, body }, open)).toThrow(JobError);
   });
 
-  test('each kind is held', () => {
+  test('each kind has a file', () => {
     const held = filesOf('outcomes').map(([file]) => file.replace('.bin', ''));
     expect(held.sort()).toEqual([...outcomeKinds].sort());
   });
 
   test.each([
     [
-      'a kind of a newer one',
+      'a kind of a newer version',
       '{"kind":"moderated","attempts":1,"error":{"code":"SLUICE_MODERATED","message":"no"}}\n',
       'SLUICE_MODERATED',
     ],
     ['a kind of a newer one, and no error', '{"kind":"moderated","attempts":1}\n', 'SLUICE_INTERNAL'],
     ['no outcome', '7\n', 'SLUICE_INTERNAL'],
-    ['no JSON', '{"kind":\n', 'SLUICE_INTERNAL'],
+    ['not JSON', '{"kind":\n', 'SLUICE_INTERNAL'],
   ])('%s is a failure to whoever awaits it, and no crash', async (_name, bytes, code) => {
     await using rig = await Rig.open({ idle: true });
     const handle = await rig.sluice.enqueue(rig.url('/json'));

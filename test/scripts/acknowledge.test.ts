@@ -8,7 +8,7 @@ async function withReplies(ids: string[]) {
   return { lab, entryIds: entries.map(([id]) => id) };
 }
 
-test('what was delivered leaves the stream, what came since stays', async () => {
+test('delivered replies leave the stream, later ones stay', async () => {
   const { lab: opened, entryIds } = await withReplies(['a', 'b', 'c']);
   await using lab = opened;
   await lab.acknowledge('p', ['a', 'b'], entryIds[1]!);
@@ -36,7 +36,7 @@ test('the marker of a job that failed for good is dropped, and the job stays', a
   expect(await lab.redis.hget(lab.bull.job('a'), 'failedReason')).toBe('x');
 });
 
-test('acknowledging everything leaves an empty stream, and doing it twice does no harm', async () => {
+test('acknowledging everything leaves an empty stream, and a second time does no harm', async () => {
   const { lab: opened, entryIds } = await withReplies(['a', 'b']);
   await using lab = opened;
   for (let n = 0; n < 2; n++) await lab.acknowledge('p', ['a', 'b'], entryIds[1]!);

@@ -51,7 +51,7 @@ describe('applying a policy', () => {
     expect(await lab.redis.hget(lab.own.policy, 'version')).toBe('2');
   });
 
-  test('is refused when another one is there and it may only create: nothing is written', async () => {
+  test('that may only create is a conflict if there is another one: nothing is written', async () => {
     await using lab = openLab();
     const first = await lab.apply({ rate: '100/1s' });
     const before = await everything(lab);
@@ -60,7 +60,7 @@ describe('applying a policy', () => {
     expect(await everything(lab)).toEqual(before);
   });
 
-  test('over a version that is no longer in force is refused: of two updates none is lost', async () => {
+  test('over a version that is no longer in force is a conflict: of two updates none is lost', async () => {
     await using lab = openLab();
     expect((await lab.apply({ timeout: '1s' }, 0)).verdict).toBe('created');
     expect((await lab.apply({ timeout: '2s' }, 0)).verdict).toBe('conflict');
@@ -91,7 +91,7 @@ describe('applying a policy', () => {
     );
   });
 
-  test('sets and takes away the concurrency of the fleet', async () => {
+  test('sets and removes the concurrency of the fleet', async () => {
     await using lab = openLab();
     await lab.apply({ concurrency: { global: 7 } });
     expect(await lab.redis.hget(lab.own.meta, 'concurrency')).toBe('7');
@@ -160,7 +160,7 @@ describe('the next start after a change is one pace of the new policy after the 
     expect(await lab.redis.pttl(lab.own.pace)).toBeGreaterThan(0);
   });
 
-  test('also when the rate is taken away in between', async () => {
+  test('also when the rate is removed in between', async () => {
     await using lab = openLab();
     const { paceUs } = await lab.apply({ rate: '1/10s' });
     await lab.permit();
@@ -171,7 +171,7 @@ describe('the next start after a change is one pace of the new policy after the 
     expect(Number(await lab.redis.get(lab.own.pace))).toBe(last + again.paceUs);
   });
 
-  test('and not before the last one, when the upstream had lowered the rate in between', async () => {
+  test('and not before the last one, if rejections had lowered the rate in between', async () => {
     await using lab = openLab();
     await lab.apply({ rate: '2/1s' });
     for (let n = 0; n < 5; n++) {

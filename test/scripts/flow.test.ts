@@ -29,7 +29,7 @@ async function paceInForce(lab: Lab): Promise<number> {
   return Number(await lab.redis.get(lab.own.pace)) - start;
 }
 
-describe('when the upstream refuses', () => {
+describe('when the upstream rejects', () => {
   test('the effective rate falls to seven tenths, for gate and pace alike', async () => {
     await using lab = openLab();
     await lab.apply(policy);
@@ -46,7 +46,7 @@ describe('when the upstream refuses', () => {
     expect(Number(await lab.redis.hget(lab.own.policy, 'window'))).toBe(duration);
   });
 
-  test('the rate of a queue that names no origin stays, and so does one whose origin is another', async () => {
+  test('the rate of a queue that names no origin, or another one, stays', async () => {
     for (const other of [undefined, 'https://other.test']) {
       await using lab = openLab();
       await lab.apply({ rate: policy.rate!, ...(other === undefined ? {} : { origin: other }) });
@@ -56,7 +56,7 @@ describe('when the upstream refuses', () => {
     }
   });
 
-  test('it falls once per congestion: 50 refusals of what was sent before are one', async () => {
+  test('it falls once per congestion: 50 rejections of what was sent before count as one', async () => {
     await using lab = openLab();
     await lab.apply(policy);
     await Promise.all(Array.from({ length: 50 }, () => lab.hold(0, { refusedAfterMs: 20 })));
@@ -76,7 +76,7 @@ describe('when the upstream refuses', () => {
     expect(low).toBeCloseTo(0.7 * ceiling, 5);
   });
 
-  test('what was kept up for a unit without a refusal is not given up for a little more', async () => {
+  test('a rate that was kept for a unit without a rejection is not given up for a little more', async () => {
     await using lab = openLab();
     await lab.apply(policy);
     await lab.hold(0, { refusedAfterMs: 0 });
@@ -95,7 +95,7 @@ describe('when the upstream refuses', () => {
     expect(until).toBeLessThanOrEqual((await lab.now()) + 30_000_000);
   });
 
-  test('an announced quota that is used up is no refusal: it holds, and the rate stays', async () => {
+  test('an announced quota that is used up is not a rejection: it holds, and the rate stays', async () => {
     await using lab = openLab();
     await lab.apply(policy);
     await lab.hold(30_000);
@@ -147,14 +147,14 @@ describe('the effective rate', () => {
     }
   });
 
-  test('is forgotten a day after the last refusal', async () => {
+  test('is forgotten a day after the last rejection', async () => {
     await using lab = await lowered();
     const ttl = await lab.redis.pttl(lab.own.flow);
     expect(ttl).toBeGreaterThan(86_000_000);
     expect(ttl).toBeLessThanOrEqual(86_400_000);
   });
 
-  test('never falls to nothing, however often the upstream refuses', async () => {
+  test('never falls to nothing, however often the upstream rejects', async () => {
     await using lab = openLab();
     await lab.apply(policy);
     for (let n = 0; n < 60; n++) {

@@ -3,7 +3,7 @@ import { closedGate, decodeMessage } from '../../packages/shared/src/index.ts';
 import { openLab, origin } from './lab.ts';
 
 describe('a hold', () => {
-  test('is only ever extended: of 50 refusals at once with different waits the longest stands', async () => {
+  test('is only ever extended: of 50 rejections at once with different waits the longest stands', async () => {
     await using lab = openLab();
     await lab.apply({});
     const waits = Array.from({ length: 50 }, (_, n) => ((n * 37) % 50) * 1000 + 1000);
@@ -17,7 +17,7 @@ describe('a hold', () => {
     expect(Math.max(...answers)).toBeLessThanOrEqual(50_000);
   });
 
-  test('is not shortened by a refusal that asks for less, nor by one that asks for nothing', async () => {
+  test('is not shortened by a rejection that asks for less, nor by one that asks for nothing', async () => {
     await using lab = openLab();
     await lab.apply({});
     await lab.hold(60_000);
@@ -104,7 +104,7 @@ describe('the gate', () => {
   });
 });
 
-test('refusals are counted, and a hold that was not a refusal is not', async () => {
+test('rejections are counted, and a hold without one is not', async () => {
   await using lab = openLab();
   await lab.apply({});
   await lab.hold(1000, { refusedAfterMs: 5 });

@@ -3,12 +3,12 @@ import { closedGate } from '../../packages/shared/src/index.ts';
 import { openLab, origin } from './lab.ts';
 
 describe('the permit script answers', () => {
-  test('no-policy where the queue has none', async () => {
+  test('no-policy if the queue has none', async () => {
     await using lab = openLab();
     expect(await lab.permit()).toEqual({ verdict: 'no-policy', wait: 0 });
   });
 
-  test('go at once where there is no rate', async () => {
+  test('go at once if there is no rate', async () => {
     await using lab = openLab();
     await lab.apply({});
     await lab.apply({ timeout: '5s' });
@@ -46,14 +46,14 @@ describe('the permit script answers', () => {
     expect((await lab.permit()).verdict).toBe('settled');
   });
 
-  test('go to a job that is early by no more than timers are', async () => {
+  test('go to a job that is no earlier than timers can be', async () => {
     await using lab = openLab();
     await lab.apply({});
     await lab.putOff('job', 150);
     expect((await lab.permit()).verdict).toBe('go');
   });
 
-  test('held only to the origin that is held, with the milliseconds that are left', async () => {
+  test('held only for the origin that is held, with the milliseconds that are left', async () => {
     await using lab = openLab();
     await lab.apply({});
     await lab.hold(30_000, { origin: 'https://other.test' });
@@ -74,7 +74,7 @@ describe('the permit script answers', () => {
 });
 
 describe('permits of a smooth rate', () => {
-  test('are one pace apart, however many are asked for at once', async () => {
+  test('are one pace apart, however many are requested at once', async () => {
     await using lab = openLab();
     const { paceUs } = await lab.apply({ rate: { limit: 100, per: '10s', slack: 300 } });
     expect(paceUs).toBe(103_000);
@@ -133,7 +133,7 @@ describe('permits of a smooth rate', () => {
     expect(await lab.redis.hget(lab.own.stats, 'sent')).toBe('1');
   });
 
-  test('do not stand still for ever after the clock was set back', async () => {
+  test('do not stop forever after the clock was set back', async () => {
     await using lab = openLab();
     const { paceUs } = await lab.apply({ rate: '10/1s' });
     await lab.redis.set(lab.own.pace, (await lab.now()) + 3_600_000_000);
@@ -142,7 +142,7 @@ describe('permits of a smooth rate', () => {
     expect(answer.wait).toBe(paceUs);
   });
 
-  test('leave a pace key that goes away by itself, not before the next start', async () => {
+  test('leave a pace key that expires, but not before the next start', async () => {
     await using lab = openLab();
     await lab.apply({ rate: '1/1m' });
     await lab.permit();
@@ -172,7 +172,7 @@ describe('the permits of a burst queue', () => {
     expect(await lab.gate()).toEqual({ max: 2, duration: 60_000 });
   });
 
-  test('are refused for a hold all the same', async () => {
+  test('are still denied during a hold', async () => {
     await using lab = openLab();
     await lab.apply({ rate: { limit: 2, per: '1m', shape: 'burst' } });
     await lab.hold(10_000);
@@ -194,7 +194,7 @@ describe('whoever is not let go pays nothing:', () => {
     expect((await lab.limiter()).taken).toBe(7);
   });
 
-  test('a job that goes, and a redirect hop that is refused, keep it', async () => {
+  test('a job that goes, and a redirect hop that is denied, keep it', async () => {
     await using lab = openLab();
     await lab.apply({ rate: '100/1s' });
     await lab.redis.set(lab.own.limiter, 10, 'PX', 200);

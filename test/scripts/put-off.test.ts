@@ -9,7 +9,7 @@ describe('a job is put off', () => {
     expect(await lab.release()).toEqual({ lifted: 1, jobs: ['job'] });
   });
 
-  test('because of a hold only while that stands', async () => {
+  test('because of a hold only while it stands', async () => {
     await using lab = openLab();
     await lab.hold(30_000);
     expect(await lab.putOff('one', 30_000, 'held')).toBe(true);
@@ -18,7 +18,7 @@ describe('a job is put off', () => {
     expect((await lab.release('')).jobs).toEqual([]);
   });
 
-  test('again, when it was taken too early, only while it is noted', async () => {
+  test('again, if it was taken too early, only while that is noted', async () => {
     await using lab = openLab();
     await lab.hold(30_000);
     await lab.putOff('job', 30_000, 'held');
@@ -27,7 +27,7 @@ describe('a job is put off', () => {
     expect(await lab.putOff('job', 20_000, 'early')).toBe(false);
   });
 
-  test('and left alone when it is another origin that is to be lifted, and that is not held', async () => {
+  test('and left alone when the hold of another origin is lifted, which is not held', async () => {
     await using lab = openLab();
     await lab.apply({});
     await lab.hold(30_000);

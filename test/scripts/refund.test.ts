@@ -16,7 +16,7 @@ test('a token that was taken in the running window is given back', async () => {
   expect((await lab.limiter()).taken).toBe(2);
 });
 
-test('giving back leaves the end of the window where it was', async () => {
+test('giving a token back leaves the end of the window where it was', async () => {
   await using lab = await inTheMiddle(3);
   await lab.refund(0);
   const { ttl } = await lab.limiter();
@@ -52,7 +52,7 @@ test('a closed gate stays closed', async () => {
   expect((await lab.limiter()).taken).toBe(closedGate);
 });
 
-test('whoever holds no token gets none back', async () => {
+test('a job without a token gets none back', async () => {
   await using lab = await inTheMiddle(3);
   expect(await lab.refund(-1)).toBe(false);
   expect((await lab.limiter()).taken).toBe(3);

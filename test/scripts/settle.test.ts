@@ -4,7 +4,7 @@ import { openLab } from './lab.ts';
 
 const bytes = Buffer.from([0x7b, 0x7d, 0x0a, 0x00, 0xff, 0x0a, 0x80]);
 
-test('an outcome is committed once: the second one is told that there was one, and changes nothing', async () => {
+test('an outcome is committed once: a second commit is told so, and changes nothing', async () => {
   await using lab = openLab();
   await lab.redis.set(lab.bull.lock('a'), 'mine');
   const first = { id: 'a', token: 'mine', bytes, keep: true, replyTo: 'p' };
@@ -14,19 +14,19 @@ test('an outcome is committed once: the second one is told that there was one, a
   expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
 });
 
-test("a run whose lock is another's is refused and writes nothing", async () => {
+test('a run whose lock another has cannot commit, and writes nothing', async () => {
   await using lab = openLab();
   await lab.redis.set(lab.bull.lock('a'), 'theirs');
   expect(await lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })).toBe('lock-lost');
   expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'a'), lab.keys.replies('p'))).toBe(0);
 });
 
-test('a run that finished late, its lock gone, is committed', async () => {
+test('a run that finished late, after its lock expired, is committed', async () => {
   await using lab = openLab();
   expect(await lab.settle({ id: 'a', token: 'mine', bytes })).toBe('committed');
 });
 
-test('of many runs that settle at once exactly one is committed, and one reply is sent', async () => {
+test('of many runs that settle at once, exactly one is committed, and one reply is sent', async () => {
   await using lab = openLab();
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => lab.settle({ id: 'a', token: 'mine', bytes, replyTo: 'p' })),
@@ -35,7 +35,7 @@ test('of many runs that settle at once exactly one is committed, and one reply i
   expect(await lab.redis.xlen(lab.keys.replies('p'))).toBe(1);
 });
 
-test('the bytes are kept under the id when they are wanted, else only a marker is', async () => {
+test('the bytes are kept under the id if they are to be kept; otherwise only a marker is', async () => {
   await using lab = openLab();
   await lab.settle({ id: 'kept', token: 't', bytes, keep: true, ttlMs: 3_600_000 });
   await lab.settle({ id: 'marked', token: 't', bytes, keep: false, ttlMs: 600_000 });
@@ -46,7 +46,7 @@ test('the bytes are kept under the id when they are wanted, else only a marker i
   expect(ttl).toBeLessThanOrEqual(3_600_000);
 });
 
-test('the reply carries the queue and the id beside the bytes, byte for byte', async () => {
+test('the reply carries the queue, the id, and the bytes unchanged', async () => {
   await using lab = openLab();
   await lab.settle({ id: 'a', token: 't', bytes, replyTo: 'p' });
   const entries = await lab.redis.xrangeBuffer(lab.keys.replies('p'), '-', '+');
@@ -56,7 +56,7 @@ test('the reply carries the queue and the id beside the bytes, byte for byte', a
   expect(settled).toEqual(bytes);
 });
 
-test('every reply starts the TTL of its stream anew', async () => {
+test('every reply restarts the TTL of its stream', async () => {
   await using lab = openLab();
   await lab.settle({ id: 'a', token: 't', bytes, replyTo: 'p', replyTtlMs: 600_000 });
   await lab.redis.pexpire(lab.keys.replies('p'), 50_000);
@@ -64,13 +64,13 @@ test('every reply starts the TTL of its stream anew', async () => {
   expect(await lab.redis.pttl(lab.keys.replies('p'))).toBeGreaterThan(590_000);
 });
 
-test('where nobody awaits, no stream is written', async () => {
+test('if nobody awaits, no stream is written', async () => {
   await using lab = openLab();
   await lab.settle({ id: 'a', token: 't', bytes });
   expect(await lab.redis.keys(`${lab.prefix}*`)).toEqual([lab.keys.outcome(lab.queue, 'a')]);
 });
 
-test('everybody who watches is told, each once, and the watch is over', async () => {
+test('every watcher is told once, and the watch is over', async () => {
   await using lab = openLab();
   await lab.redis.hset(lab.bull.job('a'), 'data', '{}');
   for (const producer of ['p', 'w', 'w', 'x']) {

@@ -19,7 +19,7 @@ function fleetOf(lab: ReturnType<typeof openLab>, pauseMs: number, backMs: numbe
   };
 }
 
-test('a fleet that looks without a long pause may tell stalled jobs', async () => {
+test('a fleet that looks without a long pause may judge jobs stalled', async () => {
   await using lab = openLab();
   await lab.apply({});
   const fleet = fleetOf(lab, 1000, 50);
@@ -28,7 +28,7 @@ test('a fleet that looks without a long pause may tell stalled jobs', async () =
   expect(await fleet.look()).toBe(true);
 });
 
-test('after a pause that only an outage makes nobody may, whoever looks first, until all can be back', async () => {
+test('after a pause that only an outage causes, nobody may until all workers can be back, whoever looks first', async () => {
   await using lab = openLab();
   await lab.apply({});
   const fleet = fleetOf(lab, 1000, 200);
@@ -41,7 +41,7 @@ test('after a pause that only an outage makes nobody may, whoever looks first, u
   expect(await fleet.look()).toBe(true);
 });
 
-test('the first look of all may, for no worker can have a job; what is noted goes by itself', async () => {
+test('the very first look may, because no worker can have a job; what is noted expires', async () => {
   await using lab = openLab();
   await lab.apply({});
   const fleet = fleetOf(lab, 1000, 10_000);
@@ -50,7 +50,7 @@ test('the first look of all may, for no worker can have a job; what is noted goe
   expect(Number(await lab.redis.hget(fleet.key, 'last'))).toBeGreaterThan(1_600_000_000_000);
 });
 
-test('of a queue that was removed nothing is noted', async () => {
+test('nothing is noted for a queue that was removed', async () => {
   await using lab = openLab();
   const fleet = fleetOf(lab, 1000, 10_000);
   await fleet.look();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openLab } from './lab.ts';
 
-test('a permit that was not used is given back: the next one starts when it would have', async () => {
+test('an unused permit is given back: the next one starts when it would have', async () => {
   await using lab = openLab();
   await lab.apply({ rate: '1/1h' });
   expect((await lab.permit()).verdict).toBe('go');
@@ -26,7 +26,7 @@ test('its start is kept when another was granted after it: the pace holds', asyn
   expect(await lab.unused(first)).toBe(false);
 });
 
-test('the gate has its token back, though the permit kept it shut for longer than its window', async () => {
+test('the gate gets its token back, although the permit kept it shut for longer than its window', async () => {
   await using lab = openLab();
   const { gate } = await lab.apply({ rate: '1/1h' });
   // As BullMQ does it when a worker takes a job.

@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
-import { policySchema } from '@sluice/shared';
 import { type RawRunOptions, readRunOptions } from '../src/run/options.ts';
 import { judgeServer } from '../src/run/redis/server-binary.ts';
-import { conflicts } from '../src/run/queue.ts';
 import { workerEnvironment, workerFlags } from '../src/run/workers/environment.ts';
 
 const read = (raw: Partial<RawRunOptions>, env = {}) =>
@@ -44,24 +42,6 @@ test('every fault is listed, and a variable is named as such', () => {
   expect(() => read({ workers: '-1', attempts: '0', prefix: 'x' }, { SLUICE_REDIS_URL: 'nonsense' })).toThrow(
     /--workers[^]*--attempts[^]*SLUICE_REDIS_URL: must be a URL[^]*--prefix: must begin with a hash tag/,
   );
-});
-
-test('the options may repeat a queue policy, and name where they differ', () => {
-  const policy = policySchema.parse({
-    rate: '100/60s',
-    retry: { attempts: 3, jitter: 0.1 },
-    egress: { allow: ['10.0.0.0/8'] },
-  });
-  expect(conflicts(policy, {})).toEqual([]);
-  expect(conflicts(policy, { rate: '100/1m', retry: { attempts: 3 } })).toEqual([]);
-  expect(conflicts(policy, { rate: '50/60s', retry: { attempts: 4 }, timeout: '5s' })).toEqual([
-    'rate.limit: 100 -> 50',
-    'retry.attempts: 3 -> 4',
-    'timeout: 30000 -> 5000',
-  ]);
-  expect(conflicts(policySchema.parse({}), { rate: '50/60s' })).toEqual([
-    expect.stringContaining('rate: null -> {'),
-  ]);
 });
 
 test("a worker gets its own variables, and none of its parent's", () => {

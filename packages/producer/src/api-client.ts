@@ -208,7 +208,7 @@ export class ApiClient {
         ...(prefix === undefined ? {} : { prefix }),
       }));
     try {
-      await sluice.policies.create(this.#queue, input);
+      await sluice.policies.ensure(this.#queue, input, 'keep');
       return sluice;
     } catch (error) {
       if (sluice !== this.#options.sluice) await sluice.close();

@@ -4,6 +4,7 @@ import { type PolicyInput, defaultPrefix, queueNameSchema, validate, prefixSchem
 import { defaultRedisUrl, openClient, redisUrlSchema } from '@sluice/redis';
 import { Sluice } from './client.ts';
 import { type WhenDown, openConnections } from './connection/connections.ts';
+import type { OnConflict } from './queues/policies.ts';
 import { StoredBodies } from './stored-bodies.ts';
 import { keepMsSchema } from './enqueue/to-job.ts';
 
@@ -21,10 +22,16 @@ export type ConnectOptions = {
   prefix?: string;
   /** The queue for calls that name none. Default `default`. */
   queue?: string;
-  /** Creates the policy of `queue` if there is none; if it has another one, SLUICE_POLICY_CONFLICT. */
+  /** The policy of `queue`: created where there is none. Where there is one, only the fields named here count. */
   policy?: PolicyInput;
   /** Short for `policy: { rate }`: `"100/60s"`. */
   rate?: PolicyInput['rate'];
+  /**
+   * What to do when the queue has another policy than `policy` and `rate` name: `keep` the queue's, with one warning of
+   * the process (default: code does not undo what an operator has set); `replace` the named fields, for the whole
+   * fleet; `fail` with SLUICE_POLICY_CONFLICT.
+   */
+  onConflict?: OnConflict;
   /**
    * Where the workers store large bodies: `file:///directory`, or `s3://bucket/prefix?endpoint=…&region=…`. Only for
    * queues whose policy has `store`. Default: none.
@@ -83,7 +90,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   });
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
-    if (policy !== undefined) await sluice.policies.create(queue, policy);
+    if (policy !== undefined) await sluice.policies.ensure(queue, policy, options.onConflict ?? 'keep');
     return sluice;
   } catch (error) {
     await sluice.close();

@@ -16,7 +16,13 @@ export {
 export { Group } from './group.ts';
 export { Handle, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';
-export { Policies, type PolicyChange, type PolicyUpdate, differences } from './queues/policies.ts';
+export {
+  type OnConflict,
+  Policies,
+  type PolicyChange,
+  type PolicyUpdate,
+  conflicts,
+} from './queues/policies.ts';
 export { type QueueState, Queues } from './queues/queues.ts';
 export { Lease } from './semaphore/lease.ts';
 export {

@@ -1,7 +1,7 @@
 /**
- * Every error of Sluice: its code, what it means, and the HTTP status that an API says it with (RFC 9110, 15).
- * `failedReason` of a failed job is `CODE: sentence`.
- * docs/errors.md lists each with its cause and cure; a test holds the two equal.
+ * Every error of Sluice: its code, what it means, and the HTTP status that an API answers with (RFC 9110, 15).
+ * `failedReason` of a failed job is `CODE: sentence`. docs/errors.md lists each with its cause and cure; a test keeps
+ * the two equal.
  */
 export const errorCodes = {
   SLUICE_INVALID_SPEC: { status: 400, text: 'A job spec has faults; nothing was enqueued.' },
@@ -26,14 +26,14 @@ export const errorCodes = {
   SLUICE_REDIS_FULL: { status: 503, text: 'Redis has reached maxmemory; the job was not accepted.' },
   SLUICE_CLOCK_SKEW: {
     status: 503,
-    text: "The clock of the process and Redis' differ too much; it does not start.",
+    text: 'The clocks of the process and of Redis differ too much; it does not start.',
   },
   SLUICE_CLOSED: { status: 503, text: 'The client was closed.' },
   SLUICE_RESULT_EXPIRED: { status: 404, text: 'The job ended, but its outcome is no longer kept.' },
   SLUICE_STATUS: { status: 502, text: 'The API answered with a status that is not 2xx.' },
   SLUICE_GROUP_ENDED: {
     status: 409,
-    text: 'The group has ended, or one of its jobs failed; it takes no more.',
+    text: 'The group has ended, or one of its jobs failed; it takes no more jobs.',
   },
   SLUICE_BATCH_SEALED: { status: 409, text: 'The batch is sealed; it takes no more jobs.' },
   SLUICE_SEMAPHORE_CONFLICT: {
@@ -62,7 +62,7 @@ export const errorCodes = {
   SLUICE_TOO_LARGE: { status: 502, text: 'The response body is larger than the limit of the queue.' },
   SLUICE_BAD_RESPONSE: {
     status: 502,
-    text: 'The response could not be used: no HTTP, a bad redirect, or a body that does not decode.',
+    text: 'The response could not be used: not HTTP, a bad redirect, or a body that does not decode.',
   },
   SLUICE_BODY_STORE: { status: 500, text: 'The body store failed, or does not have the body (any more).' },
   SLUICE_BODY_STORED: {
@@ -85,14 +85,14 @@ export const errorCodes = {
   },
   SLUICE_POISON: {
     status: 500,
-    text: 'The job brought its worker down too often, cannot be read, or its end cannot be kept.',
+    text: 'The job brought its worker down too often, cannot be read, or its end cannot be stored.',
   },
   SLUICE_INTERNAL: { status: 500, text: 'A fault of Sluice itself.' },
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** One fault of an input: where it is, what is wrong, and how to mend it. */
+/** One fault of an input: where it is, what is wrong, and how to fix it. */
 export type Fault = {
   /** For people: `rate.limit`, `[3].url`; empty: the input itself. */
   path: string;
@@ -101,7 +101,7 @@ export type Fault = {
   message: string;
 };
 
-/** @param parts the way to the field: `['jobs', 3, 'url']` */
+/** @param parts the path to the field: `['jobs', 3, 'url']` */
 export function fault(parts: readonly (string | number)[], message: string): Fault {
   return { path: pathText(parts), parts, message };
 }

@@ -353,7 +353,7 @@ describe('judgeUrl', () => {
     expect(judgeUrl('http://example.com:0/', egress).ok).toBe(false);
   });
 
-  it('says what is wrong and what would mend it', () => {
+  it('says what is wrong and what would fix it', () => {
     expect(urlReason('http://redis/')).toBe(
       'redis is a name without a domain; allow it with egress.allowHosts on the queue',
     );

@@ -30,7 +30,7 @@ test('a field of a newer version is kept, and does not keep the others from havi
 });
 
 test.each([
-  ['{', 'it is no JSON'],
+  ['{', 'it is not JSON'],
   ['null', 'expected object'],
   ['{"delivery":"exactly-once"}', 'delivery: '],
   ['{"delivery":"exactly-once","proxy":1}', 'delivery: '],

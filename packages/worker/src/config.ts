@@ -36,7 +36,7 @@ export const workerConfigSchema = z
     SLUICE_REDIS_URL: redisUrlSchema.default(defaultRedisUrl),
     /** The key prefix that this fleet shares with its producers. */
     SLUICE_PREFIX: prefixSchema.default(defaultPrefix),
-    /** Queues served, by name, comma-separated; `*` all that have a policy, also those created later. */
+    /** Queues served, by name, comma-separated; `*`: all that have a policy, also those created later. */
     SLUICE_QUEUES: queueList.default('*'),
     /** Requests in flight in this process, over all its queues. */
     SLUICE_CONCURRENCY: integer(1, 10_000).default(50),
@@ -45,24 +45,27 @@ export const workerConfigSchema = z
     SLUICE_HEALTH_HOST: z.string().default('0.0.0.0'),
     /** On SIGTERM, how long requests in flight may take to finish before they are given back. */
     SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
-    /** A killed worker's jobs run again after this at the earliest; a worker that stands still for longer loses its jobs. */
+    /** The earliest that a killed worker's jobs run again; a worker that stands still for longer loses its jobs. */
     SLUICE_LOCK_DURATION: duration({ min: 5000, max: 3_600_000 }).default(60_000),
     /**
-     * How often jobs without a lock are looked for: they run again within the lock's duration and two of these. Never
-     * longer than a quarter of the lock's duration: an outage that costs locks must show as a pause in the looking.
+     * How often to look for jobs without a lock: they run again within the lock's duration plus two of these. Never
+     * longer than a quarter of the lock's duration: an outage that costs locks must show as a pause between looks.
      */
     SLUICE_STALLED_INTERVAL: duration({ min: 1000, max: 300_000 }).default(5000),
     /** Modules whose `transform` a job may name: `name=path`, comma-separated. Relative to the working directory. */
     SLUICE_TRANSFORMS: transformListSchema.default([]),
-    /** Threads that run transforms; 0: one less than there are CPUs, at least one. */
+    /** Threads that run transforms; 0: one fewer than there are CPUs, at least one. */
     SLUICE_TRANSFORM_THREADS: integer(0, 256).default(0),
     /** A transform that takes longer is ended, with its thread. */
     SLUICE_TRANSFORM_TIMEOUT: duration({ min: 10, max: 3_600_000 }).default(30_000),
     /** Where the large bodies of queues with `store` go: `file:///directory`, or `s3://bucket/prefix`. */
     SLUICE_BODY_STORE: bodyStoreUrlSchema.optional(),
-    /** Replies that their producer does not read (it died, or it is cut off) are kept for so long after the last one. */
+    /** How long replies are kept after the last one if their producer does not read them (it died, or is cut off). */
     SLUICE_REPLY_TTL: duration({ min: 60_000, max: 86_400_000 }).default(replyTtlMs),
-    /** A worker whose clock differs more than this from Redis' does not start; set later, it takes no jobs meanwhile. */
+    /**
+     * A worker whose clock differs more than this from Redis' does not start; if the clock goes wrong later, the worker
+     * takes no jobs until it is right.
+     */
     SLUICE_MAX_CLOCK_SKEW: duration({ min: 100, max: 3_600_000 }).default(2000),
     SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   })
@@ -88,7 +91,7 @@ export const workerConfigSchema = z
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>;
 
-/** Reads the worker's variables of an environment; every fault is listed, an unknown one is a fault (a typo). */
+/** Reads the worker's variables from an environment. Lists every fault; an unknown variable is one (a typo). */
 export function readWorkerConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
   return validate(
     workerConfigSchema,

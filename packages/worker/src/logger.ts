@@ -3,15 +3,15 @@ import { clip } from '@sluice/shared';
 
 export type { Logger } from 'pino';
 
-/** Of its stack, which begins with the message, bytes. */
+/** How much of an error's stack is logged, bytes. The stack begins with the message. */
 const longestStack = 4096;
 
-/** Causes of causes: no error that is worth reading is nested deeper. */
+/** How many nested causes are logged: no error worth reading is nested deeper. */
 const deepestCause = 3;
 
 /**
- * What a log line says of an error. Not its other fields: an error of Redis carries the command with its arguments, one
- * of the HTTP parser the bytes that it could not read, and neither belongs in a log.
+ * What a log line says about an error. It leaves out other fields: an error of Redis has the command with its
+ * arguments, an error of the HTTP parser has the bytes that it could not read, and neither belongs in a log.
  */
 export function loggedError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return error;

@@ -20,7 +20,7 @@ import { Outcomes } from './results/outcomes.ts';
 import { Slots } from './slots.ts';
 import { Transforms } from './transform/transforms.ts';
 
-/** The connections that a process may keep open at least, idle ones included, whatever its concurrency. */
+/** A process may keep at least this many connections open, idle ones included, whatever its concurrency. */
 const fewestConnections = 256;
 
 /** The parts of a worker process, made once and shared by its queues. */
@@ -42,7 +42,7 @@ export async function openParts(config: WorkerConfig, log: Logger) {
     redis,
     subscriber,
     clock,
-    // By Redis' clock: with a wrong one, jobs that have time left would end.
+    // Redis' clock: by a wrong clock, jobs that have time left would expire.
     now: () => clock.now(),
     random: Math.random,
     locks: new Locks(redis, keys, config.lockMs),

@@ -9,16 +9,16 @@ import { Drain } from './queue/drain.ts';
 import { PolicyReader } from './queue/policy-reader.ts';
 import { ServedQueues } from './queue/served-queues.ts';
 
-/** How long a drain waits for what is not of the jobs. */
+/** How long a drain waits for the transforms and the body store to close, ms. */
 const closingMs = 100;
 
 export type RunningPool = {
   /** Why the pool is not ready; empty: it is. */
   notReady(): string[];
   /**
-   * Stops taking jobs at once, waits up to `graceMs` for those in flight, gives the rest back unspent. A second call
-   * gives them back immediately. Ends within the grace and a second, whatever Redis does.
-   * @returns false when Redis did not answer and jobs are left: they run again when their locks have run out
+   * Stops taking jobs at once, waits up to `graceMs` for those in flight, and gives the rest back with no attempt
+   * spent. A second call gives them back immediately. Ends within the grace plus a second, whatever Redis does.
+   * @returns false when Redis did not answer and jobs are left: they run again when their locks have expired
    */
   drain(graceMs: number): Promise<boolean>;
 };
@@ -54,7 +54,7 @@ export class Pool implements RunningPool {
   }
 
   /**
-   * Connects, and refuses what can be refused; takes no jobs before `serve`. It can be drained at any time.
+   * Connects, and checks what can be checked; takes no jobs before `serve`. The pool can be drained at any time.
    * @throws SluiceError as `startPool`
    */
   static async open(config: WorkerConfig, log: Logger): Promise<Pool> {
@@ -112,7 +112,7 @@ export class Pool implements RunningPool {
     const isEmpty = await drain.run(graceMs, swept);
     clock.stop();
     permitWatch.stop();
-    // A sweep of the body store may take long, and is not waited for.
+    // A sweep of the body store may take long, so this does not wait for its end.
     await Promise.race([Promise.all([transforms.close(), bodies.stop()]), sleep(closingMs)]);
     this.#disconnect();
     return isEmpty;

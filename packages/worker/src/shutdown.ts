@@ -1,17 +1,18 @@
 import type { Logger } from './logger.ts';
 import type { RunningPool } from './pool.ts';
 
-/** What is to be drained, once there is something. */
+/** What a signal drains. */
 type Drained = { pool: RunningPool; graceMs: number; log: Logger; done: () => void };
 
-/** A drain ends within the grace and a second; this is for a loop that is too busy for it. */
+/** How long after the grace the process exits, ms, if the event loop is too busy for the drain to end by itself. */
 const longestMs = 1000;
 
 /**
- * SIGTERM or SIGINT drains within the grace and exits 0 (1 when Redis did not answer, and jobs are left to their
- * locks); a second one gives everything back at once. A worker started by another process also drains when that
- * process is gone (its IPC channel closes). While the process starts there is nothing to give back, and it exits 0 at
- * once: as process 1 of a container it would heed no signal without a listener, and be killed.
+ * SIGTERM or SIGINT drains within the grace and exits 0 (1 if Redis did not answer: the jobs that are left run again
+ * when their locks have expired); a second signal gives everything back at once. A worker started by another process
+ * also drains when that process is gone (its IPC channel closes). A process that is still starting has nothing to give
+ * back, and exits 0 at once. It listens from the start, because process 1 of a container ignores signals that it has no
+ * listener for, and would be killed.
  */
 export class Shutdown {
   #drained: Drained | undefined;
@@ -33,7 +34,7 @@ export class Shutdown {
     if (this.#drained === undefined) process.exit(0);
     const { graceMs, log } = this.#drained;
     this.#signals += 1;
-    log.info({ signal, graceMs }, this.#signals === 1 ? 'draining' : 'giving back what is in flight');
+    log.info({ signal, graceMs }, this.#signals === 1 ? 'draining' : 'giving back the jobs in flight');
     const exitMs = (this.#signals === 1 ? graceMs : 0) + longestMs;
     setTimeout(() => this.#exit(1, 'the drain did not end in time'), exitMs).unref();
     void this.#drain(this.#drained);
@@ -44,7 +45,7 @@ export class Shutdown {
       const isEmpty = await pool.drain(graceMs);
       done();
       if (!isEmpty)
-        this.#exit(1, 'Redis did not answer: what is in flight runs again when its locks have run out');
+        this.#exit(1, 'Redis did not answer: the jobs in flight run again when their locks have expired');
       log.info('drained');
       process.exit(0);
     } catch (error) {

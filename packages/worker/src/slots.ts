@@ -1,4 +1,4 @@
-/** So many at once, of whatever they are slots for. First come, first served. */
+/** Limits how many holders there are at once. First come, first served. */
 export class Slots {
   #free: number;
   readonly #queue: (() => void)[] = [];
@@ -7,7 +7,10 @@ export class Slots {
     this.#free = slots;
   }
 
-  /** Resolves to the slot, to be disposed of; rejects with the signal's reason when that aborts first. */
+  /**
+   * Resolves to the slot, which is released when it is disposed of. Rejects with the signal's reason if that aborts
+   * first.
+   */
   async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;

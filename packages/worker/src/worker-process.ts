@@ -6,7 +6,7 @@ import { startHealthServer } from './observe/health.ts';
 import type { Shutdown } from './shutdown.ts';
 import { Pool } from './pool.ts';
 
-/** The environment -> config -> logger -> pool -> health -> jobs. Exits with code 1 and a sentence when that cannot be. */
+/** Environment -> config -> logger -> pool -> health -> jobs. If a step fails, exits with code 1 and a sentence. */
 export async function runWorker(env: Record<string, string | undefined>, shutdown: Shutdown): Promise<void> {
   try {
     const config = readWorkerConfig(env);
@@ -15,7 +15,7 @@ export async function runWorker(env: Record<string, string | undefined>, shutdow
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.debug(`${warning.name}: ${warning.message}`));
     const { health } = config;
-    // The SDK where its figures can be read: to load it takes a fifth of the start of a worker.
+    // The SDK only where its figures can be read: loading it takes a fifth of a worker's start.
     const serveMetrics = health.port === 0 ? null : (await import('./observe/telemetry.ts')).startTelemetry();
     const pool = await Pool.open(config, log);
     const server =

@@ -37,7 +37,7 @@ describe('a job is admitted', () => {
     expect(admit(job({ ...data, deadline: now }), anyPolicy, now).type).toBe('expired');
   });
 
-  test('later, when a newer producer wrote it: a newer worker will read it', () => {
+  test('later, if a newer producer wrote it: a newer worker will read it', () => {
     expect(admit(job({ ...data, v: 2, req: 'in another form' }), anyPolicy, now)).toEqual({ type: 'newer' });
   });
 
@@ -49,7 +49,7 @@ describe('a job is admitted', () => {
     });
   });
 
-  test('not when its request is none that is ever sent; its caller is told', () => {
+  test('not if its request must never be sent; its caller is told', () => {
     const req = { ...data.req, headers: { host: 'b.test' } };
     expect(admit(job({ ...data, req, replyTo: 'me' }), anyPolicy, now)).toMatchObject({
       type: 'blocked',
@@ -58,7 +58,7 @@ describe('a job is admitted', () => {
     });
   });
 
-  test('not when its worker was lost too often while it ran; its caller is told', () => {
+  test('not if its worker was lost too often while it ran; its caller is told', () => {
     expect(admit({ ...job(data), stalls: 10 }, anyPolicy, now).type).toBe('admitted');
     expect(admit({ ...job(data), stalls: 11 }, anyPolicy, now)).toMatchObject({
       type: 'poison',

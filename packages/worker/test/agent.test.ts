@@ -37,7 +37,7 @@ test('a connection that is not used is closed after its time, however long the s
   server.close();
 });
 
-test('connections to origins without a request are bounded over all agents, the least recently used closed first', async () => {
+test('connections to origins without a request are bounded over all agents; the least recently used close first', async () => {
   const policy = policySchema.parse({ egress: loopback });
   const idle = new IdleConnections(3);
   const agents = [1, 2].map(() => createAgent({ policy }, 5, idle, 60_000));

@@ -5,13 +5,13 @@ import { sleepUntil } from '../src/limits/sleep.ts';
 const never = new AbortController().signal;
 
 describe('the timer of an attempt', () => {
-  test('ends work that takes longer, also work that heeds no signal', async () => {
+  test('ends work that takes longer, even if it ignores signals', async () => {
     using timer = new AttemptTimer(20, never);
     await expect(timer.race(new Promise(() => {}))).rejects.toThrow(AttemptTimeout);
     expect(timer.signal.reason).toMatchObject({ message: 'no complete response within 20 ms' });
   });
 
-  test('stands still while it is paused, and goes on with what was left', () => {
+  test('stops while it is paused, and goes on with what was left', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     try {
       using timer = new AttemptTimer(100, never);
@@ -32,7 +32,7 @@ describe('the timer of an attempt', () => {
     }
   });
 
-  test('runs while work is under way, and between two pieces of work it stands still', async () => {
+  test('runs while work is under way, and is stopped between two pieces of work', async () => {
     using timer = new AttemptTimer(40, never);
     await timer.race(Promise.resolve());
     await sleepUntil(performance.now() + 80, never);
@@ -42,7 +42,7 @@ describe('the timer of an attempt', () => {
     await expect(timer.race(new Promise(() => {}))).rejects.toThrow(AttemptTimeout);
   });
 
-  test('is not stopped by what a piece of work that has ended says later', async () => {
+  test('is not stopped by what a piece of work reports after its end', async () => {
     using timer = new AttemptTimer(40, never);
     let late: () => void = () => {};
     await timer.work<void>((resolve) => {
@@ -55,7 +55,7 @@ describe('the timer of an attempt', () => {
     await expect(next).rejects.toThrow(AttemptTimeout);
   });
 
-  test("ends with the job's own reason when that is first, and at once when it is there already", async () => {
+  test("ends with the job's own reason if that comes first, and at once if it is already aborted", async () => {
     const job = new AbortController();
     using timer = new AttemptTimer(60_000, job.signal);
     const work = timer.race(new Promise(() => {}));
@@ -65,7 +65,7 @@ describe('the timer of an attempt', () => {
     await expect(late.race(new Promise(() => {}))).rejects.toBe('lock lost');
   });
 
-  test('hands the result and the error of the work through', async () => {
+  test('passes on the result and the error of the work', async () => {
     using timer = new AttemptTimer(60_000, never);
     await expect(timer.race(Promise.resolve(7))).resolves.toBe(7);
     await expect(timer.race(Promise.reject(new Error('theirs')))).rejects.toThrow('theirs');

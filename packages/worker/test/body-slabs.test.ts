@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BodySlabs } from '../src/http/body-slabs.ts';
 
-test('what was added comes out, whatever its chunks', () => {
+test('what was added comes out, however it was chunked', () => {
   const chunks = fc.array(fc.uint8Array({ maxLength: 200_000 }), { maxLength: 20 });
   fc.assert(
     fc.property(chunks, fc.nat(20), (parts, takeAt) => {
@@ -20,7 +20,7 @@ test('what was added comes out, whatever its chunks', () => {
   );
 });
 
-test('chunks of one byte take no more memory than the body has bytes, and a slab', () => {
+test('chunks of one byte take no more memory than the bytes of the body, and a slab', () => {
   const slabs = new BodySlabs();
   const one = new Uint8Array([7]);
   const buffers = () => process.memoryUsage().arrayBuffers;

@@ -76,7 +76,7 @@ test('200 MB go through a worker in bounded memory', async () => {
 }, 60_000);
 
 describe('a body', () => {
-  test('that is small is part of the outcome, and reads as a stream alike', async () => {
+  test('that is small is part of the outcome, and can also be read as a stream', async () => {
     const response = await fetch('/bytes/262144');
     expect(response.stored).toBeUndefined();
     expect(patternBytes(262_144).equals(response.bytes())).toBe(true);
@@ -99,7 +99,7 @@ describe('a body', () => {
     },
   );
 
-  test('that is stored cannot be read at once: the error says how it can', async () => {
+  test('that is stored cannot be read synchronously: the error says how it can', async () => {
     const response = await fetch('/bytes/300000');
     for (const read of ['bytes', 'text', 'json', 'value'] as const) {
       expect(() => response[read]()).toThrow(
@@ -129,7 +129,7 @@ describe('a body', () => {
     },
   );
 
-  test('of an answer that is tried again leaves nothing', async () => {
+  test('of an answer that is retried leaves nothing', async () => {
     await using own = await Rig.open({
       env: { SLUICE_BODY_STORE: pathToFileURL(join(root, 'retried')).href },
       policy: { retry: { ...quick, attempts: 3 }, store: { above: 1 } },
@@ -139,7 +139,7 @@ describe('a body', () => {
     expect(files(join(root, 'retried'))).toHaveLength(1);
   });
 
-  test('of the last refused attempt is attached to the error', async () => {
+  test('of the last rejected attempt is attached to the error', async () => {
     await using own = await Rig.open({
       env: { SLUICE_BODY_STORE: pathToFileURL(join(root, 'refused')).href },
       client: { bodyStore: pathToFileURL(join(root, 'refused')).href },
@@ -151,7 +151,7 @@ describe('a body', () => {
     expect((await buffer(await response!.stream())).toString()).toBe('{"status":500}');
   });
 
-  test('that breaks off leaves nothing, and the attempt is made again', async () => {
+  test('that breaks off leaves nothing, and the job is retried', async () => {
     const before = files().length;
     const { outcome } = await rig.end('/reset?after=400000');
     expect(outcome).toMatchObject({ kind: 'network', attempts: 2 });
@@ -203,7 +203,7 @@ describe('without its store', () => {
     });
   });
 
-  test('a worker does not start where the directory cannot be written to', async () => {
+  test('a worker does not start if the directory cannot be written to', async () => {
     await using own = await Rig.open({ idle: true });
     writeFileSync(join(root, 'file'), '');
     await expect(
@@ -245,7 +245,7 @@ describe('a stored body', () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  test('is the JSON of an ApiClient as any other', async () => {
+  test('is JSON to an ApiClient like any other', async () => {
     await using api = new ApiClient({
       sluice: rig.sluice,
       baseUrl: rig.upstream.url,
@@ -280,7 +280,7 @@ describe('a stored body', () => {
     expect(asked).toEqual([response.stored!.key]);
   });
 
-  test('outlives its outcome, and goes after it', async () => {
+  test('outlives its outcome, and expires after it', async () => {
     const keepMs = 10 * 3_600_000;
     const handle = await rig.sluice.enqueue(rig.url('/bytes/300000'), { keepMs });
     const { outcome } = await handle.outcome();
@@ -290,7 +290,7 @@ describe('a stored body', () => {
   });
 });
 
-test('a worker that starts sweeps what expired, and what a killed one left', async () => {
+test('a worker that starts sweeps what has expired, and what a killed one left', async () => {
   const swept = join(root, 'swept');
   const hours = (n: number) => Math.floor(Date.now() / 1000) + n * 3600;
   mkdirSync(join(swept, 'gone'), { recursive: true });

@@ -66,7 +66,7 @@ describe('a status', () => {
   );
 
   test.each([408, 425, 429, 500, 502, 503, 504])(
-    'of %d is tried again, and kept at the last try',
+    'of %d is retried, and kept at the last attempt',
     (status) => {
       expect(verdictOf(answer(status))).toBe('retry');
       const last = judge(answer(status), { attemptsMade: 5 }).verdict;
@@ -86,7 +86,7 @@ describe('a status', () => {
     expect(verdictOf(answer(418), { policy, attempts: 1 })).toBe('http-error');
   });
 
-  test('429 that the policy does not list is the response, and still holds', () => {
+  test('429 that the policy does not list is the response, and still holds the origin', () => {
     const given = { policy: { retry: { statuses: [] } } };
     const { verdict, holdMs, rejected } = judge(answer(429, { 'retry-after': '7' }), given);
     expect(verdict.type).toBe('done');
@@ -104,12 +104,12 @@ describe('a status', () => {
 });
 
 describe('the should-retry header', () => {
-  test('makes a final status one that is tried again, as often as any other', () => {
+  test('makes a final status one that is retried, as often as any other', () => {
     expect(verdictOf(answer(400, { 'x-should-retry': 'true' }))).toBe('retry');
     expect(verdictOf(answer(400, { 'x-should-retry': 'true' }), { attempts: 1 })).toBe('http-error');
   });
 
-  test('makes a retryable status the end, as a failure', () => {
+  test('makes a retryable status final, as a failure', () => {
     expect(verdictOf(answer(503, { 'x-should-retry': 'false' }))).toBe('http-error');
     expect(verdictOf(answer(429, { 'x-should-retry': 'false' }))).toBe('rate-limited');
   });
@@ -128,7 +128,7 @@ describe.each(['POST', 'PATCH'] as const)('a %s', (method) => {
     expect(verdictOf(answer(status), { method, headers: key })).toBe('retry');
   });
 
-  test('is repeated after a proof that nothing happened', () => {
+  test('is repeated after proof that nothing happened', () => {
     expect(verdictOf(answer(429), { method })).toBe('retry');
     expect(verdictOf(answer(425), { method })).toBe('retry');
     expect(verdictOf(answer(503, { 'retry-after': '1' }), { method })).toBe('retry');
@@ -142,7 +142,7 @@ describe.each(['POST', 'PATCH'] as const)('a %s', (method) => {
     expect(verdictOf(failure('timeout'), { method, headers: key })).toBe('retry');
   });
 
-  test('is repeated where the policy lists the method', () => {
+  test('is repeated if the policy lists the method', () => {
     expect(verdictOf(answer(500), { method, policy: { retry: { methods: [method] } } })).toBe('retry');
   });
 });
@@ -159,7 +159,7 @@ describe('the delay', () => {
     return verdict.type === 'retry' ? verdict.inMs : null;
   };
 
-  test('is that of the backoff where the upstream does not say', () => {
+  test('is that of the backoff if the upstream does not say', () => {
     for (const [attemptsMade, full] of [1000, 2000, 4000, 8000, 16_000].entries()) {
       expect(delay(answer(500), { attemptsMade })).toBe(full);
       expect(delay(failure('timeout'), { attemptsMade, random: 0.999_999 })).toBe(full / 2);
@@ -172,7 +172,7 @@ describe('the delay', () => {
     expect(delay(asked, { random: 0.999_999 })).toBe(11_000);
   });
 
-  test('is what the policy allows at most', () => {
+  test('is at most what the policy allows', () => {
     const asked = answer(429, { 'retry-after': '86400' });
     expect(delay(asked)).toBe(15 * 60_000);
     expect(delay(asked, { policy: { maxHold: '2s' } })).toBe(2000);
@@ -192,7 +192,7 @@ describe('a hold', () => {
     expect(held(answer(429, { 'retry-after': '20' }), { attempts: 1 })).toEqual([20_000, true]);
   });
 
-  test('has no length when the rejection does not say, but it is one', () => {
+  test('has no length when the rejection does not say, but is still a rejection', () => {
     expect(held(answer(429))).toEqual([0, true]);
     expect(held(answer(503))).toEqual([0, false]);
   });
@@ -209,11 +209,11 @@ describe('a hold', () => {
 });
 
 describe('a failure', () => {
-  test.each(['blocked', 'too-large', 'bad-response'] as const)('of kind %s is never tried again', (kind) => {
+  test.each(['blocked', 'too-large', 'bad-response'] as const)('of kind %s is never retried', (kind) => {
     expect(verdictOf(failure(kind))).toBe(kind);
   });
 
-  test('that the guard rejected counts no attempt, unless a redirect led there', () => {
+  test('that the guard blocked counts no attempt, unless a redirect led there', () => {
     expect(judge(failure('blocked', true)).verdict).toMatchObject({ outcome: { attempts: 0 } });
     expect(judge(failure('blocked', false)).verdict).toMatchObject({ outcome: { attempts: 1 } });
   });
@@ -225,7 +225,7 @@ describe('a failure', () => {
     });
   });
 
-  test('that names a wait is not tried again before it', () => {
+  test('that names a wait is not retried before it', () => {
     const held: Attempt = {
       type: 'failure',
       failure: {

@@ -10,7 +10,7 @@ describe('the concurrency of a process', () => {
     policy: policySchema.parse({ concurrency: { worker } }),
   });
 
-  test('is shared out among its queues, so that what is taken finds a slot', () => {
+  test('is divided among its queues, so that taken jobs find a slot', () => {
     expect([...queueCaps([queue('a')], 50)]).toEqual([['a', 50]]);
     expect([...queueCaps([queue('a'), queue('b'), queue('c')], 50).values()]).toEqual([16, 16, 16]);
   });

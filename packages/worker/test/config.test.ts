@@ -23,7 +23,7 @@ describe('the environment of a worker', () => {
     expect(Object.keys(workerConfigSchema.in.shape).sort()).toEqual(mine.sort());
   });
 
-  test('that says nothing has every default', () => {
+  test('that sets nothing has every default', () => {
     expect(readWorkerConfig({})).toMatchObject({
       redisUrl: 'redis://127.0.0.1:6379',
       prefix: '{sluice}',
@@ -93,7 +93,7 @@ describe('the environment of a worker', () => {
     expect(faultsOf({ [name]: value })[name]).toContain(message);
   });
 
-  test('has every fault listed at once', () => {
+  test('has all its faults listed at once', () => {
     const env = { SLUICE_CONCURRENCY: '0', SLUICE_GRACE: 'soon', SLUICE_TYPO: 'x', SLUICE_PREFIX: 'p' };
     expect(Object.keys(faultsOf(env)).sort()).toEqual(Object.keys(env).sort());
   });
@@ -108,7 +108,7 @@ describe('the environment of a worker', () => {
 describe('validation', () => {
   const schema = z.strictObject({ jobs: z.array(z.strictObject({ url: z.string('must be text') })) });
 
-  test('writes paths as one writes them in code', () => {
+  test('writes paths as in code', () => {
     const input = { jobs: [{ url: 'a' }, { url: 1, more: 1 }], other: 1 };
     expect(() => validate(schema, input, 'SLUICE_INVALID_SPEC', 'the list')).toThrow(
       'the list: jobs[1].url: must be text; jobs[1].more: unknown field; check its spelling or remove it; other: unknown field; check its spelling or remove it',

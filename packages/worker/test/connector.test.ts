@@ -77,7 +77,7 @@ const failure = async (promise: Promise<unknown>): Promise<Error & { code?: stri
 };
 
 describe('the address guard', () => {
-  it('refuses a loopback address by default, in every spelling, before a connection is made', async () => {
+  it('blocks a loopback address by default, in every spelling, before a connection is made', async () => {
     const { port, sockets } = await upstream();
     const { get } = connect({ egress: () => nothing });
     for (const host of ['127.0.0.1', '2130706433', '[::ffff:127.0.0.1]', 'localhost']) {
@@ -98,7 +98,7 @@ describe('the address guard', () => {
     await expect(get(`http://localhost:${six.port}/`)).resolves.toMatch(/^\d+$/);
   });
 
-  it('refuses a name that resolves to a refused address', async () => {
+  it('blocks a name that resolves to a blocked address', async () => {
     const { port, sockets } = await upstream();
     const { get } = connect({ egress: () => nothing, resolve: async () => ['127.0.0.1', '10.0.0.1'] });
     const error = await failure(get(`http://api.example:${port}/`));
@@ -109,7 +109,7 @@ describe('the address guard', () => {
     expect(sockets).toHaveLength(0);
   });
 
-  it('names three of the refused addresses of a name that has thousands, and counts the others', async () => {
+  it('names three of the blocked addresses of a name that has thousands, and counts the others', async () => {
     const addresses = Array.from({ length: 4000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
     const { get } = connect({ egress: () => nothing, resolve: async () => addresses });
     const { message } = await failure(get('http://many.example/'));
@@ -131,7 +131,7 @@ describe('the address guard', () => {
     expect(refused).not.toHaveBeenCalled();
   });
 
-  it('asks once per connection, and only the answer of that moment counts', async () => {
+  it('resolves once per connection, and only that answer counts', async () => {
     const { port, sockets } = await upstream('0.0.0.0');
     const answers = [['127.0.0.1'], ['127.0.0.2'], ['127.0.0.1']];
     const resolve = vi.fn(async () => answers.shift() ?? []);
@@ -157,7 +157,7 @@ describe('the address guard', () => {
     await expect(get(url)).resolves.toMatch(/^\d+$/);
   });
 
-  it('refuses bad ports, internal names and metadata addresses itself, whoever forgot to', async () => {
+  it('blocks bad ports, internal names and metadata addresses itself, even if its caller forgot to', async () => {
     const resolve = vi.fn(async () => ['93.184.215.14']);
     const { get } = connect({ egress: () => ({ allow: ['0.0.0.0/0', '::/0'], allowHosts: [] }), resolve });
     for (const url of [
@@ -171,7 +171,7 @@ describe('the address guard', () => {
     expect(resolve).not.toHaveBeenCalled();
   });
 
-  it('refuses a Unix socket', async () => {
+  it('blocks a Unix socket', async () => {
     const { connector } = connect();
     const options = {
       hostname: 'api.example',
@@ -185,7 +185,7 @@ describe('the address guard', () => {
     expect(error).toBeInstanceOf(EgressBlocked);
   });
 
-  it('takes no notice of a proxy in the environment', async () => {
+  it('ignores a proxy in the environment', async () => {
     const { port, sockets } = await upstream();
     const proxy = await upstream();
     const script = `
@@ -354,7 +354,7 @@ describe('warm', () => {
     expect(await get(`http://127.0.0.1:${port}/`)).toBe('ok');
   });
 
-  it('closes a connection that no request came for', async () => {
+  it('closes a connection that no request took', async () => {
     const { port, sockets } = await upstream();
     const { connector } = connect({ parkedIdleMs: 30 });
     await connector.warm(`http://127.0.0.1:${port}`);
@@ -370,7 +370,7 @@ describe('warm', () => {
     await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true));
   });
 
-  it('does not hand out a connection that the policy has forbidden since', async () => {
+  it('does not hand out a connection that the policy now blocks', async () => {
     const { port, sockets } = await upstream();
     let egress = loopback;
     const { connector, get } = connect({ egress: () => egress, resolve: async () => ['127.0.0.1'] });
@@ -449,7 +449,7 @@ describe('TLS', () => {
     expect(seen[0]?.servername).toBeFalsy();
   });
 
-  it('refuses another name, another address and an unknown authority', async () => {
+  it('does not accept another name, another address or an unknown authority', async () => {
     const { port } = await secureUpstream();
     const known = connect({ resolve, tls: { ca: pem.cert } });
     const altName = { code: 'ERR_TLS_CERT_ALTNAME_INVALID' };

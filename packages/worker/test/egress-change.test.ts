@@ -70,7 +70,7 @@ const mixed = ['POST', 'GET', 'POST', 'GET', 'POST', 'GET'] as const;
 
 describe('a change of egress', () => {
   test.each([{}, { rate: '1000/1s' }])(
-    'leaves requests alone whose peers the new rules allow, wider or narrower: %o',
+    'leaves requests alone if the new rules, wider or narrower, allow their peers: %o',
     async (policy) => {
       await using there = await Server.open();
       await using other = await Server.open('::1');
@@ -87,7 +87,7 @@ describe('a change of egress', () => {
   );
 
   test.each(['/held', '/held?begun'])(
-    'cuts %s where the new rules refuse the peer: it ends blocked, and is not made again',
+    'cuts %s if the new rules block the peer: it ends blocked, and is not made again',
     async (path) => {
       await using there = await Server.open();
       await using refused = await Server.open('::1');
@@ -122,7 +122,7 @@ describe('a change of egress', () => {
     await until(() => there.sockets.size === 0);
   });
 
-  test('binds the redirects of what is under way: one hop more or fewer is allowed at once', async () => {
+  test('applies to the redirects of requests under way: one hop more or fewer is allowed at once', async () => {
     await using there = await Server.open();
     await using other = await Server.open('::1');
     await using rig = await Rig.open({ policy: { retry: { attempts: 1 } } });
@@ -140,7 +140,7 @@ describe('a change of egress', () => {
     expect(other.seen.filter((line) => line === 'GET /hop')).toHaveLength(1);
   });
 
-  test('may come any number of times: no connection is left behind', async () => {
+  test('may happen any number of times: no connection is left behind', async () => {
     await using there = await Server.open();
     await using other = await Server.open('::1');
     await using rig = await Rig.open({ policy: { rate: '1000/1s' } });

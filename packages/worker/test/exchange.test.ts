@@ -102,7 +102,7 @@ describe('a response', () => {
     expect(body.buffer).not.toBe(buffer.buffer);
   });
 
-  test('is the last one: those before it with 1xx are none', async () => {
+  test('is the last one: a 1xx before it is not one', async () => {
     const { receiver, controller, promise } = started(roomy);
     receiver.onRequestStart(controller);
     for (const status of [100, 102, 103]) receiver.onResponseStart(controller, status, { early: 'yes' });
@@ -126,13 +126,13 @@ describe('a body', () => {
     expect(over.controller.reason).toBeInstanceOf(BodyTooLarge);
   });
 
-  test('is refused before a byte of it is read when its length says that it is too large', async () => {
+  test('is not read at all when its length says that it is too large', async () => {
     const { promise, controller } = begun({ limit: 3, large: null }, { 'content-length': '4' });
     await expect(promise).rejects.toThrow(/larger than 3 bytes/);
     expect(controller.aborted).toBe(true);
   });
 
-  test('that is compressed has its length on the wire only: it is not believed', async () => {
+  test('that is compressed declares its length on the wire, which does not count', async () => {
     const headers = { 'content-length': '400', 'content-encoding': 'gzip' };
     const { receiver, promise, data } = begun({ limit: 3, large: null }, headers);
     data('ab');
@@ -158,7 +158,7 @@ describe('a body', () => {
     expect(controller.aborted).toBe(false);
   });
 
-  test('that outgrows the limit of the store ends the storing and the exchange', async () => {
+  test('that outgrows the limit of the store ends the upload and the exchange', async () => {
     const store = storeOf(2, 5);
     const { controller, promise, data } = begun({ limit: 2, large: store.large });
     store.open();
@@ -169,7 +169,7 @@ describe('a body', () => {
     expect(controller.aborted).toBe(true);
   });
 
-  test('that the store does not take lets go of the connection', async () => {
+  test('that the store does not take releases the connection', async () => {
     const store = storeOf(2, 100);
     const { controller, promise, data } = begun({ limit: 2, large: store.large });
     data('abc');
@@ -179,7 +179,7 @@ describe('a body', () => {
     data('more');
   });
 
-  test('whose connection breaks while it is stored fails with what undici said, when the store knows', async () => {
+  test('whose connection breaks while it is stored fails with the error of undici, once the store knows', async () => {
     const store = storeOf(2, 100);
     const { receiver, controller, promise, data } = begun({ limit: 2, large: store.large });
     store.open();
@@ -191,7 +191,7 @@ describe('a body', () => {
 });
 
 describe('an exchange', () => {
-  test('does not begin when it may not any more: undici is told before a byte has left', async () => {
+  test('does not begin if it no longer may: undici is told before a byte has left', async () => {
     const { receiver, controller } = started(roomy, () => {
       throw new Error('too late');
     });
@@ -207,7 +207,7 @@ describe('an exchange', () => {
     expect(starts).not.toHaveBeenCalled();
   });
 
-  test('that is cancelled in mid-body keeps its reason, whatever undici says afterwards', async () => {
+  test('that is cancelled in mid-body keeps its reason, whatever undici reports afterwards', async () => {
     const { receiver, controller, promise, data } = begun(roomy);
     data('ab');
     const reason = new Error('lock lost');
@@ -219,7 +219,7 @@ describe('an exchange', () => {
     expect(controller.reason).toBe(reason);
   });
 
-  test('that is cancelled while its body is stored ends at once, and ends the storing', async () => {
+  test('that is cancelled while its body is stored ends at once, and ends the upload', async () => {
     const store = storeOf(2, 100);
     const { receiver, promise, data } = begun({ limit: 2, large: store.large });
     store.open();
@@ -259,7 +259,7 @@ describe('through undici', () => {
     return await promise;
   }
 
-  test('a compressed body comes decoded, and without the names of its coding', async () => {
+  test('a compressed body comes decoded, and without the headers of its coding', async () => {
     const zipped = (response: ServerResponse) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('hello'));
     const { body, headers } = await ask(zipped, roomy);

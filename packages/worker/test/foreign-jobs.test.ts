@@ -122,14 +122,14 @@ describe('a request of another writer', () => {
     expect(outcome.error!.message).toMatch(/"proxy-0".*"proxy-1".*"proxy-2".*; and 497 more$/);
   });
 
-  test('with an id that is no header value is not sent with it as its key', async () => {
+  test('with an id that is not a header value is not sent with it as its key', async () => {
     await using rig = await open();
     const { outcome } = await sent(rig, 'ключ', { method: 'POST' });
     expect(outcome).toMatchObject({ kind: 'blocked', attempts: 0 });
     expect((await sent(rig, 'ключ-2', {})).outcome.kind).toBe('response');
   });
 
-  test('is sent with its header names in lower case, which is how they are asked for', async () => {
+  test('is sent with its header names in lower case, which is how they are looked up', async () => {
     await using rig = await open();
     const headers = { 'X-Trace': 'a', 'Idempotency-Key': 'mine', ACCEPT: 'text/plain' };
     const { outcome, text } = await sent(rig, 'good', { method: 'POST', headers, body: 'x' });
@@ -144,27 +144,35 @@ describe('a request of another writer', () => {
   });
 });
 
-describe('an end that Redis refuses', () => {
+describe('an end that Redis does not accept', () => {
   /** What another program left in the place of a key that the end is written to. */
   const obstacles: [name: string, change: Record<string, unknown>, lay: (rig: Rig) => Promise<unknown>][] = [
-    ['the reply stream is no stream', { replyTo: 'me' }, (rig) => rig.redis.set(rig.keys.replies('me'), 'x')],
     [
-      'the batch is no stream',
+      'the reply stream is not a stream',
+      { replyTo: 'me' },
+      (rig) => rig.redis.set(rig.keys.replies('me'), 'x'),
+    ],
+    [
+      'the batch is not a stream',
       { batch: { name: 'b', index: 0 } },
       (rig) => rig.redis.set(rig.keys.batch('b'), 'x'),
     ],
     [
-      "the batch's state is no hash",
+      "the batch's state is not a hash",
       { batch: { name: 'b', index: 0 } },
       (rig) => rig.redis.set(rig.keys.batchState('b'), 'x'),
     ],
     [
-      "the batch's TTL is no number",
+      "the batch's TTL is not a number",
       { batch: { name: 'b', index: 0 } },
       (rig) => rig.redis.hset(rig.keys.batchState('b'), 'ttl', 'soon'),
     ],
-    ['who watches is no set', {}, (rig) => rig.redis.set(rig.keys.watchers(rig.queue, 'odd'), 'x')],
-    ['the deadlines are no sorted set', {}, (rig) => rig.redis.set(rig.keys.deadlines(rig.queue), 'x')],
+    [
+      'the set of watchers is not a set',
+      {},
+      (rig) => rig.redis.set(rig.keys.watchers(rig.queue, 'odd'), 'x'),
+    ],
+    ['the deadlines are not a sorted set', {}, (rig) => rig.redis.set(rig.keys.deadlines(rig.queue), 'x')],
   ];
 
   test.each(obstacles)('is a dead letter, sent once: %s', async (_name, change, lay) => {
@@ -173,7 +181,7 @@ describe('an end that Redis refuses', () => {
     const job = data(rig, { delivery: 'at-most-once', ...change }, { method: 'POST' });
     await rig.addRaw('odd', job);
     const letter = await deadLetter(rig, 'odd');
-    expect(letter['failedReason']).toMatch(/^SLUICE_POISON: its end cannot be kept: (WRONGTYPE|ERR) /);
+    expect(letter['failedReason']).toMatch(/^SLUICE_POISON: its end cannot be stored: (WRONGTYPE|ERR) /);
     expect(JSON.parse(letter['data']!)).toEqual(job);
     expect(letter['atm']).toBe('1');
     expect(await rig.sluice.job('odd').status()).toBe('failed');
@@ -185,7 +193,7 @@ describe('an end that Redis refuses', () => {
     expect(await rig.upstream.arrivals()).toHaveLength(1);
   });
 
-  test('can be asked for by the id where only its addressee is at fault', async () => {
+  test('can be read by the id if only its addressee is at fault', async () => {
     await using rig = await Rig.open();
     await rig.redis.set(rig.keys.replies('me'), 'x');
     await rig.addRaw('odd', data(rig, { replyTo: 'me' }));
@@ -195,7 +203,7 @@ describe('an end that Redis refuses', () => {
     expect(outcome.error!.message).toContain('WRONGTYPE');
   });
 
-  test('of a job whose deadline passed keeps the sweep from no other', async () => {
+  test('of a job whose deadline passed does not keep the sweep from others', async () => {
     await using rig = await Rig.open();
     await rig.sluice.queues.pause(rig.queue);
     await rig.redis.set(rig.keys.replies('me'), 'x');

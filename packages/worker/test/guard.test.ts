@@ -6,7 +6,7 @@ import { guard, guardRequest } from '../src/pipeline/guard.ts';
 describe('the guard', () => {
   const policy = policySchema.parse({ origin: 'https://api.test', egress: { allow: ['10.0.0.0/8'] } });
 
-  test('gives the URL back when its rules allow it', () => {
+  test('returns the URL if its rules allow it', () => {
     expect(guard('https://api.test/a?b#c', policy, true).pathname).toBe('/a');
     expect(
       guard('http://10.0.0.1/', policySchema.parse({ egress: { allow: ['10.0.0.0/8'] } }), true).host,
@@ -32,7 +32,7 @@ describe('the guard', () => {
 describe("the guard of a redirect hop's request", () => {
   const request = { url: 'https://api.test/', method: 'POST', headers: {} } as const;
 
-  test('gives it back with its header names in lower case', () => {
+  test('returns it with its header names in lower case', () => {
     expect(guardRequest({ ...request, headers: { Range: 'a' } })).toEqual({
       ...request,
       headers: { range: 'a' },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { encodeMessage } from '@sluice/shared';
 import { Rig, until } from './rig.ts';
 
-test('a job that a lifted hold set free is sent, though its worker has not heard of the lifting', async () => {
+test('a job that a lifted hold set free is sent, even if its worker has not heard that it was lifted', async () => {
   await using rig = await Rig.open({ policy: { rate: '100/1s' } });
   await rig.end('/item/1');
   // As if the message that the hold was lifted were still on its way.

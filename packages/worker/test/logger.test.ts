@@ -5,7 +5,7 @@ import { loggedError } from '../src/logger.ts';
 const parserError = () =>
   Object.assign(new Error('no HTTP'), { code: 'HPE_INVALID_CONSTANT', data: Buffer.from('SECRET') });
 
-test('of an error a log line says its name, message, stack, code and causes, and nothing else', () => {
+test('a log line has the name, message, stack, code and causes of an error, and nothing else', () => {
   const error = new Error('outer', {
     cause: Object.assign(parserError(), { command: { name: 'set', args: ['SECRET'] } }),
   });
@@ -22,13 +22,13 @@ test('of an error a log line says its name, message, stack, code and causes, and
   });
 });
 
-test('causes that go round in a circle end', () => {
+test('circular causes end', () => {
   const error = new Error('round');
   error.cause = error;
   expect(JSON.stringify(loggedError(error)).match(/"round"/g)).toHaveLength(4);
 });
 
-test('the logger writes errors so, also one that is logged by itself', () => {
+test('the logger writes errors this way, also one that is logged by itself', () => {
   const module = new URL('../src/logger.ts', import.meta.url).href;
   const script = `
     import { createLogger } from ${JSON.stringify(module)};

@@ -29,7 +29,7 @@ test.each([
   ['completed', '/json', 'response'],
   ['failed', '/status/500', 'http-error'],
 ] as const)(
-  'when Redis has noted that a job is %s, and its answer is lost, the job has one end and nobody is alarmed',
+  'when Redis has noted that a job is %s and its answer is lost, the job ends once and nobody is alarmed',
   async (set, path, kind) => {
     await using rig = await Rig.open({ idle: true });
     await using stack = new AsyncDisposableStack();
@@ -46,7 +46,7 @@ test.each([
   },
 );
 
-test('when an attempt has been marked, and the answer is lost, it is made, once', async () => {
+test('when an attempt was marked and the answer was lost, it is made, once', async () => {
   await using rig = await Rig.open({ idle: true, policy: { delivery: 'at-most-once' } });
   await using stack = new AsyncDisposableStack();
   const { proxy } = await startBehindProxy(rig, stack);

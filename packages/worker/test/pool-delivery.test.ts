@@ -28,13 +28,13 @@ describe('a job that is delivered at most once', () => {
     expect(await rig.seen()).toHaveLength(3);
   });
 
-  test('is not tried again after 500, whatever its method, but after a refusal', async () => {
+  test('is not retried after 500, whatever its method, but after a rejection', async () => {
     await using rig = await Rig.open({ policy });
     expect((await rig.end('/status/500?a')).outcome).toMatchObject({ kind: 'http-error', attempts: 1 });
     expect((await rig.end('/status/429?times=1')).outcome).toMatchObject({ kind: 'response', attempts: 2 });
   });
 
-  test('may be so by its own word, in a queue that delivers at least once', async () => {
+  test('may ask for it itself, in a queue that delivers at least once', async () => {
     await using rig = await Rig.open({ policy: { retry: quick } });
     const once = await rig.end('/status/500?a', { delivery: 'at-most-once' });
     expect(once.outcome).toMatchObject({ kind: 'http-error', attempts: 1 });
@@ -56,14 +56,14 @@ describe('the idempotency key', () => {
     expect(other).not.toBe(first);
   });
 
-  test("is the caller's own where there is one, and none is sent with a GET", async () => {
+  test("is the caller's own if there is one, and none is sent with a GET", async () => {
     await using rig = await Rig.open({ upstream: { keepHeaders: true } });
     await rig.end('/echo', { method: 'POST', body: 'x', headers: { 'Idempotency-Key': 'mine' } });
     await rig.end('/echo');
     expect(await keys(rig)).toEqual(['mine', undefined]);
   });
 
-  test('makes a POST repeatable where the policy says that the upstream honours it', async () => {
+  test('makes a POST repeatable if the policy says that the upstream honours it', async () => {
     await using rig = await Rig.open({ policy: { retry: { ...quick, honoursIdempotencyKey: true } } });
     const { outcome } = await rig.end('/status/500?times=1', { method: 'POST', body: 'x' });
     expect(outcome).toMatchObject({ kind: 'response', attempts: 2 });

@@ -30,7 +30,7 @@ describe('a pool that drains', () => {
     await rig.quiet();
   });
 
-  test('a second time while it waits gives everything back at once', async () => {
+  test('again, while it waits, gives everything back at once', async () => {
     await using rig = await Rig.open({ idle: true });
     const pool = await rig.startPool();
     await rig.sluice.enqueue({ url: rig.url('/hang'), id: 'taken' });
@@ -82,7 +82,7 @@ describe('a pool that drains while Redis is away', () => {
     ['refuses connections', (proxy: TcpProxy) => (proxy.refuse(), proxy.cut())],
     ['is silent', (proxy: TcpProxy) => proxy.stall()],
   ])(
-    'ends after the grace when it %s, says what it left, and leaves no connection',
+    'ends after the grace when it %s, says what it left, and leaves no connection open',
     async (_how, breakIt) => {
       const { hostname, port } = new URL(inject('redisUrl'));
       await using proxy = await startTcpProxy({ host: hostname, port: Number(port) });
@@ -104,7 +104,7 @@ describe('a pool that drains while Redis is away', () => {
 });
 
 describe('a job that is given back before it was sent', () => {
-  test("while it waits for a slot gives the gate's token back: the next worker has it at once, not in an hour", async () => {
+  test("while it waits for a slot gives the gate's token back: the next worker gets the job at once, not in an hour", async () => {
     await using rig = await Rig.open({ idle: true });
     await rig.sluice.policies.set('hourly', {
       egress: loopback,
@@ -121,7 +121,7 @@ describe('a job that is given back before it was sent', () => {
     expect((await waiting.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
   });
 
-  test('while it waits for its start gives the start back: the next worker has it, not in an hour', async () => {
+  test('while it waits for its start gives the start back: the next worker gets it at once, not in an hour', async () => {
     await using rig = await Rig.open({ idle: true, policy: { rate: '1/1h' } });
     const pace = rig.keys.pace(rig.queue);
     const pool = await rig.startPool();
@@ -151,7 +151,7 @@ describe('a worker that lost the lock of a job', () => {
     expect(await rig.bull.getJobState('stolen')).toBe('active');
   });
 
-  test('cannot commit what it has when it finishes: the outcome is that of the other run', async () => {
+  test('cannot commit its outcome when it finishes: the outcome is that of the other run', async () => {
     await using rig = await Rig.open();
     await rig.sluice.enqueue({ url: rig.url('/delay/300'), id: 'stolen' });
     await rig.arrived(1);
@@ -161,7 +161,7 @@ describe('a worker that lost the lock of a job', () => {
     expect(await rig.redis.exists(rig.keys.outcome(rig.queue, 'stolen'))).toBe(0);
   });
 
-  test('reports what it has when nobody else took the job, and the job is not performed again', async () => {
+  test('reports its outcome if nobody else took the job, and the job is not performed again', async () => {
     await using rig = await Rig.open({ idle: true });
     const env = { SLUICE_STALLED_INTERVAL: '1s' };
     const pool = await rig.startPool(env);

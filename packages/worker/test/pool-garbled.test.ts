@@ -4,7 +4,7 @@ import { Rig, quick } from './rig.ts';
 
 const head = (...lines: string[]) => ['HTTP/1.1 200 OK', ...lines, '', ''].join('\r\n');
 
-/** Answers that are no HTTP as far as the end of the head. */
+/** Answers whose head is not HTTP. */
 const unreadable: Record<string, string> = {
   'no HTTP': 'SSH-2.0-OpenSSH_9.2\r\n',
   'a status of four digits': 'HTTP/1.1 1000 Much\r\ncontent-length: 0\r\n\r\n',
@@ -44,7 +44,7 @@ test('an answer that cannot be read never repeats a request that must not be rep
   expect(upstream.requests).toHaveLength(2 * names.length);
 });
 
-test('an answer without a readable head is tried again where that is allowed; one with a broken body is not', async () => {
+test('an answer without a readable head is retried where that is allowed; one with a broken body is not', async () => {
   await using upstream = await startRawUpstream(answerOf);
   await using rig = await Rig.open({ policy: { retry: { ...quick, attempts: 3 } } });
   const attemptsOf = async (name: string) => {

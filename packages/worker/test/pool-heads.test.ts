@@ -34,7 +34,7 @@ describe('interim responses', () => {
   });
 });
 
-test('a head without end costs its attempt, and is not read on', async () => {
+test('an endless head costs its attempt, and is not read to the end', async () => {
   const lines = 'a:\r\n'.repeat(100_000);
   await using upstream = await startRawUpstream(() => `HTTP/1.1 200 OK\r\n${lines}`);
   await using rig = await Rig.open({ policy: { retry: { ...quick, attempts: 1 } } });
@@ -60,7 +60,7 @@ describe('the status comes before the body', () => {
     '/302-short': head('302 Found', 'content-length: 10', 'location: /good') + 'x',
   };
 
-  test('a retryable one is obeyed and tried again, whatever its body', async () => {
+  test('a retryable one is obeyed and retried, whatever its body', async () => {
     const seen = new Map<string, number>();
     await using upstream = await startRawUpstream((path) => {
       seen.set(path, (seen.get(path) ?? 0) + 1);
@@ -77,7 +77,7 @@ describe('the status comes before the body', () => {
     }
   });
 
-  test('and to the last attempt it is what the job ends as, with the head', async () => {
+  test('at the last attempt it is what the job ends as, with the head', async () => {
     await using upstream = await startRawUpstream((path) => first[path]);
     await using rig = await Rig.open({ policy: { retry: { ...quick, attempts: 1 }, maxBody: 1000 } });
     const kindOf = async (path: string) => {
@@ -101,7 +101,7 @@ describe('the status comes before the body', () => {
     }
   });
 
-  test('a final one whose body does not decode ends the job, and is not tried again', async () => {
+  test('a final one whose body does not decode ends the job, and is not retried', async () => {
     await using upstream = await startRawUpstream(() => encoded('200 OK'));
     await using rig = await Rig.open({ policy: { retry } });
     expect((await rig.end(`${upstream.url}/`)).outcome).toMatchObject({ kind: 'bad-response', attempts: 1 });
@@ -126,7 +126,7 @@ describe('the status comes before the body', () => {
     }
   });
 
-  test('HEAD and 304 keep what their heads say of a body', async () => {
+  test('HEAD and 304 keep what their heads say about a body', async () => {
     await using upstream = await startRawUpstream(() => head('200 OK', gzip, 'content-length: 77'));
     await using rig = await Rig.open({ policy: { retry } });
     const { outcome } = await rig.end(`${upstream.url}/`, { method: 'HEAD' });
@@ -134,7 +134,7 @@ describe('the status comes before the body', () => {
   });
 });
 
-test('a body in chunks of one byte comes whole, plain and compressed', async () => {
+test('a body in chunks of one byte arrives whole, plain or compressed', async () => {
   const text = 'abc'.repeat(2000);
   const chunked = (bytes: Buffer) =>
     Buffer.concat([

@@ -39,7 +39,7 @@ describe('a rate', () => {
     expect(await worst(rig, 500)).toBeLessThanOrEqual(50);
   });
 
-  test('set anew is obeyed at once, without a restart', async () => {
+  test('that is changed is obeyed at once, without a restart', async () => {
     await using rig = await Rig.open({ policy: { rate: '1/1h' } });
     await rig.end('/first');
     const rest = ends(rig, 20);
@@ -126,7 +126,7 @@ describe('a queue', () => {
     expect(await rig.seen()).toEqual(['GET /yes']);
   });
 
-  test('that names one origin refuses every other URL', async () => {
+  test('that names one origin blocks every other URL', async () => {
     await using rig = await Rig.open({ policy: { origin: 'https://api.example.com' } });
     const { outcome } = await rig.end('/');
     expect(outcome).toMatchObject({ kind: 'blocked', attempts: 0 });

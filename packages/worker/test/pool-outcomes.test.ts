@@ -45,7 +45,7 @@ describe('a job ends as response', () => {
     expect(await requests(path)).toBe(1);
   });
 
-  test('after a failure that passed, with the number of the attempt that succeeded', async () => {
+  test('after a passing failure, with the number of the attempt that succeeded', async () => {
     const { outcome, text } = await rig.end('/status/503?times=2&case=passing');
     expect(outcome).toMatchObject({ kind: 'response', attempts: 3, response: { status: 200 } });
     expect(JSON.parse(text)).toEqual({ status: 200 });
@@ -113,7 +113,7 @@ describe('a job ends as', () => {
   });
 
   test.each(['/hang', '/hang-body', '/1xx-forever', '/drip?bytes=1000&ms=20'])(
-    'timeout when %s does not come to an end, and its connection is closed',
+    'timeout when %s does not end, and its connection is closed',
     async (path) => {
       const begun = performance.now();
       const { outcome } = await rig.end(path, { timeoutMs: 200, attempts: 2 });
@@ -144,7 +144,7 @@ describe('a job ends as', () => {
     expect(['network', 'blocked']).toContain(outcome.kind);
   });
 
-  test('blocked when the guard refuses the address: not tried again, no attempt counted', async () => {
+  test('blocked when the guard blocks the address: not retried, no attempt counted', async () => {
     const { outcome } = await rig.end('http://10.1.2.3/');
     expect(outcome).toMatchObject({ kind: 'blocked', attempts: 0, error: { code: 'SLUICE_BLOCKED' } });
     expect(outcome.error?.message).toContain('10.1.2.3');
@@ -196,7 +196,7 @@ describe('a job ends as', () => {
     expect(outcome.endedAt).toBeGreaterThanOrEqual(deadline);
   });
 
-  test('expired at its deadline although its queue is held for longer', async () => {
+  test('expired at its deadline even if its queue is held for longer', async () => {
     await using held = await Rig.open({ idle: true });
     const origin = held.upstream.url;
     await held.sluice.policies.set(held.queue, { egress: loopback, origin });

@@ -33,7 +33,7 @@ describe('a redirect', () => {
     expect(await rig.sluice.queues.stats(rig.queue)).toEqual({ sent: 3, rejected: 0 });
   });
 
-  test('is the response where the policy follows none', async () => {
+  test('is the response if the policy follows none', async () => {
     await using rig = await Rig.open({ policy: { maxRedirects: 0 } });
     const { outcome } = await rig.end('/redirect/1');
     expect(outcome).toMatchObject({
@@ -42,7 +42,7 @@ describe('a redirect', () => {
     });
   });
 
-  test('too many of them end the job as bad-response after as many as the policy follows', async () => {
+  test('too many end the job as bad-response, after as many as the policy follows', async () => {
     await using rig = await Rig.open({ policy: { maxRedirects: 2 } });
     expect((await rig.end('/redirect/2')).outcome.kind).toBe('response');
     await rig.upstream.reset();
@@ -104,7 +104,7 @@ describe('a redirect', () => {
     },
   );
 
-  test('takes a body to the other origins that the policy lists, and the key that keeps it from being done twice', async () => {
+  test('takes a body to the other origins that the policy lists, and the key that keeps it from being performed twice', async () => {
     await using other = await startUpstream();
     const egress = { ...loopback, redirectBodies: [other.url] };
     await using rig = await Rig.open({ policy: { egress } });
@@ -128,7 +128,7 @@ describe('a redirect', () => {
     },
   );
 
-  test('to what is no URL ends the job as bad-response', async () => {
+  test('to something that is not a URL ends the job as bad-response', async () => {
     await using rig = await Rig.open();
     const { outcome } = await rig.end(to('http://['));
     expect(outcome).toMatchObject({ kind: 'bad-response', attempts: 1 });
@@ -148,7 +148,7 @@ describe('a redirect', () => {
     expect(await rig.seen()).toHaveLength(1);
   });
 
-  test('to an origin that is held does not go on for ever: the last attempt ends the job', async () => {
+  test('to an origin that is held does not go on forever: the last attempt ends the job', async () => {
     await using rig = await Rig.open({ policy: { retry: quick } });
     await using other = await startUpstream();
     await rig.end(`${other.url}/status/429?retryAfter=60`, { attempts: 1 });
@@ -159,7 +159,7 @@ describe('a redirect', () => {
   });
 });
 
-test('a refusal at the end of a redirect holds the origin that refused, not the one that redirected', async () => {
+test('a rejection at the end of a redirect holds the origin that rejected, not the one that redirected', async () => {
   await using rig = await Rig.open({ policy: { retry: quick } });
   await using other = await startUpstream();
   await rig.end(to(`${other.url}/status/429?retryAfter=60`), { attempts: 1 });
@@ -168,7 +168,7 @@ test('a refusal at the end of a redirect holds the origin that refused, not the 
 });
 
 describe('a POST that was redirected has been performed:', () => {
-  test('it is not sent again when the place it leads to cannot be reached', async () => {
+  test('it is not sent again when the target of the redirect cannot be reached', async () => {
     await using rig = await Rig.open({ policy: { retry: quick, egress: loopback } });
     const path = to(`http://127.0.0.1:${await closedPort()}/`, 303);
     const { outcome } = await rig.end(path, { method: 'POST', body: 'once' });
@@ -176,7 +176,7 @@ describe('a POST that was redirected has been performed:', () => {
     expect(await rig.seen()).toEqual([`POST ${path}`]);
   });
 
-  test('it is not sent again when the origin it leads to is held', async () => {
+  test('it is not sent again when the origin of the target is held', async () => {
     await using rig = await Rig.open({ policy: { retry: quick } });
     await using other = await startUpstream();
     await rig.end(`${other.url}/status/429?retryAfter=1`, { attempts: 1 });

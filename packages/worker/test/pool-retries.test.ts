@@ -34,14 +34,14 @@ describe('a failed attempt is followed by another', () => {
     expect(gap).toBeGreaterThanOrEqual(300);
   });
 
-  test('as often as the job says, else as the policy says', async () => {
+  test('as often as the job says, or else the policy', async () => {
     await using rig = await Rig.open({ policy: { retry: { ...quick, attempts: 2 } } });
     expect((await rig.end('/status/500')).outcome.attempts).toBe(2);
     expect((await rig.end('/status/500', { attempts: 1 })).outcome.attempts).toBe(1);
     expect((await rig.end('/status/500', { attempts: 4 })).outcome.attempts).toBe(4);
   });
 
-  test('with no delay at all when the base is 0', async () => {
+  test('with no delay at all if the base is 0', async () => {
     await using rig = await Rig.open({ policy: { retry: { base: 0, jitter: 0 } } });
     expect((await rig.end('/status/500', { attempts: 4 })).outcome).toMatchObject({
       kind: 'http-error',
@@ -84,7 +84,7 @@ describe('a POST without an idempotency-key', () => {
     expect(await rig.seen()).toEqual([`POST ${path}`, `POST ${path}`]);
   });
 
-  test('is tried again when nothing of it can have been sent', async () => {
+  test('is retried when nothing of it can have been sent', async () => {
     await using rig = await Rig.open({ policy: { retry: quick } });
     const { port } = rig.upstream;
     await rig.upstream.close();
@@ -104,7 +104,7 @@ test('a POST with the idempotency-key of its caller is repeated after 500', asyn
   expect(outcome).toMatchObject({ kind: 'response', attempts: 2 });
 });
 
-test('a refusal with a stated wait holds its origin: the job behind it leaves no earlier', async () => {
+test('a rejection with a stated wait holds its origin: the job behind it leaves no earlier', async () => {
   await using rig = await Rig.open({ policy: { retry: quick } });
   const first = rig.end('/status/429?times=1&retryAfter=1');
   await until(async () => (await rig.redis.exists(rig.keys.holds(rig.queue))) === 1);
@@ -134,7 +134,7 @@ test('a queue whose policy names the origin takes nothing more while it is held,
   for (const next of arrivals.slice(1)) expect(next.t - arrivals[0]!.t).toBeGreaterThanOrEqual(1000);
 });
 
-test('in a queue of several origins, one that always refuses leaves the rate to the others', async () => {
+test('in a queue of several origins, one that always rejects leaves the rate to the others', async () => {
   await using bad = await startUpstream();
   await using rig = await Rig.open({ policy: { rate: '200/1s', retry: { ...quick, attempts: 2 } } });
   const refused = Array.from({ length: 5 }, async () => await rig.end(`${bad.url}/status/429`));

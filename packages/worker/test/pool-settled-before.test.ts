@@ -16,7 +16,7 @@ async function settledBefore(rig: Rig, kind: Exclude<OutcomeKind, 'response'> | 
   await until(async () => (await rig.redis.llen(rig.keys.bull(rig.queue).active)) === 0);
 }
 
-test('a failure whose run could not tell of it becomes a dead letter, without another request', async () => {
+test('a failure that its run could not report becomes a dead letter, without another request', async () => {
   await using rig = await Rig.open({ idle: true });
   await settledBefore(rig, 'http-error');
   expect(await rig.sluice.dead.get(rig.queue, 'a')).toMatchObject({

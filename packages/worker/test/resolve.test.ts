@@ -85,12 +85,12 @@ describe('resolve', () => {
     await expect(resolve('api.example')).resolves.toEqual(['192.0.2.1']);
   });
 
-  it('answers with AAAA alone where there is no A record', async () => {
+  it('answers with AAAA alone if there is no A record', async () => {
     const { resolve } = await dns((_, type) => (type === typeA ? [] : [ipv6(1)]));
     await expect(resolve('six.example')).resolves.toEqual(['2001:db8::1']);
   });
 
-  it('asks once for questions of the same moment, and again for the next', async () => {
+  it('sends one query for simultaneous look-ups, and a new one for the next', async () => {
     const { resolve, asked } = await dns((_, type) => (type === typeA ? [[192, 0, 2, 1]] : []));
     await Promise.all(Array.from({ length: 20 }, () => resolve('api.example')));
     expect(asked.toSorted()).toEqual(['A api.example', 'AAAA api.example']);
@@ -125,7 +125,7 @@ describe('resolve', () => {
     expect(asked).toEqual([]);
   });
 
-  it('ends its questions when it is closed', async () => {
+  it('ends its queries when it is closed', async () => {
     const { resolve, close } = await dns(() => 'silence', 5000);
     const answer = resolve('api.example');
     close();

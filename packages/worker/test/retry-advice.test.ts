@@ -182,7 +182,7 @@ describe('Retry-After more than once', () => {
     expect(wait({ 'Retry-After': '3', 'retry-after': '9' })).toBe(9000);
   });
 
-  it('passes over the malformed ones', () => {
+  it('ignores the malformed ones', () => {
     expect(after(['soon', '4', ''])).toBe(4000);
     expect(after(['soon', '-1'])).toBe(null);
   });
@@ -198,7 +198,7 @@ describe('the millisecond headers', () => {
     });
   });
 
-  it('fall through when malformed', () => {
+  it('are skipped when malformed', () => {
     expect(wait({ 'retry-after-ms': '-1', 'x-ms-retry-after-ms': '40', 'retry-after': '2' })).toBe(40);
     expect(wait({ 'retry-after-ms': '1e3' })).toBe(null);
   });
@@ -229,7 +229,7 @@ describe('the RateLimit field', () => {
     expect(limit('"a";r=1;t=5')).toBe(null);
   });
 
-  it('takes a refusal as one by a policy that does not say what remains', () => {
+  it('takes a rejection as one by a policy that does not say what remains', () => {
     expect(limit('quota;t=3')).toBe(3000);
     expect(limit('quota;t=3, "b";r=0;t=1')).toBe(1000);
     expect(hold({ ratelimit: 'quota;t=3' })).toBe(null);
@@ -334,14 +334,14 @@ describe('the X-RateLimit families', () => {
     expect(wait({ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '3, 60' })).toBe(60_000);
   });
 
-  it('takes a 429 as a refusal by the quota that does not say what remains; no other status', () => {
+  it('takes a 429 as a rejection by the quota that does not say what remains; no other status', () => {
     expect(wait({ 'x-ratelimit-reset': '3' })).toBe(3000);
     expect(wait({ 'x-ratelimit-remaining': 'none', 'x-ratelimit-reset': '3' })).toBe(3000);
     expect(wait({ 'x-ratelimit-reset': '3' }, { status: 503 })).toBe(null);
     expect(wait({ 'x-ratelimit-reset': '3' }, { status: 403 })).toBe(null);
   });
 
-  it('says nothing where something remains, or nothing resets', () => {
+  it('says nothing if something remains, or nothing resets', () => {
     expect(wait({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': '3' })).toBe(null);
     expect(wait({ 'x-ratelimit-remaining': '0' })).toBe(null);
     expect(wait({ 'x-ratelimit-limit': '100' })).toBe(null);
@@ -446,7 +446,7 @@ describe('the status', () => {
 describe('holding the queue after an answer', () => {
   const used = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '5' };
 
-  it('is asked by any answer that used the last unit, and by no refusal', () => {
+  it('is asked by any answer that used the last unit, and by no rejection', () => {
     for (const status of [200, 201, 304, 404]) expect(hold(used, { status })).toBe(5000);
     for (const status of [403, 429, 500]) expect(hold(used, { status })).toBe(null);
   });

@@ -51,7 +51,7 @@ describe('a delay that the upstream asked for', () => {
     );
   });
 
-  test('is spread, so that those who were refused together do not come back together', () => {
+  test('is spread, so that requests that were rejected together do not come back together', () => {
     expect([0, 0.5, 0.999].map((number) => askedDelay(10_000, number))).toEqual([10_000, 10_500, 10_999]);
   });
 });

@@ -51,13 +51,13 @@ describe('a verdict becomes', () => {
     expect(commit).toHaveBeenCalledTimes(1);
   });
 
-  test('give-up: a failed job that BullMQ does not try again, with code and sentence', async () => {
+  test('give-up: a failed job that BullMQ does not retry, with code and sentence', async () => {
     const { result } = settling({ type: 'give-up', outcome: lost, body });
     await expect(result).rejects.toThrow(UnrecoverableError);
     await expect(result).rejects.toThrow('SLUICE_TIMEOUT: late');
   });
 
-  test('an end of a job whose outcome is there already: as that one says', async () => {
+  test('an end of a job that already has an outcome: as that one says', async () => {
     const verdicts: Verdict[] = [
       { type: 'give-up', outcome: lost, body },
       { type: 'done', outcome, body },
@@ -71,7 +71,7 @@ describe('a verdict becomes', () => {
     }
   });
 
-  test('anything that another worker has: a dropped run', async () => {
+  test('any verdict on a job that another worker has: a dropped run', async () => {
     await expect(settling({ type: 'done', outcome, body }, 'lock-lost').result).rejects.toThrow(
       /another worker/,
     );
@@ -86,7 +86,7 @@ describe('a verdict becomes', () => {
     expect(putOff).not.toHaveBeenCalled();
   });
 
-  test('retry that the upstream asked to wait: also noted, so that lifting the hold wakes the job', async () => {
+  test('retry after a wait that the upstream asked for: also noted, so that lifting the hold wakes the job', async () => {
     const cause = { type: 'asked' } as const;
     const { result, putOff } = settling({ type: 'retry', inMs: 1234, message: 'again', cause });
     await expect(result).rejects.toMatchObject({ delayMs: 1234, isPutOff: true });
@@ -111,7 +111,7 @@ describe('a verdict becomes', () => {
     expect(later.commit).not.toHaveBeenCalled();
   });
 
-  test('a fault of our own: tried again later and later, up to a minute', () => {
+  test('a fault of our own: retried later and later, up to a minute', () => {
     expect([1, 2, 3, 7, 20].map((made) => backoffStrategy(made, 'sluice', new Error('x')))).toEqual([
       1000, 2000, 4000, 60_000, 60_000,
     ]);

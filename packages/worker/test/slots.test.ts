@@ -26,7 +26,7 @@ describe('the slots of a process', () => {
     expect(order).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test('takes a release twice for one', async () => {
+  test('ignores a second release of a slot', async () => {
     const slots = new Slots(1);
     const release = await slots.acquire(never);
     release[Symbol.dispose]();
@@ -36,7 +36,7 @@ describe('the slots of a process', () => {
     expect(await Promise.race([second, settled().then(() => 'waiting')])).toBe('waiting');
   });
 
-  test('forgets who stopped waiting: the slot goes to the next', async () => {
+  test('forgets a caller that stopped waiting: the slot goes to the next', async () => {
     const slots = new Slots(1);
     const release = await slots.acquire(never);
     const impatient = new AbortController();
@@ -49,7 +49,7 @@ describe('the slots of a process', () => {
     (await slots.acquire(never))[Symbol.dispose]();
   });
 
-  test('refuses whoever comes aborted, and keeps its slot', async () => {
+  test('rejects a caller whose signal is aborted, and keeps the slot', async () => {
     const slots = new Slots(1);
     await expect(slots.acquire(AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
     await slots.acquire(never);

@@ -69,7 +69,7 @@ async function performedAround(ids: string[], push: 'lpush' | 'rpush'): Promise<
   expect(await rig.upstream.arrivals()).toHaveLength(specs.length + 1);
 }
 
-describe('an id in the wait list that is a key of BullMQ is removed, and the key is left alone', () => {
+describe('an id in the wait list that names a key of BullMQ is removed, and the key is left alone', () => {
   test.each(['meta', 'wait', 'events'])('"%s", taken first', async (id) => {
     await performedAround([id], 'rpush');
   });

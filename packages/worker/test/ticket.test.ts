@@ -35,7 +35,7 @@ test('a job that is cancelled while it connects has sent nothing, and pays nothi
   expect((await rig.redis.get(limiter)) ?? '0').toBe('0');
 });
 
-test('a POST that timed out before its first byte is tried again: nothing was sent', async () => {
+test('a POST that timed out before its first byte is retried: nothing was sent', async () => {
   await using upstream = await startRawUpstream();
   const url = silent(upstream);
   await using rig = await Rig.open({ policy: { timeout: 50, retry: { ...quick, attempts: 2 } } });
@@ -44,7 +44,7 @@ test('a POST that timed out before its first byte is tried again: nothing was se
   expect(await rig.redis.hget(rig.keys.stats(rig.queue), 'sent')).toBe('0');
 });
 
-test('waiting for Redis is not the time of the upstream: the timer stands still for the send mark', async () => {
+test('waiting for Redis is not time of the upstream: the timer is stopped during the send mark', async () => {
   const { hostname, port } = new URL(inject('redisUrl'));
   await using proxy = await startTcpProxy({ host: hostname, port: Number(port) });
   await using rig = await Rig.open({

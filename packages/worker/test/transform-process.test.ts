@@ -5,7 +5,7 @@ import { Rig, until } from './rig.ts';
 
 const module = (file: string) => new URL(`transforms/${file}`, import.meta.url).href;
 
-describe('a worker refuses to start', () => {
+describe('a worker does not start', () => {
   test.each([
     ['unusable.ts', 'it has no function named "transform" (it exports parse)'],
     ['broken.ts', 'Error: no licence for the parser'],
@@ -58,7 +58,7 @@ test('takes modules by path or file URL, relative to the working directory', () 
   });
 });
 
-test('CPU-heavy transforms leave the loop free: it serves other jobs meanwhile', async () => {
+test('CPU-heavy transforms leave the loop free for other jobs', async () => {
   await using rig = await Rig.open({
     env: { SLUICE_TRANSFORMS: `heavy=${module('heavy.ts')}`, SLUICE_TRANSFORM_THREADS: '2' },
   });
@@ -82,7 +82,7 @@ test('a transform that outlasts the lock keeps its job: the lock is renewed mean
   await using rig = await Rig.open({
     env: { SLUICE_TRANSFORMS: `heavy=${module('heavy.ts')}`, SLUICE_LOCK_DURATION: '5s' },
   });
-  // Another worker would take a job whose lock ran out.
+  // Another worker would take a job whose lock expired.
   await rig.startPool({ SLUICE_TRANSFORMS: `heavy=${module('heavy.ts')}`, SLUICE_LOCK_DURATION: '5s' });
   const response = await rig.sluice.fetch(rig.url('/json'), { transform: 'heavy', meta: 7000 });
   expect(response.value()).toMatchObject({ worked: true });

@@ -39,7 +39,7 @@ const failure = async (path: string, transform: string, meta?: string | number):
 };
 
 describe('a transform', () => {
-  test('gets status, headers, URL, body and meta, and its JSON value takes the place of the body', async () => {
+  test('gets status, headers, URL, body and meta, and its JSON value replaces the body', async () => {
     const response = await fetch('/bytes/5000', 'shapes', 'seen');
     const expected = {
       status: 200,
@@ -84,7 +84,7 @@ describe('a transform', () => {
     expect(response.value()).toMatchObject({ status: 200 });
   });
 
-  test('does not run where there is no response: the job ends as it would have', async () => {
+  test('does not run if there is no response: the job ends as it would have', async () => {
     expect(await failure('/status/503?case=last', 'shapes', 'throw')).toMatchObject({
       code: 'SLUICE_HTTP_ERROR',
     });
@@ -95,7 +95,7 @@ describe('the end of a job whose transform fails', () => {
   test.each([
     ['throw', 'RangeError: no price on the page'],
     ['thrown text', 'it threw thrown text'],
-    ['nothing', 'it returned undefined, which is no JSON value'],
+    ['nothing', 'it returned undefined, which is not a JSON value'],
     ['circle', 'circular'],
     ['large', 'larger than 1048576 (maxBody of the queue)'],
     ['exit', 'its thread ended'],
@@ -111,7 +111,7 @@ describe('the end of a job whose transform fails', () => {
     expect((await rig.seen()).filter((seen) => seen.endsWith(path))).toHaveLength(1);
   });
 
-  test('is SLUICE_UNKNOWN_TRANSFORM before any request where the worker has no such transform', async () => {
+  test('is SLUICE_UNKNOWN_TRANSFORM before any request if the worker has no such transform', async () => {
     const error = await failure('/json?case=unknown', 'prase');
     expect(error.code).toBe('SLUICE_UNKNOWN_TRANSFORM');
     expect(error.message).toContain('the worker has: shapes, heavy, stuck, plain');
@@ -119,7 +119,7 @@ describe('the end of a job whose transform fails', () => {
     expect((await rig.seen()).some((seen) => seen.includes('case=unknown'))).toBe(false);
   });
 
-  test('comes at the timeout when it is stuck; its thread is ended, and the others go on', async () => {
+  test('comes at the timeout if it is stuck; its thread is ended, and the others go on', async () => {
     const file = join(scratch, 'alive');
     const started = performance.now();
     let isOver = false;
@@ -142,7 +142,7 @@ describe('the end of a job whose transform fails', () => {
     expect((await fetch('/json', 'shapes', 'text')).value()).toBe('Grüße');
   });
 
-  test('comes to every one of more stuck transforms than there are threads', async () => {
+  test('comes for each of more stuck transforms than there are threads', async () => {
     const errors = await Promise.all(Array.from({ length: 5 }, () => failure('/json', 'stuck')));
     expect(errors.every((error) => error.message.includes('took longer'))).toBe(true);
     expect((await fetch('/json', 'shapes', 'text')).value()).toBe('Grüße');

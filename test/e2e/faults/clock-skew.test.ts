@@ -35,11 +35,11 @@ describe('a worker whose clock is wrong', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  test('by less than the limit sends nothing before its Retry-After less 250 ms', async () => {
+  test('by less than the limit sends nothing earlier than 250 ms before the end of its Retry-After', async () => {
     await expectRetryAfterKept([1900, -1900], 429);
   });
 
-  test('after it was set while the worker ran: it takes and expires nothing, is not ready, and goes on when it is right again', async () => {
+  test('because it was set while the worker ran takes and expires nothing, is not ready, and goes on when the clock is right again', async () => {
     await using upstream = await spawnUpstream();
     await using fleet = await openFleet(0);
     await fleet.client.policies.set(queue, policy);

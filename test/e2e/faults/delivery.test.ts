@@ -17,7 +17,7 @@ import {
 useUpstream();
 
 describe('at least once: the worker is killed while a POST is under way', () => {
-  test('and it is made again, with the same key, which is never over the own one of its caller', async () => {
+  test('and it is made again, with the same key, which never replaces one from its caller', async () => {
     await using fleet = await open({}, { SLUICE_CONCURRENCY: '3' });
     await upstream.set({ latencyMs: 60_000 });
     const handles = [
@@ -63,7 +63,7 @@ describe('at most once: the worker is killed', () => {
 });
 
 test.each(['at-least-once', 'at-most-once'] as const)(
-  'a POST delivered %s is tried again only where it is proven that nothing happened',
+  'a POST delivered %s is retried only if it is proven that nothing happened',
   async (delivery) => {
     await using fleet = await open({ delivery, retry: { base: 10, jitter: 0, attempts: 2 } });
     const closed = `http://127.0.0.1:${await freePort()}/`;

@@ -4,7 +4,7 @@ import { startProgram } from '../../lab/processes.ts';
 import { openFleet, until } from '../fleet.ts';
 import { end, env, graceMs, policy, queue, shakyRedis } from '../scenes/drain.ts';
 
-describe('a worker that is told to end', () => {
+describe('a worker that is told to stop', () => {
   test('finishes what fits in the grace, gives the rest back to the front, and repeats nothing that it finished', async () => {
     await using upstream = await startHeldUpstream();
     await using fleet = await openFleet(1, { ...env, SLUICE_CONCURRENCY: '4', SLUICE_LOG_LEVEL: 'info' });

@@ -7,7 +7,7 @@ const queue = 'api';
 const policy = { egress: { allow: ['127.0.0.0/8'] } };
 
 describe('a worker that is killed', () => {
-  test('loses no job: each runs again when its lock has run out, once', async () => {
+  test('loses no job: each runs again once, when its lock has expired', async () => {
     await using upstream = await startHeldUpstream();
     await using fleet = await openFleet(1, env);
     await fleet.client.policies.set(queue, policy);

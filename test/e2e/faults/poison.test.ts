@@ -45,12 +45,12 @@ const changed = (change: Record<string, unknown>) =>
 
 /** What no worker can read, and what of the reason says why. */
 const kinds: Record<string, [fields: () => Record<string, string>, because: string]> = {
-  'data-no-json': [() => ({ data: '{"v":1,' }), 'it is no JSON'],
-  'data-binary': [() => ({ data: '\u0000\ufffd\u001b[31m' }), 'it is no JSON'],
-  'opts-no-json': [() => ({ data: good(), opts: '{oops' }), 'its opts are no JSON'],
+  'data-no-json': [() => ({ data: '{"v":1,' }), 'it is not JSON'],
+  'data-binary': [() => ({ data: '\u0000\ufffd\u001b[31m' }), 'it is not JSON'],
+  'opts-no-json': [() => ({ data: good(), opts: '{oops' }), 'its opts are not JSON'],
   'opts-null': [() => ({ data: good(), opts: 'null' }), 'its opts are null'],
-  'both-no-json': [() => ({ data: '{', opts: '{' }), 'it is no JSON'],
-  'progress-no-json': [() => ({ data: good(), progress: '{' }), 'its progress are no JSON'],
+  'both-no-json': [() => ({ data: '{', opts: '{' }), 'it is not JSON'],
+  'progress-no-json': [() => ({ data: good(), progress: '{' }), 'its progress are not JSON'],
   'data-null': [() => ({ data: 'null' }), 'expected object'],
   'data-array': [() => ({ data: '[1]' }), 'expected object'],
   'data-number': [() => ({ data: '7' }), 'expected object'],
@@ -65,7 +65,7 @@ const kinds: Record<string, [fields: () => Record<string, string>, because: stri
   'request-broken': [() => ({ data: changed({ req: { url: 7 } }) }), 'req.url'],
 };
 
-test('whatever cannot be read is a dead letter, and the others are performed all the while', async () => {
+test('whatever cannot be read becomes a dead letter, and the other jobs are performed meanwhile', async () => {
   await using fleet = await openPoisoned(2);
   const names = Object.keys(kinds);
   const planted = names.map((name) => kinds[name]![0]());
@@ -93,17 +93,17 @@ test('whatever cannot be read is a dead letter, and the others are performed all
   for (const worker of fleet.workers) expect((await worker.exit()).code).toBe(0);
 });
 
-test('what a dead worker had and nobody can read is found by the stalled check', async () => {
+test('the stalled check finds what a dead worker had and nobody can read', async () => {
   await using fleet = await openPoisoned(2);
   await plant(fleet, 'api', 'left', { data: '{' }, 'active');
   await plant(fleet, 'api', 'brings-down', { data: good(), stc: '40' }, 'active');
   const [left, stalled] = await Promise.all([quarantined(fleet, 'left'), quarantined(fleet, 'brings-down')]);
-  expect(left).toContain('SLUICE_POISON: the job cannot be read: it is no JSON');
+  expect(left).toContain('SLUICE_POISON: the job cannot be read: it is not JSON');
   expect(stalled).toMatch(/^SLUICE_POISON: .*worker was lost 4\d times/);
   await assertAlive(fleet);
 });
 
-test('what is due and cannot be read: a delayed job, one past its deadline, one of a held queue', async () => {
+test('a due job that cannot be read: a delayed one, one past its deadline, one of a held queue', async () => {
   await using fleet = await openPoisoned(1);
   await plant(fleet, 'api', 'delayed-no-json', { data: '{' }, 'delayed');
   await plant(fleet, 'api', 'delayed-no-envelope', { data: '{"v":0}' }, 'delayed');
@@ -127,8 +127,8 @@ test('what is due and cannot be read: a delayed job, one past its deadline, one 
   await plant(fleet, 'api', 'due', { data: changed({ deadline: past }) });
   // The bad ones first: they must not keep the sweep from the good one.
   await fleet.redis.zadd(deadlines('api'), 1, 'due-no-json', 2, 'due-wrong-type', past, 'due');
-  expect(await quarantined(fleet, 'due-no-json')).toContain('it is no JSON');
-  expect(await quarantined(fleet, 'due-wrong-type')).toContain('its key was no hash');
+  expect(await quarantined(fleet, 'due-no-json')).toContain('it is not JSON');
+  expect(await quarantined(fleet, 'due-wrong-type')).toContain('its key was not a hash');
   expect(await quarantined(fleet, 'due')).toContain('SLUICE_EXPIRED');
   // Also one that only a newer worker can read is told to be over.
   expect((await told).outcome).toMatchObject({ kind: 'expired' });
@@ -146,7 +146,7 @@ async function rewrite(
   await fleet.redis.hset(job, 'data', JSON.stringify(change(data)));
 }
 
-test('an envelope of a newer version is put off with no attempt spent, and performed by who can read it', async () => {
+test('an envelope of a newer version is put off with no attempt spent, and performed by a worker that can read it', async () => {
   await using fleet = await openPoisoned(2);
   await fleet.client.queues.pause('api');
   const handle = await fleet.client.enqueue(`${upstream.url}/json`, { queue: 'api' });
@@ -164,7 +164,7 @@ test('an envelope of a newer version is put off with no attempt spent, and perfo
   expect(outcome).toMatchObject({ kind: 'response', attempts: 1 });
 });
 
-test('who awaits a job that cannot be read is told, as far as it says who that is', async () => {
+test('whoever awaits a job that cannot be read is told, if the job still says who that is', async () => {
   await using fleet = await openPoisoned(1);
   await fleet.client.queues.pause('api');
   const reply = fleet.client
@@ -190,20 +190,20 @@ test('who awaits a job that cannot be read is told, as far as it says who that i
   expect(outcome.kind).toBe('poison');
 });
 
-test('another type of key in the place of a job is moved out of the way and kept', async () => {
+test('a key of another type in the place of a job is moved away and kept', async () => {
   await using fleet = await openPoisoned(2);
   const job = fleet.keys.bull('api').job('odd');
   await fleet.redis.set(job, 'somebody else’s');
   await put(fleet, 'api', 'odd');
   const reason = await quarantined(fleet, 'odd');
-  expect(reason).toContain(`its key was no hash, and is now ${fleet.keys.quarantined('api', 'odd')}`);
+  expect(reason).toContain(`its key was not a hash, and is now ${fleet.keys.quarantined('api', 'odd')}`);
   expect(await fleet.redis.get(fleet.keys.quarantined('api', 'odd'))).toBe('somebody else’s');
   expect(await fleet.redis.ttl(fleet.keys.quarantined('api', 'odd'))).toBeGreaterThan(6 * 86_400);
   await assertAlive(fleet);
   await until(async () => (await fleet.redis.llen(fleet.keys.bull('api').active)) === 0);
 });
 
-test('operators see what cannot be read, cannot send it back, and remove it', async () => {
+test('operators can see what cannot be read and remove it, but not redrive it', async () => {
   await using fleet = await openPoisoned(1);
   await plant(fleet, 'api', 'no-json', { data: `{"raw\u001b[31m":${'x'.repeat(5000)}` });
   await plant(fleet, 'api', 'no-version', { data: '{"v":0,"redrives":[7]}' });
@@ -215,7 +215,7 @@ test('operators see what cannot be read, cannot send it back, and remove it', as
     expect(list).toMatch(new RegExp(`^${id} .*SLUICE_POISON +poison +0 +\\(cannot be read\\)$`, 'm'));
   }
   const shown = await fleet.ok(['dead', 'show', 'api', 'no-json']);
-  expect(shown).toMatch(/^because +SLUICE_POISON: the job cannot be read: it is no JSON/m);
+  expect(shown).toMatch(/^because +SLUICE_POISON: the job cannot be read: it is not JSON/m);
   expect(shown).toMatch(/^request +cannot be read$/m);
   expect(shown).toContain('(5012 bytes, hidden; --reveal shows them)');
   const revealed = await fleet.ok(['dead', 'show', 'api', 'no-json', '--reveal']);

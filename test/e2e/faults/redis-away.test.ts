@@ -27,7 +27,7 @@ describe.skipIf(installedServer() === undefined)('a Redis that is away for a mom
   test.each<[how: string, fault: (fleet: ShakyFleet) => Promise<void>]>([
     ['it is killed, and comes back with its data', ({ redis }) => redis.restart()],
     [
-      'it stands still',
+      'it is frozen',
       async ({ redis }) => {
         await redis.kill('SIGSTOP');
         await sleep(awayMs);
@@ -44,7 +44,7 @@ describe.skipIf(installedServer() === undefined)('a Redis that is away for a mom
       },
     ],
     [
-      'what was sent is on its way for long',
+      'data takes long to arrive',
       async ({ proxy }) => {
         proxy.stall();
         await sleep(awayMs);
@@ -71,7 +71,7 @@ describe.skipIf(installedServer() === undefined)('a Redis that is away for a mom
     expectQuiet(fleet);
   });
 
-  test('refuses new jobs while it is full, and finishes those that it has', async () => {
+  test('takes no new jobs while it is full, and finishes those that it has', async () => {
     const { client, redis, upstream } = fleet;
     await upstream.reset();
     const admin = new Redis(redis.url);

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { until } from '../fleet.ts';
 import { openScene, outcomesOf, servesAgain } from '../scenes/stalled-loop.ts';
 
-describe('a worker that stood still for longer than its lock', () => {
-  test('has its request aborted when it goes on; the one outcome is that of the second run', async () => {
+describe('a worker that was frozen for longer than its lock', () => {
+  test('aborts its request when it goes on; the one outcome is that of the second run', async () => {
     await using scene = await openScene();
     const { upstream, handle, stopped } = scene;
     stopped.signal('SIGCONT');

@@ -35,7 +35,7 @@ describe.skipIf(!installedServer())('a chaos run', () => {
     },
   );
 
-  test('an option that cannot be is named', async () => {
+  test('an impossible option is named', async () => {
     const { code, stderr } = await runProgram(chaos, ['--minutes', 'many']);
     expect(code).toBe(1);
     expect(stderr).toContain('--minutes: "many" is not 0.2 to 600');

@@ -7,7 +7,7 @@ test.each([
   ['one that is fast', [1900], 429],
   ['one that is slow', [-1900], 500],
 ])(
-  'workers whose clocks are wrong by less than the limit send nothing before its Retry-After less 250 ms: %s, %j, %i',
+  'workers whose clocks are wrong by less than the limit send nothing earlier than 250 ms before the end of a Retry-After: %s, %j, %i',
   (_what, skews, status) => expectRetryAfterKept(skews, status),
   60_000,
 );

@@ -138,7 +138,7 @@ describe.skipIf(installedServer() === undefined)('in a Cluster', () => {
     expect(told.filter((message) => ![lost, refused].includes(message))).toEqual([]);
   }, 120_000);
 
-  test('a slot that is moved to another node is followed: its jobs wait while some of its keys are here and some there', async () => {
+  test('a slot that is moved to another node is followed: jobs wait while its keys are on two nodes', async () => {
     await using ground = await openGround(startCluster);
     const { set } = ground;
     const slot = await set.slotOf(prefix);
@@ -165,7 +165,7 @@ describe.skipIf(installedServer() === undefined)('in a Cluster', () => {
     expect(told.filter((message) => ![lost, refused].includes(message))).toEqual([]);
   }, 120_000);
 
-  test('what cannot work is refused at once, with what to do', async () => {
+  test('what cannot work is an error at once, with what to do', async () => {
     const bus = String(await freePort());
     await using node = await startOwnRedis(['--cluster-enabled', 'yes', '--cluster-port', bus]);
     await using single = await startOwnRedis();

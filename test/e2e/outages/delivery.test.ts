@@ -19,7 +19,7 @@ useUpstream();
 describe('at most once: the worker is killed', () => {
   const once = { delivery: 'at-most-once', rate: '2/1s' } as const;
 
-  test('before the job has its permit: it is performed by the next one, once', async () => {
+  test('before the job has its permit: the next worker performs it, once', async () => {
     await using fleet = await open(once, { SLUICE_CONCURRENCY: '1' });
     await fleet.client.policies.set('busy', policy);
     // It has the only slot of the process, so the other waits for it.
@@ -35,7 +35,7 @@ describe('at most once: the worker is killed', () => {
     expect((await upstream.arrivals()).filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 
-  test('between its permit and the mark: it is performed by the next one, once', async () => {
+  test('between its permit and the mark: the next worker performs it, once', async () => {
     await using fleet = await open(once);
     await postponeNextStart(fleet, 900);
     const handle = await post(fleet);
@@ -67,7 +67,7 @@ describe('at most once: the worker is killed', () => {
     expect(await upstream.arrivals()).toHaveLength(2);
   });
 
-  test('after the answer and before it could be told: it is ambiguous, and there was one request', async () => {
+  test('after the answer and before it was reported: it is ambiguous, and there was one request', async () => {
     const { hostname: host, port } = new URL(inject('redisUrl'));
     await using proxy = await startTcpProxy({ host, port: Number(port) });
     await using fleet = await open(once, { SLUICE_REDIS_URL: `redis://${proxy.host}:${proxy.port}` });

@@ -24,7 +24,7 @@ function childOf({ pid }: Program): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
 
-describe('a worker that is told to end', () => {
+describe('a worker that is told to stop', () => {
   test('ends when its last request does, not later', async () => {
     await using upstream = await startHeldUpstream();
     await using fleet = await openFleet(1, { ...unused, SLUICE_LOG_LEVEL: 'info' });
@@ -71,7 +71,7 @@ describe('a worker that is told to end', () => {
   });
 
   test.skipIf(!namespaces)(
-    'as process 1, as in a container, heeds the signal all the same: while it starts, and when it serves',
+    'as process 1, as in a container, obeys the signal, too: while it starts, and when it serves',
     async () => {
       await using upstream = await startHeldUpstream();
       const { proxy, through } = await shakyRedis();
@@ -102,7 +102,7 @@ describe('a worker that is told to end', () => {
     ['refuses connections', (proxy: TcpProxy) => (proxy.refuse(), proxy.cut())],
     ['is silent', (proxy: TcpProxy) => proxy.stall()],
   ])(
-    'while Redis %s ends all the same, with a request in flight after the grace; that runs elsewhere',
+    'while Redis %s still ends, with a request in flight after the grace, which runs again elsewhere',
     async (_how, breakIt) => {
       await using upstream = await startHeldUpstream();
       const { proxy, through } = await shakyRedis();

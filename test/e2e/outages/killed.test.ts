@@ -7,7 +7,7 @@ const queue = 'api';
 const policy = { egress: { allow: ['127.0.0.0/8'] } };
 
 describe('a worker that is killed', () => {
-  test('five times in a row while the same job runs has spent none of its attempts', async () => {
+  test('five times in a row while the same job runs spends none of its attempts', async () => {
     await using upstream = await startHeldUpstream();
     await using fleet = await openFleet(1, env);
     await fleet.client.policies.set(queue, { ...policy, retry: { attempts: 2 } });
@@ -26,7 +26,7 @@ describe('a worker that is killed', () => {
     expect(await fleet.redis.zcard(fleet.keys.bull(queue).failed)).toBe(0);
   }, 60_000);
 
-  test('by the same job each time has a poison job, which ends so; its neighbours and the others go on', async () => {
+  test('by the same job each time has a poison job, which ends as one; its neighbours and the others go on', async () => {
     await using upstream = await startHeldUpstream();
     await using fleet = await openFleet(1, { ...env, SLUICE_CONCURRENCY: '4' });
     await fleet.client.policies.set(queue, policy);

@@ -4,7 +4,7 @@ import { expectToldOnce } from './told-once.ts';
 
 describe.skipIf(installedServer() === undefined)('an outage of Redis of 20 s', () => {
   test.concurrent.each(['refused', 'silent'] as const)(
-    'that is %s is told once by a worker when it begins and once when it is over, and once by sluice run',
+    'that is %s is logged by a worker once when it begins and once when it is over, and reported once by sluice run',
     (way) => expectToldOnce(way, { outageMs: 20_000, jobs: 200, rate: '20/s' }),
     150_000,
   );

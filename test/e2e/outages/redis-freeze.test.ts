@@ -24,7 +24,7 @@ describe.skipIf(!installedServer())('a Redis that freezes', () => {
     },
   );
 
-  test('is told to a client that would rather fail, while it lasts', { timeout: 60_000 }, async () => {
+  test('is reported to a client that would rather fail, while it lasts', { timeout: 60_000 }, async () => {
     await using fleet = await openShakyFleet({ workers: 1 });
     await prepare(fleet);
     const client = await expectTold(fleet, () => fleet.redis.kill('SIGSTOP'));

@@ -16,7 +16,7 @@ const usedBytes = async (redis: Redis) => Number(/^used_memory:(\d+)/m.exec(awai
 
 describe.skipIf(!installedServer())('a Redis with little memory', () => {
   test(
-    'refuses new jobs before it is full, finishes those that it has, and takes new ones again',
+    'takes no new jobs before it is full, finishes those that it has, and takes new ones again',
     { timeout: 90_000 },
     async () => {
       await using fleet = await openShakyFleet({ redis: full });
@@ -68,7 +68,7 @@ describe.skipIf(!installedServer())('a Redis with little memory', () => {
   );
 
   test(
-    'and full to the brim finishes what its workers have taken, and goes on when there is room',
+    'and completely full finishes what its workers have taken, and goes on when there is room',
     { timeout: 90_000 },
     async () => {
       await using fleet = await openShakyFleet({ redis: full, client: { whenDown: 'wait' } });
@@ -102,7 +102,7 @@ describe.skipIf(!installedServer())('a Redis with little memory', () => {
     },
   );
 
-  test('that may evict keys is refused, by a worker and by the library', { timeout: 30_000 }, async () => {
+  test('that may evict keys is not accepted, by worker or library', { timeout: 30_000 }, async () => {
     await using redis = await startOwnRedis([
       '--maxmemory',
       String(maxBytes),

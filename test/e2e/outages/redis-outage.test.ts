@@ -70,7 +70,7 @@ describe.skipIf(!installedServer())('a Redis that is away', () => {
     },
   );
 
-  test('is told to a client that would rather fail, while it is away', { timeout: 60_000 }, async () => {
+  test('is reported to a client that would rather fail, while it is away', { timeout: 60_000 }, async () => {
     await using fleet = await openShakyFleet({ workers: 1 });
     await prepare(fleet);
     const { redis, upstream } = fleet;

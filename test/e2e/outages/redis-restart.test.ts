@@ -21,7 +21,7 @@ describe.skipIf(!installedServer())('a Redis that is killed and comes back', () 
   });
 
   test(
-    'empty has forgotten jobs and policies: callers are told, and workers go on with what comes',
+    'empty has lost jobs and policies: callers are told, and workers go on with what comes',
     { timeout: 60_000 },
     async () => {
       await using fleet = await openShakyFleet({ redis: [] });
@@ -50,7 +50,7 @@ describe.skipIf(!installedServer())('a Redis that is killed and comes back', () 
     },
   );
 
-  test('and loads its data for seconds is waited for', { timeout: 60_000 }, async () => {
+  test('and loads its data for seconds makes callers wait', { timeout: 60_000 }, async () => {
     // As a large file would: 1 ms a key.
     await using fleet = await openShakyFleet({ redis: ['--save', '3600 1', '--key-load-delay', '1000'] });
     const { client, redis, upstream } = fleet;
@@ -73,7 +73,7 @@ describe.skipIf(!installedServer())('a Redis that is killed and comes back', () 
   });
 
   test(
-    'and refuses writes because its disk is full is waited for, or told',
+    'and takes no writes because its disk is full makes callers wait, or fail',
     { timeout: 60_000 },
     async () => {
       await using fleet = await openShakyFleet({

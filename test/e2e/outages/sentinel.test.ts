@@ -64,7 +64,7 @@ describe.skipIf(installedServer() === undefined)('behind Sentinel', () => {
     120_000,
   );
 
-  test.concurrent('an ordered failover is followed at once, though the old primary lives on', async () => {
+  test.concurrent('an ordered failover is followed at once, although the old primary lives on', async () => {
     // What ended on the old primary alone is still active on the new one, until its lock runs out.
     await using ground = await openGround(startSentinelSet, '5s');
     const { set } = ground;

@@ -9,9 +9,9 @@ import { prepare, reportOf } from './steady-load.ts';
 /** A pending command without an answer for so long tells a client that its connection is dead. */
 const socketTimeoutMs = 15_000;
 
-describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
+describe.skipIf(!installedServer())('a connection that is cut silently', () => {
   test(
-    'is noticed; everything is back after its mending, and no finished request was made again',
+    'is noticed; everything works again once it is mended, and no finished request was made again',
     { timeout: 120_000 },
     async () => {
       await using fleet = await openShakyFleet();
@@ -27,7 +27,7 @@ describe.skipIf(!installedServer())('a wire that is cut without a word', () => {
     },
   );
 
-  test('is told to a client that would rather fail, while it lasts', { timeout: 60_000 }, async () => {
+  test('is reported to a client that would rather fail, while it lasts', { timeout: 60_000 }, async () => {
     await using fleet = await openShakyFleet({ workers: 1 });
     await prepare(fleet);
     await expectTold(fleet, () => fleet.proxy.partition());

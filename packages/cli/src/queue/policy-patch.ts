@@ -2,14 +2,13 @@ import type { PolicyInput } from '@sluice/producer';
 import {
   type Fault,
   type Policy,
-  type Rate,
   type RateInput,
   SluiceError,
   pathText,
   policySchema,
-  rateSchema,
-  storedRateSchema,
+  parseRateText,
   validate,
+  withNamed,
 } from '@sluice/shared';
 import { portList } from './port-list.ts';
 
@@ -59,31 +58,44 @@ function whole(text: string | false): number | null {
   return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** The rate in force without its defaults, which follow from its other fields. */
-function givenRate({ slack, permitAge, ...rate }: Rate): RateInput {
-  const { limit, per } = rate;
-  return {
-    ...rate,
-    ...(slack !== storedRateSchema.parse({ limit, per }).slack && { slack }),
-    ...(permitAge !== storedRateSchema.parse({ limit, per, slack }).permitAge && { permitAge }),
-  };
+/** @param how what the options say of a rate besides its limit and its window */
+function namedRate(typed: string | false | undefined, how: object): PolicyInput['rate'] {
+  if (typed === false) return null;
+  if (typed === undefined) return how as RateInput;
+  const rate = parseRateText(typed);
+  // As it was typed, so that the policy's schema says what is wrong with it, beside all other faults.
+  return rate === null ? typed : { ...rate, ...how };
 }
 
-/** The rate in force, with what was typed laid over it. */
-function patchRate(rate: Rate | null, raw: RawPolicyOptions): RateInput | null {
+/** The fields of a policy that the options name. */
+function namedBy(raw: RawPolicyOptions): PolicyInput {
   const { shape, slack, adaptive } = raw;
-  if (raw.rate === false) return null;
-  const given = rate === null ? {} : (givenRate(rate) as object);
+  const list = (cidrs: string[]) => cidrs.flatMap((some) => some.split(',')).map((cidr) => cidr.trim());
   const how = {
     ...(shape !== undefined && { shape }),
     ...(slack !== undefined && { slack }),
     ...(adaptive !== undefined && { adaptive }),
   };
-  if (raw.rate === undefined) return rate === null ? null : { ...given, ...how };
-  const typed = rateSchema.safeParse(raw.rate);
-  // As typed, so that the policy's schema reports it together with all other faults.
-  if (!typed.success) return raw.rate;
-  return { ...given, limit: typed.data.limit, per: typed.data.per, ...how };
+  return {
+    ...((raw.rate !== undefined || Object.keys(how).length > 0) && { rate: namedRate(raw.rate, how) }),
+    ...((raw.concurrency !== undefined || raw.globalConcurrency !== undefined) && {
+      concurrency: {
+        ...(raw.concurrency !== undefined && { worker: whole(raw.concurrency) }),
+        ...(raw.globalConcurrency !== undefined && { global: whole(raw.globalConcurrency) }),
+      },
+    }),
+    ...(raw.attempts !== undefined && { retry: { attempts: whole(raw.attempts) ?? Number.NaN } }),
+    ...(raw.timeout !== undefined && { timeout: raw.timeout }),
+    ...(raw.origin !== undefined && { origin: raw.origin === false ? null : raw.origin }),
+    ...(raw.maxBody !== undefined && { maxBody: raw.maxBody }),
+    ...(raw.maxHold !== undefined && { maxHold: raw.maxHold }),
+    ...((raw.allowNet !== undefined || typeof raw.ports === 'string') && {
+      egress: {
+        ...(raw.allowNet !== undefined && { allow: raw.allowNet === false ? [] : list(raw.allowNet) }),
+        ...(typeof raw.ports === 'string' && { ports: portList(raw.ports) }),
+      },
+    }),
+  };
 }
 
 /**
@@ -93,37 +105,16 @@ function patchRate(rate: Rate | null, raw: RawPolicyOptions): RateInput | null {
  */
 export function patchPolicy(before: Policy | null, raw: RawPolicyOptions): PolicyInput {
   const policy = before ?? policySchema.parse({});
-  const { shape, slack, adaptive } = raw;
-  const rate = patchRate(policy.rate, raw);
-  if (rate === null && (shape !== undefined || slack !== undefined || adaptive !== undefined)) {
+  const named = namedBy(raw);
+  const saysHow = raw.shape !== undefined || raw.slack !== undefined || raw.adaptive !== undefined;
+  if (saysHow && (raw.rate === false || (raw.rate === undefined && policy.rate === null))) {
     const message =
       '--shape, --slack and --adaptive say how a rate is kept, and the queue has none; add --rate';
     throw new SluiceError(code, message);
   }
-  const next: PolicyInput = { ...policy, rate };
-  if (raw.concurrency !== undefined || raw.globalConcurrency !== undefined) {
-    next.concurrency = {
-      ...policy.concurrency,
-      ...(raw.concurrency !== undefined && { worker: whole(raw.concurrency) }),
-      ...(raw.globalConcurrency !== undefined && { global: whole(raw.globalConcurrency) }),
-    };
-  }
-  if (raw.attempts !== undefined) {
-    next.retry = { ...policy.retry, attempts: whole(raw.attempts) ?? Number.NaN };
-  }
-  if (raw.timeout !== undefined) next.timeout = raw.timeout;
-  if (raw.origin !== undefined) next.origin = raw.origin === false ? null : raw.origin;
-  if (raw.maxBody !== undefined) next.maxBody = raw.maxBody;
-  if (raw.maxHold !== undefined) next.maxHold = raw.maxHold;
-  if (raw.allowNet !== undefined) {
-    const list = raw.allowNet === false ? [] : raw.allowNet;
-    const allow = list.flatMap((some) => some.split(',')).map((cidr) => cidr.trim());
-    next.egress = { ...policy.egress, allow };
-  }
-  if (raw.ports !== undefined) {
-    const ports = raw.ports === false ? undefined : portList(raw.ports);
-    next.egress = { ...policy.egress, ...next.egress, ports };
-  }
+  const next = withNamed(policy, named);
+  // Absent is a value of this one field: the ports that are open by default.
+  if (raw.ports === false) next.egress = { ...next.egress, ports: undefined };
   try {
     return validate(policySchema, next, code, '');
   } catch (error) {

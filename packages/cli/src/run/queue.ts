@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type PolicyInput, type Sluice, differences } from '@sluice/producer';
-import { type Policy, SluiceError, policySchema, validate } from '@sluice/shared';
+import { type PolicyInput, type Sluice, conflicts } from '@sluice/producer';
+import { SluiceError, policySchema, validate } from '@sluice/shared';
 
 /** The queue that a run's jobs go to. */
 export type RunQueue = AsyncDisposable & {
@@ -44,27 +44,11 @@ export async function openSharedQueue(sluice: Sluice, name: string, given: Polic
     const message = `there is no queue "${name}" here; leave --queue out to have one made for this run, or check the name, --redis and --prefix`;
     throw new SluiceError('SLUICE_POLICY_MISSING', message);
   }
+  validate(policySchema, given, 'SLUICE_INVALID_POLICY', 'the options');
   const list = conflicts(policy, given);
   if (list.length > 0) {
     const message = `queue "${name}" has another policy (${list.join('; ')}); leave these options out to use the queue's`;
     throw new SluiceError('SLUICE_POLICY_CONFLICT', message);
   }
   return { name, shared: true, [Symbol.asyncDispose]: async () => {} };
-}
-
-/** Where the given parts of a policy differ from the one in force, as `rate.limit: 100 -> 50`. Pure. */
-export function conflicts(policy: Policy, given: PolicyInput): string[] {
-  const wanted = validate(policySchema, given, 'SLUICE_INVALID_POLICY', 'the options');
-  const names = Object.keys(given) as (keyof Policy)[];
-  return names.flatMap((name) => {
-    // Of an object, only the fields that were given: `retry: { attempts }` says nothing about the jitter.
-    const part = given[name];
-    const fields = typeof part === 'object' && part !== null && name !== 'rate' ? Object.keys(part) : null;
-    if (fields === null) return differences(policy[name], wanted[name], name);
-    const pick = (whole: unknown) => {
-      const record = whole as Record<string, unknown>;
-      return Object.fromEntries(fields.map((field) => [field, record[field]]));
-    };
-    return differences(pick(policy[name]), pick(wanted[name]), name);
-  });
 }

@@ -13,9 +13,17 @@ import {
   readStoredPolicy,
   validate,
   isObject,
+  namedFields,
+  withNamed,
 } from '@sluice/shared';
 
 export type PolicyChange = 'created' | 'changed' | 'same';
+
+/**
+ * What is done when a queue's policy differs from one that code names: `keep` the queue's, and warn once; `replace` the
+ * fields that the code names; `fail` with SLUICE_POLICY_CONFLICT.
+ */
+export type OnConflict = 'keep' | 'replace' | 'fail';
 
 /** What an update did. `before`: null where the queue had no policy. */
 export type PolicyUpdate = { change: PolicyChange; before: Policy | null; after: Policy };
@@ -39,6 +47,23 @@ export function differences(from: unknown, to: unknown, path = ''): string[] {
   const [before, after] = [JSON.stringify(from), JSON.stringify(to)];
   return before === after ? [] : [`${path}: ${before} -> ${after}`];
 }
+
+/** Where the named fields of a policy differ from the one in force, as `rate.limit: 100 -> 50`. Pure. */
+export function conflicts(inForce: Policy, input: PolicyInput): string[] {
+  const { named, others } = namedFields(input, inForce);
+  return differences(others, named);
+}
+
+const warned = new Set<string>();
+
+/** However many clients a process opens. */
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  process.emitWarning(message, { type: 'SluiceWarning', code: 'SLUICE_POLICY_CONFLICT' });
+}
+
+const replaced = (now: Policy | null, input: PolicyInput) => (now === null ? input : withNamed(now, input));
 
 /** The policies of all queues: read and written here, obeyed by the workers. */
 export class Policies {
@@ -68,15 +93,30 @@ export class Policies {
 
   /** Creates the policy if there is none. @throws SLUICE_POLICY_CONFLICT when there is another one */
   async create(queue: string, input: PolicyInput): Promise<PolicyChange> {
-    const { change, inForce, policy } = await this.#write(queue, input, 'create');
+    return await this.ensure(queue, input, 'fail');
+  }
+
+  /**
+   * Creates the policy where there is none. A queue that has one may differ from `input` in whatever `input` does not
+   * name.
+   * @param onConflict what to do when a named field differs
+   * @throws SluiceError SLUICE_INVALID_POLICY; SLUICE_POLICY_CONFLICT with `fail`
+   */
+  async ensure(queue: string, input: PolicyInput, onConflict: OnConflict): Promise<PolicyChange> {
+    const { change, inForce } = await this.#write(queue, input, 'create');
     if (change !== 'conflict') return change;
-    const list = differences(inForce, policy);
-    // Another version wrote the same policy with its fields in another order.
+    const list = conflicts(inForce ?? policySchema.parse({}), input);
     if (list.length === 0) return 'same';
-    throw new SluiceError(
-      'SLUICE_POLICY_CONFLICT',
-      `queue "${queue}" has another policy (${list.join('; ')}); leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`,
+    if (onConflict === 'replace') return (await this.update(queue, (now) => replaced(now, input))).change;
+    const text = `queue "${queue}" has another policy than this program names (${list.join('; ')})`;
+    if (onConflict === 'fail') {
+      const cure = `leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`;
+      throw new SluiceError('SLUICE_POLICY_CONFLICT', `${text}; ${cure}`);
+    }
+    warnOnce(
+      `${text}; the queue's is used. To change it for the whole fleet: sluice queue set, or onConflict: 'replace'`,
     );
+    return 'same';
   }
 
   /**

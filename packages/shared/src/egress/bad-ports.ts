@@ -9,7 +9,7 @@ const badPorts: ReadonlySet<number> = new Set([
   3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
 
-/** Whether HTTP must not be spoken to this port. Port 0 does not exist: a connection to it can only be a mistake. */
+/** Whether HTTP must not be sent to this port. Port 0 does not exist: a connection to it can only be a mistake. */
 export function isBadPort(port: number): boolean {
   return port === 0 || badPorts.has(port);
 }

@@ -7,12 +7,13 @@ export type ServiceGroup = {
 };
 
 /**
- * What stands behind the services of a network, trusts whoever reaches it, and is seldom meant when somebody allows
- * `10.0.0.0/8`. A request there reads or changes what it should not, and servers that read lines of text take a body
- * for commands. Sources: IANA's service name and port number registry; where that has another owner or none, the
+ * The services that others of a network depend on. They trust whoever reaches them, and are seldom meant when somebody
+ * allows `10.0.0.0/8`. A request to one reads or changes what it should not, and servers that read lines of text take a
+ * body for commands. Sources: IANA's service name and port number registry; where that has another owner or none, the
  * vendor's page of default ports (Kubernetes "Ports and Protocols", HashiCorp "Required ports", RabbitMQ "Networking",
  * and so on). Left out: what the Fetch standard blocks anyway (bad-ports.ts); ports that ordinary HTTP services use as
- * often (3000, 5000, 8000, 8080, 9000, 9090); and ports from 32768 on, which systems give to whoever asks for any port.
+ * often (3000, 5000, 8000, 8080, 9000, 9090); and ports from 32768 on, which systems assign to programs that ask for
+ * any port.
  */
 export const infrastructure: readonly ServiceGroup[] = [
   {
@@ -116,8 +117,8 @@ const serviceOf: ReadonlyMap<number, string> = new Map(
 const reachesInside = ({ allow, allowHosts }: Egress) => allow.length > 0 || allowHosts.length > 0;
 
 /**
- * The service whose port this is, if these rules block it for that; null for any other port. They block it if they
- * allow internal addresses and do not list ports: outside there is no infrastructure of one's own.
+ * The service that uses this port, if these rules block the port for that; otherwise null. They block it if they allow
+ * internal addresses and do not list ports: on the public internet there is no infrastructure to protect.
  */
 export function closedTo(port: number, egress: Egress): string | null {
   return egress.ports === undefined && reachesInside(egress) ? (serviceOf.get(port) ?? null) : null;

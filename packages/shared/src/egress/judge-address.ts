@@ -4,7 +4,7 @@ import { neverAllowedAddress } from './never-allowed.ts';
 import { type Cidr, contains, formatAddress, parseAddress, parseCidr } from './parse-cidr.ts';
 import { specialRange } from './special-ranges.ts';
 
-/** Every connection is judged by a policy, and a policy's lists never change in place. */
+/** Parsed once for each list: every connection is judged, and a policy's lists never change in place. */
 const parsedLists = new WeakMap<readonly string[], readonly Cidr[]>();
 
 function allowedRanges(egress: Egress): readonly Cidr[] {

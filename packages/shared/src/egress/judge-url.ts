@@ -48,13 +48,13 @@ function judgePort(url: URL, egress: Egress): Judgement {
   }
   if (isBadPort(port)) {
     return blocked(
-      `port ${port} is not for HTTP (WHATWG bad port); list it in egress.ports on the queue if it must be`,
+      `port ${port} is not for HTTP (WHATWG bad port); to use it, list it in egress.ports on the queue`,
     );
   }
   const service = closedTo(port, egress);
   if (service === null) return { ok: true };
   return blocked(
-    `port ${port} belongs to ${service}, and this queue may reach internal addresses; if it is meant, list it in egress.ports on the queue, with every other port in use`,
+    `port ${port} belongs to ${service}, and this queue may reach internal addresses; to use it, list it in egress.ports on the queue, with every other port in use`,
   );
 }
 

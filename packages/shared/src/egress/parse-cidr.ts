@@ -39,8 +39,8 @@ export function parseAddress(text: string): readonly number[] | null {
 }
 
 /**
- * `10.0.0.0/8`, `fd00::/8`, or a lone address (then of full length). Null when it is malformed. So are bits set after
- * the prefix (`10.1.2.3/8`), because one cannot know whether the address or the length was meant.
+ * `10.0.0.0/8`, `fd00::/8`, or a lone address (then of full length). Null when it is malformed. Bits set after the
+ * prefix (`10.1.2.3/8`) are malformed, too, because it is not known whether the address or the length was meant.
  */
 export function parseCidr(text: string): Cidr | null {
   const match = /^([0-9a-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(text.trim());

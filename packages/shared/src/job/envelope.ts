@@ -108,6 +108,6 @@ export function readEnvelopeText(text: string | null): EnvelopeRead {
   try {
     return readEnvelope(JSON.parse(text ?? ''));
   } catch {
-    return unreadable(text === null ? 'it has no data' : 'it is no JSON', {});
+    return unreadable(text === null ? 'it has no data' : 'it is not JSON', {});
   }
 }

@@ -5,7 +5,7 @@ const day = 86_400_000;
 const defaultSlackMs = 30;
 
 /** `100/60s` -> 100 per 60,000 ms; null when the text is not of that form. */
-function parseRateText(text: string): { limit: number; per: number } | null {
+export function parseRateText(text: string): { limit: number; per: number } | null {
   const match = /^(\d+)\/(.+)$/.exec(text.trim());
   if (!match) return null;
   // `100/s` and `100/m` read as one of that unit.

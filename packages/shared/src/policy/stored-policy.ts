@@ -44,7 +44,7 @@ export function readStoredPolicy(queue: string, json: string): Policy {
   try {
     written = JSON.parse(json);
   } catch (error) {
-    throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: it is no JSON`, { cause: error });
+    throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: it is not JSON`, { cause: error });
   }
   const parsed = storedPolicySchema.safeParse(written);
   if (parsed.success) return parsed.data;

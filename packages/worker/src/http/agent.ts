@@ -9,19 +9,19 @@ const connectTimeoutMs = 10_000;
 const defaultKeepAliveMs = 10_000;
 
 /**
- * The connections of one queue: guarded, and never shared with another queue's egress policy. Each is judged by the
- * rules of the moment when it is opened, and again when they change; so one agent serves the queue for good.
+ * The connections of one queue: guarded, and never shared with other queues, whose egress rules differ. Each is judged
+ * by the rules in force when it is opened, and again when they change, so one agent serves the queue for good.
  */
 export type GuardedAgent = {
-  /** The egress rules of this moment. */
+  /** The egress rules in force now. */
   readonly egress: Policy['egress'];
-  /** Cuts the connections that the rules of this moment block: what is under way elsewhere goes on. @returns how many */
+  /** Cuts the connections that the rules now block; requests on others go on. @returns how many */
   cutBlocked(): number;
-  /** Decompresses, too. */
+  /** Sends a request, and decompresses the response. */
   dispatch: (options: GuardedRequest, handler: Dispatcher.DispatchHandler) => void;
   /**
-   * Makes sure that a connection is there for one more request, so that no permit is spent on waiting for one.
-   * Rejects as the request itself would. A promise only when there is something to wait for.
+   * Makes sure that there is a connection for one more request, so that no permit is spent waiting for one. Rejects as
+   * the request itself would. Returns a promise only when there is something to wait for.
    */
   prepare(origin: string): Disposable | Promise<Disposable>;
   close(): Promise<void>;
@@ -52,7 +52,7 @@ export class Claim {
   }
 }
 
-/** Of a request that needs none. */
+/** The claim of a request that needs none. */
 const noClaim: Disposable = { [Symbol.dispose]: () => {} };
 
 /** A request, and a callback that gets the head of its response before any of its body is decoded. */
@@ -72,7 +72,7 @@ function decompressed(
   let builtFor: number | undefined;
   let built: Dispatcher['dispatch'] = raw;
   return (options, handler) => {
-    // The reader's own limit is the smaller one where the body is not stored.
+    // If the body is not stored, the reader applies its own, smaller limit.
     const { maxBody, store } = policy();
     const maxSize = Math.max(maxBody, store?.maxBody ?? 0);
     if (builtFor !== maxSize) {
@@ -84,10 +84,10 @@ function decompressed(
 }
 
 /**
- * @param slots requests in flight at most: as many connections per origin, else undici would queue requests whose
- *   permit is already running out
+ * @param slots the most requests in flight, and the most connections per origin: with fewer, undici would queue
+ *   requests whose permit is already growing old
  * @param idle bounds the idle connections of all agents of the process
- * @param keepAliveMs how long a connection that is not used stays open. Default 10 s
+ * @param keepAliveMs how long an unused connection stays open. Default 10 s
  */
 export function createAgent(
   queue: { readonly policy: Policy },
@@ -110,13 +110,13 @@ export function createAgent(
     // The connector offers HTTP/1.1 only; a probe for HTTP/2 would hold up the first requests of an origin.
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
-    // Whatever longer time the server offers: of each origin a connection takes 27 KB, and a queue may have any number.
+    // Even if the server offers longer: a connection takes 27 KB, and a queue may have any number of origins.
     keepAliveMaxTimeout: keepAliveMs,
-    // The attempt's own timer rules.
+    // The attempt's own timer decides.
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  /** Requests per origin that were promised a connection, or have it. */
+  /** Requests per origin that were promised a connection, or have one. */
   const claims = new Map<string, number>();
 
   return {
@@ -127,7 +127,7 @@ export function createAgent(
     cutBlocked: () => connector.cutBlocked(),
 
     prepare: (origin) => {
-      // Permits that cost nothing need not be kept waiting for.
+      // Without a rate permits cost nothing, so no connection is needed first.
       if (queue.policy.rate === null) return noClaim;
       const claim = new Claim(claims, origin, connections.use(origin));
       if (connector.live(origin) + connector.parked(origin) >= claims.get(origin)!) return claim;

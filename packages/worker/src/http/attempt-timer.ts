@@ -9,12 +9,12 @@ export class AttemptTimeout extends Error {
 type Cancel = (reason: unknown) => void;
 
 /**
- * The one timer of an attempt. It runs while a piece of work is under way that is the attempt's: connecting (DNS, TCP,
- * TLS), a request and its response up to the last byte, a redirect hop's wait for its start. Between these, while Redis
- * is waited for, it stands still. The job's own signal (shutdown, cancel, lost lock) ends the attempt, too.
+ * The one timer of an attempt. It runs while work of the attempt is under way: connecting (DNS, TCP, TLS), a request
+ * and its response up to the last byte, a redirect hop's wait for its start. Between these, while the attempt waits for
+ * Redis, the timer is stopped. The job's own signal (shutdown, cancel, lost lock) ends the attempt, too.
  *
- * One piece of work at a time; it ends with the abort, also when it heeds no signal: undici's requests do not settle
- * while they connect, or while endless 1xx come.
+ * One piece of work at a time. It ends with the abort even if it ignores signals: undici's requests do not settle while
+ * they connect, or while endless 1xx come.
  */
 export class AttemptTimer {
   readonly #job: AbortSignal;
@@ -61,7 +61,7 @@ export class AttemptTimer {
     return this.#aborted !== undefined;
   }
 
-  /** Made when it is asked for: most attempts need none. */
+  /** Created on first use: most attempts need none. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -71,7 +71,7 @@ export class AttemptTimer {
   }
 
   /**
-   * The work's result, or the reason of the abort, whichever is first.
+   * The work's result, or the reason of the abort, whichever comes first.
    * @param start begins the work, and returns how to stop it
    */
   work<T>(start: (resolve: (value: T) => void, reject: Cancel) => Cancel): Promise<T> {
@@ -80,7 +80,7 @@ export class AttemptTimer {
         reject(this.#aborted.reason);
         return;
       }
-      // Only once: what is said of this work later must not stop the timer of the next.
+      // Only once: what this work reports later must not stop the timer of the next.
       let isOver = false;
       const end = () => {
         if (isOver) return;
@@ -105,9 +105,9 @@ export class AttemptTimer {
     });
   }
 
-  /** The same for work that cannot be stopped: it is left behind. */
+  /** The same for work that cannot be stopped: an abort leaves it running. */
   race<T>(work: Promise<T>): Promise<T> {
-    if (this.aborted) work.catch(() => {}); // nobody hears of it any more
+    if (this.aborted) work.catch(() => {}); // nobody handles its failure any more
     return this.work<T>((resolve, reject) => {
       work.then(resolve, reject);
       return reject;

@@ -3,8 +3,8 @@ const firstSlab = 4096;
 const largestSlab = 65_536;
 
 /**
- * Collects a body in slabs of its own. What the parser hands over is one Buffer object a chunk, each a view of the
- * socket's buffer: a body in chunks of one byte would take more than a hundred times its size.
+ * Collects a body in slabs of its own. The parser gives one Buffer object per chunk, each a view of the socket's
+ * buffer, so a body in chunks of one byte would take more than a hundred times its size.
  */
 export class BodySlabs {
   readonly #full: Buffer[] = [];
@@ -51,7 +51,7 @@ export class BodySlabs {
   }
 
   #next(wanted: number): Buffer {
-    // A slab is at most as large as what came before it: half of the memory is in use.
+    // A slab is at most as large as what came before it, so at least half of the memory is in use.
     const size = Math.min(largestSlab, Math.max(firstSlab, this.#size, wanted));
     return Buffer.allocUnsafeSlow(size);
   }

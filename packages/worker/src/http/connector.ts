@@ -29,20 +29,20 @@ export type Connector = {
   /** For `new Agent({ connect })`. Errors: `EgressBlocked`, a DNS, socket or TLS error with its code, or a timeout. */
   connect: buildConnector.connector;
   /**
-   * Opens a connection to an origin ahead of need, so that a permit is not asked for before the connection exists.
-   * Does nothing when `maxParked` are there or on their way. Rejects as `connect` would fail.
+   * Opens a connection to an origin ahead of need, so that a permit is not asked for before the connection exists. Does
+   * nothing when `maxParked` are open or being opened. Rejects as `connect` would fail.
    */
   warm(origin: string): Promise<void>;
   /** Connections that `warm` opened to this origin and no request has taken yet. */
   parked(origin: string): number;
-  /** Connections to this origin that were handed over and live. */
+  /** Connections to this origin that were handed over and are alive. */
   live(origin: string): number;
   /**
-   * The egress rules are others: cuts the connections that they block, and no other. @returns those that were in use or
-   * idle
+   * To be called when the egress rules have changed: cuts the connections that they now block, and no others. @returns
+   * how many were in use or idle
    */
   cutBlocked(): number;
-  /** Closes parked connections and ends attempts under way. Connections handed over are the agent's. */
+  /** Closes parked connections and ends attempts under way. The agent closes those that were handed over. */
   close(): void;
 };
 
@@ -61,7 +61,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   const handedOver = new OpenConnections();
   let closed = false;
 
-  /** The guard before this one judged the URL; a redirect or a bug that went round it ends here. */
+  /** The guard before this one judged the URL. A redirect or a bug that bypassed it ends here. */
   function targetOf(url: string): Target {
     if (closed) throw new errors.ClientClosedError('the connector is closed');
     const judged = judgeUrl(url, egress());
@@ -103,7 +103,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     return peer.ok ? null : peer.reason;
   };
 
-  /** The last look, under the policy of this moment. */
+  /** The last check, under the policy in force now. */
   function assertPeer(socket: Socket, { host, origin }: Target): void {
     if (socket.remoteAddress === undefined) {
       throw Object.assign(new Error(`${host} closed the connection`), { code: 'ECONNRESET' });
@@ -125,7 +125,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     try {
       const addresses = await addressesOf(host, signal);
       socket = await dial(addresses, { port, localAddress, signal });
-      // Before the handshake too: a ClientHello is already something sent.
+      // Before the handshake, too, because a ClientHello already sends something.
       assertPeer(socket, target);
       if (protocol === 'https:') {
         socket = await handshake(socket, { origin, host, signal });
@@ -149,7 +149,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       assertPeer(socket, target);
       return socket;
     } catch {
-      // The policy changed since, or it has just closed. A new connection finds an address that is allowed, or says why not.
+      // The policy has changed, or the connection has just closed. A new one finds an allowed address, or says why not.
       socket.destroy();
       return null;
     }
@@ -158,7 +158,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   async function socketFor(request: buildConnector.Options): Promise<Socket> {
     if (request.httpSocket || request.socketPath) {
       throw new EgressBlocked(
-        'a proxy or a Unix socket goes round the egress guard; connect to the host itself',
+        'a proxy or a Unix socket bypasses the egress guard; connect to the host itself',
       );
     }
     const host = isIP(request.hostname) === 6 ? `[${request.hostname}]` : request.hostname;
@@ -227,7 +227,7 @@ function some(reasons: readonly string[]): string {
   return `${reasons.slice(0, 3).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
-/** A resolver takes no signal, and `getaddrinfo` cannot be stopped: it is left behind instead. */
+/** A resolver takes no signal, and `getaddrinfo` cannot be stopped: an abort leaves it running. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   if (signal.aborted) reject(signal.reason);

@@ -42,14 +42,14 @@ export function dial(
     const socket = connect({
       host,
       port,
-      // As undici's own connector sets them.
+      // As undici's own connector does.
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
       ...(localAddress ? { localAddress } : {}),
     });
     trying.add(socket);
-    // Stays for good: an error that falls between two owners of the socket must not end the process.
+    // Never removed: an error while the socket passes from one owner to the next must not end the process.
     socket.on('error', ignore);
     socket.once('connect', () => {
       trying.delete(socket);

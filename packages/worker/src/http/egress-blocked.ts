@@ -1,6 +1,6 @@
 /**
- * The egress rules block this URL, a redirect's or the first, or every address behind it. Nothing was sent, and trying
- * again changes nothing.
+ * The egress rules block this URL (the first or a redirect's), or every address behind it. Nothing was sent, and a
+ * retry would change nothing.
  */
 export class EgressBlocked extends Error {
   override readonly name = 'EgressBlocked';

@@ -5,14 +5,14 @@ import { BodySlabs } from './body-slabs.ts';
 import { BodyTooLarge, UnreadableHead, isParserError } from './failure.ts';
 import type { RawHead } from './head-first.ts';
 
-/** Where a body goes that is larger than `above`; it may have up to `limit` bytes then. */
+/** Where a body larger than `above` goes; it may then have up to `limit` bytes. */
 export type LargeBodies = {
   above: number;
   limit: number;
   put: (source: AsyncIterable<Uint8Array>) => Promise<StoredBody>;
 };
 
-/** How much of a response's body is taken, bytes, and where it goes when it is large (null: nowhere, it is held). */
+/** How much of a response's body is read, bytes, and where it goes if it is large (null: it is held in memory). */
 export type BodyRoom = { limit: number; large: LargeBodies | null };
 
 /** One response, whole. `body` is empty when it is stored. */
@@ -26,7 +26,7 @@ export type Exchanged = {
 export type ExchangeOptions = {
   /** Called when the request has its connection, and its first byte is next. If it throws, the request is not sent. */
   onStart: () => void;
-  /** Asked once, when the status is known. */
+  /** Called once, when the status is known. */
   roomFor: (status: number) => BodyRoom;
   resolve: (exchanged: Exchanged) => void;
   /** Errors: what `onStart` threw, `UnreadableHead`, `BodyTooLarge`, and those of undici. */
@@ -37,13 +37,13 @@ const none = new Uint8Array();
 const ignore = () => {};
 
 /**
- * Receives one response: no stream between undici and the bytes, unless the body is to be stored. Of a stored body
- * no more than `above` and a few chunks are held. The first end counts: what undici says later is not heard.
+ * Receives one response, without a stream between undici and the bytes unless the body is to be stored. Of a stored
+ * body it holds no more than `above` and a few chunks. The first end counts: what undici reports later is ignored.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #options: ExchangeOptions;
   #controller: Dispatcher.DispatchController | undefined;
-  /** Why no byte is wanted any more. */
+  /** Why no more bytes are wanted. */
   #over: Error | undefined;
   #status = 0;
   #headers: ResponseHead['headers'] = {};
@@ -70,7 +70,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#head = head;
   };
 
-  /** Ends it from outside; at once, though undici may still be connecting. */
+  /** Ends it from outside, at once, even if undici is still connecting. */
   cancel(reason: unknown): void {
     this.#options.reject(reason);
     this.#stop(reason instanceof Error ? reason : new Error(String(reason)));
@@ -93,7 +93,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = headers as ResponseHead['headers'];
     this.#room = this.#options.roomFor(status);
-    // The length of a compressed body is that on the wire.
+    // Of a compressed body, the header gives the length on the wire.
     const declared = headers['content-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : 0;
     if (declared > this.#limit) this.#fail(new BodyTooLarge(this.#limit));
   }
@@ -129,7 +129,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
     this.#over ??= error;
     this.#body.clear();
-    // The store hears of it and passes it on, so that nothing of the body is being written when the attempt ends.
+    // The store gets the error and passes it on, so that nothing is still being written when the attempt ends.
     if (this.#stream !== undefined) this.#stream.destroy(error);
     else if (this.#head === null && isParserError(error)) this.#options.reject(new UnreadableHead(error));
     else this.#options.reject(error);
@@ -139,7 +139,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#room.large?.limit ?? this.#room.limit;
   }
 
-  /** What has come, and the rest as it comes, no faster than the store takes it. */
+  /** Streams what has come, and the rest as it comes, no faster than the store takes it. */
   #store(controller: Dispatcher.DispatchController, large: LargeBodies): void {
     const stream = new Readable({
       read: () => controller.resume(),
@@ -148,18 +148,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
         done(error);
       },
     });
-    // Whoever reads it hears of an error; should the store have stopped reading, nobody needs to.
+    // Whoever reads the stream gets its errors. If the store has stopped reading, nobody needs them.
     stream.on('error', ignore);
     this.#stream = stream;
     this.#pushFull(controller, stream);
     large.put(stream).then(
       (stored) => this.#options.resolve({ status: this.#status, headers: this.#headers, body: none, stored }),
-      // Nobody reads on, and the connection must not wait for it.
+      // Nobody reads on, and the connection must not wait for a reader.
       (error: unknown) => this.cancel(error),
     );
   }
 
-  /** Slab by slab: the store takes as long with a byte as with many. */
+  /** Slab by slab: the store takes as long for one byte as for many. */
   #pushFull(controller: Dispatcher.DispatchController, stream: Readable): void {
     let more = true;
     for (const slab of this.#body.takeFull()) more = stream.push(slab);

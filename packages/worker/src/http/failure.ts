@@ -9,13 +9,13 @@ export type Failure = {
   message: string;
   /** It is proven that the upstream has seen nothing of the request. */
   unsent: boolean;
-  /** The head of the response, where that had come. */
+  /** The head of the response, if it had come. */
   head?: ResponseHead;
-  /** Another try may go better, or not; absent: as the kind says. */
+  /** Whether a retry may succeed; absent: as the kind says. */
   passes?: boolean;
   /** No retry before this many ms; absent: the backoff's delay. */
   waitMs?: number;
-  /** The origin whose hold the wait is for; absent: it is for something else. */
+  /** The origin whose hold the wait is for; absent: the wait has another reason. */
   heldOrigin?: string | undefined;
 };
 
@@ -23,7 +23,7 @@ export type Failure = {
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
   constructor(limit: number) {
-    super(`the response body is larger than ${limit} bytes; raise maxBody on the queue if it is wanted`);
+    super(`the response body is larger than ${limit} bytes; raise maxBody on the queue to allow it`);
   }
 }
 
@@ -37,7 +37,7 @@ export class BadRedirect extends Error {
   override readonly name = 'BadRedirect';
 }
 
-/** The decoder does not take the body. */
+/** The body does not decode. */
 export class UnreadableBody extends Error {
   override readonly name = 'UnreadableBody';
   constructor(cause: Error) {
@@ -45,7 +45,7 @@ export class UnreadableBody extends Error {
   }
 }
 
-/** What came back is not HTTP, as far as the end of its head. */
+/** The answer is not HTTP: its head cannot be parsed. */
 export class UnreadableHead extends Error {
   override readonly name = 'UnreadableHead';
   constructor(cause: Error) {
@@ -70,14 +70,14 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** Of the parser of responses. Most of its errors have no code. */
+/** Whether an error is one of the response parser. Most of these have no code. */
 export function isParserError(error: Error): boolean {
   return error.name === 'HTTPParserError' || codeOf(error).startsWith('HPE_');
 }
 
 /**
- * What an error means for its attempt. After the first byte every error means something, whoever threw it: the request
- * may have been performed.
+ * What an error means for its attempt. After the first byte every error counts, whoever threw it: the request may have
+ * been performed.
  * @param isSent a byte of the request has left, or may have
  * @returns null: a fault of our own, before anything was sent
  */
@@ -100,7 +100,7 @@ function whatWasSeen(error: Error): Omit<Failure, 'unsent'> | null {
   if (error instanceof AttemptTimeout) return { kind: 'timeout', message };
   if (error instanceof BodyTooLarge) return { kind: 'too-large', message };
   if (error instanceof errors.ResponseExceededMaxSizeError) {
-    return { kind: 'too-large', message: `${message}; raise maxBody on the queue if it is wanted` };
+    return { kind: 'too-large', message: `${message}; raise maxBody on the queue to allow it` };
   }
   if (error instanceof BodyNotStored) return { kind: 'store-error', message };
   if (error instanceof BadRedirect) return { kind: 'bad-response', message };

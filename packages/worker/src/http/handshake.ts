@@ -51,14 +51,14 @@ export function createHandshake(options: TlsOptions = {}): Handshake {
       secure.destroy();
       reject(signal.reason);
     };
-    // Of the handshake alone: the agent ends its sockets with an error, which says nothing against their session.
+    // For the handshake alone: the agent ends its sockets with an error, which does not make their session bad.
     const fail = (error: Error) => {
       stop();
       sessions.delete(origin);
       reject(error);
     };
     signal.addEventListener('abort', abort, { once: true });
-    // Stays for good, as on the plain socket: no owner, no crash.
+    // Never removed, as on the plain socket: an error without a listener would end the process.
     secure.on('error', ignore);
     secure.on('error', fail);
     secure.on('session', (fresh) => remember(origin, fresh));

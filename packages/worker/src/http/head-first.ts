@@ -4,7 +4,7 @@ import { UnreadableBody } from './failure.ts';
 /** The head of a response as it came. */
 export type RawHead = { status: number; headers: Record<string, string | string[] | undefined> };
 
-/** These never have a body; what their heads say of one is of that which a GET would have had (RFC 9110, 8.6). */
+/** These never have a body; headers about one describe the body that a GET would have had (RFC 9110, 8.6). */
 const bodiless = new Set([204, 304]);
 
 const encodingHeaders = ['content-encoding', 'content-length'];
@@ -15,16 +15,15 @@ function withoutEncoding(headers: RawHead['headers']): RawHead['headers'] {
 }
 
 /**
- * Stands before the decoder: tells the head of a response before anything of its body is looked at, and lets the
- * decoder begin with the first byte. An empty body is not decoded, whatever its head says (browsers and
- * curl take it so).
+ * Stands before the decoder: reports the head of a response before any of its body is decoded, and starts the decoder
+ * with the first byte. An empty body is not decoded, whatever its head says (browsers and curl do the same).
  */
 export class HeadFirst implements Dispatcher.DispatchHandler {
   readonly #decoder: Dispatcher.DispatchHandler;
   readonly #onHead: (head: RawHead) => void;
   readonly #inUse: Disposable;
   readonly #isHead: boolean;
-  /** What the decoder is not told yet. */
+  /** What the decoder has not been told yet. */
   #held: { head: RawHead; message: string | undefined } | null = null;
 
   /** @param options.inUse disposed of when the exchange is over */
@@ -48,7 +47,7 @@ export class HeadFirst implements Dispatcher.DispatchHandler {
     headers: RawHead['headers'],
     message?: string,
   ): void {
-    // Interim responses; any number of them.
+    // Interim responses: there may be any number of them.
     if (status < 200) return;
     const head = { status, headers };
     this.#onHead(head);
@@ -88,7 +87,7 @@ export class HeadFirst implements Dispatcher.DispatchHandler {
     try {
       this.#decoder.onResponseStart?.(controller, status, headers, message);
     } catch (error) {
-      // More codings than it takes, for one; its error has no code.
+      // For example, more codings than the decoder supports; that error has no code.
       if (headers['content-encoding'] === undefined || !(error instanceof Error)) throw error;
       throw new UnreadableBody(error);
     }

@@ -7,11 +7,11 @@ type Connections = {
   users: number;
 };
 
-/** What an agent tells of its connections. */
+/** What an agent reports about its connections. */
 export type ConnectionLog = {
   /** A connection was opened. */
   opened: (origin: string, socket: Socket) => void;
-  /** A request needs a connection to this origin, until it is disposed of. */
+  /** A request needs a connection to this origin, until the result is disposed of. */
   use: (origin: string) => Disposable;
 };
 
@@ -26,7 +26,9 @@ export class IdleConnections {
   readonly #idle = new Set<Connections>();
   #open = 0;
 
-  /** @param most open connections, above which those of idle origins are closed, the least recently used first */
+  /**
+   * @param most with more open connections than this, those of idle origins are closed, the least recently used first
+   */
   constructor(most: number) {
     this.#most = most;
   }
@@ -80,7 +82,7 @@ export class IdleConnections {
     for (const connections of this.#idle) {
       if (this.#open <= this.#most) return;
       for (const socket of connections.sockets) socket.destroy();
-      // Counted out now: they close in a later turn.
+      // Subtracted now, because they close in a later turn.
       this.#open -= connections.sockets.size;
       connections.sockets.clear();
       this.#idle.delete(connections);

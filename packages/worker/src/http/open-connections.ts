@@ -18,15 +18,15 @@ export class OpenConnections {
     });
   }
 
-  /** Those to this origin that live. */
+  /** How many connections to this origin are alive. */
   count(origin: string): number {
     let count = 0;
-    // A destroyed one is heard of only when it has closed.
+    // A destroyed socket stays in the set until it has closed.
     for (const socket of this.#sockets.get(origin) ?? []) if (!socket.destroyed) count += 1;
     return count;
   }
 
-  /** Cuts those that are blocked, and the request that is under way there. The others go on. @returns how many */
+  /** Cuts blocked connections, with the requests under way on them. The others go on. @returns how many */
   cut(blocked: Blocked): number {
     let count = 0;
     for (const [origin, sockets] of this.#sockets) {
@@ -41,7 +41,10 @@ export class OpenConnections {
   }
 }
 
-/** Of undici's own class: another one it would also give to a request that has not been sent, and may go elsewhere. */
+/**
+ * Has undici's own class: undici would give any other error also to a request that has not been sent and could use
+ * another connection.
+ */
 function cutError(reason: string): Error {
   const cause = new EgressBlocked(`the policy changed while the request was under way: ${reason}`);
   return Object.assign(new errors.SocketError(cause.message), { cause });

@@ -7,7 +7,7 @@ export type Parking = {
   /** Connections parked for an origin. */
   count(origin: string): number;
   park(origin: string, socket: Socket): void;
-  /** A live connection, which is the caller's from then on; null when there is none. */
+  /** A live connection, which the caller then owns; null when there is none. */
   take(origin: string): Promise<Socket | null>;
   /** Closes those that are blocked. */
   drop(blocked: Blocked): void;
@@ -42,7 +42,7 @@ export function createParking(idleMs: number): Parking {
         forget(origin, parked);
       };
       const timer = setTimeout(drop, idleMs);
-      // `readable`: the server closed its side, or said something before it was asked (a 408, an error page), which
+      // `readable`: the server closed its side, or sent something before it was asked (a 408, an error page), which
       // would be read as the answer to the first request.
       const events = ['readable', 'end', 'error', 'close'] as const;
       const parked: Parked = { socket, alive: () => alive && !socket.destroyed, release, drop };

@@ -8,7 +8,7 @@ type Answer = { addresses: readonly string[]; error: NodeJS.ErrnoException | nul
 
 const nothing: Answer = { addresses: [], error: null };
 
-/** RFC 8305, 3: with an IPv4 address in hand, a slow AAAA answer is waited for this long. */
+/** RFC 8305, 3: once there is an IPv4 address, how long to wait for a slow AAAA answer, ms. */
 const resolutionDelayMs = 50;
 
 const settle = (query: Promise<string[]>): Promise<Answer> =>
@@ -27,7 +27,7 @@ function interleave(first: readonly string[], second: readonly string[]): string
 
 /**
  * IPv4 goes first: c-ares does not sort by what this machine can reach (RFC 6724), and a container without an IPv6
- * route is commoner than one without an IPv4 route.
+ * route is more common than one without an IPv4 route.
  */
 async function query(resolver: Resolver, host: string): Promise<Answer> {
   const ipv6 = settle(resolver.resolve6(host));
@@ -38,7 +38,7 @@ async function query(resolver: Resolver, host: string): Promise<Answer> {
   return { addresses: interleave(a.addresses, aaaa.addresses), error };
 }
 
-/** `getaddrinfo`: the one way to /etc/hosts and to the search domains of resolv.conf. */
+/** `getaddrinfo`: the only way to /etc/hosts and to the search domains of resolv.conf. */
 async function systemLookup(host: string): Promise<string[]> {
   const found = await lookup(host, { all: true, order: 'ipv4first' });
   return found.map(({ address }) => address);
@@ -47,15 +47,15 @@ async function systemLookup(host: string): Promise<string[]> {
 /**
  * Resolves names with c-ares, each query on a socket of its own: `getaddrinfo` runs two at a time in the thread pool,
  * so a few dead names would hold up every healthy one. It is the fallback for names that DNS does not know, and the
- * first choice for names without a dot. Simultaneous questions for one name are asked once; no answer is kept.
+ * first choice for names without a dot. Simultaneous look-ups of one name share a query; no answer is kept.
  *
- * A name that DNS knows too is not looked for in /etc/hosts.
+ * A name that DNS knows is not looked up in /etc/hosts.
  */
 export function createResolver(
   options: {
-    /** How long one query may take, ms; there are two tries. Default 2000. */
+    /** How long one query may take, ms; it is sent at most twice. Default 2000. */
     timeoutMs?: number;
-    /** DNS servers (`host:port`) in place of those of resolv.conf. */
+    /** DNS servers (`host:port`) instead of those of resolv.conf. */
     servers?: readonly string[];
   } = {},
 ): { resolve: Resolve; close(): void } {
@@ -64,7 +64,7 @@ export function createResolver(
   const asking = new Map<string, Promise<readonly string[]>>();
 
   async function ask(host: string): Promise<readonly string[]> {
-    // RFC 6761, 6.3: loopback by definition, and no question for a DNS server.
+    // RFC 6761, 6.3: loopback by definition, so no DNS server is asked.
     if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1'];
     if (!host.includes('.')) return systemLookup(host);
     const { addresses, error } = await query(resolver, host);

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { errors } from 'undici';
 
-/** The bytes that a response's head may have, its status line and every field. As undici's and Node's own default. */
+/** The most bytes that a response's head may have: status line and all fields. The default of undici and Node. */
 const longestHead = 16_384;
 
 const cr = 0x0d;
@@ -15,10 +15,10 @@ const codeAt = 9;
 /**
  * Watches the heads of the responses that come in on a connection, before undici parses them.
  *
- * - Its parser takes `100 Continue` for a fault, although a client must accept it unasked (RFC 9110, 15.2.1). It
- *   ignores the other interim responses, so a 100 is made a 103 on its way.
+ * - Its parser treats `100 Continue` as an error, although a client must accept it unasked (RFC 9110, 15.2.1). It
+ *   ignores other interim responses, so this turns a 100 into a 103.
  * - It counts the bytes of a head, but goes on parsing what it has read, with an error for each line too many: endless
- *   short lines took a third of a second each time. Here the connection ends before it sees them.
+ *   short lines took a third of a second each time. This ends the connection before it sees them.
  */
 export function watchHeads(socket: Socket): Socket {
   const read = socket.read.bind(socket);
@@ -53,7 +53,7 @@ class HeadScanner {
     this.#next();
   }
 
-  /** Reads on, and makes a 100 a 103. @returns false: the head is too large */
+  /** Reads on, and turns a 100 into a 103. @returns false: the head is too large */
   scan(chunk: Buffer): boolean {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at]!;

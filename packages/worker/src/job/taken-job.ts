@@ -7,7 +7,7 @@ export type TakenJob = {
   data: unknown;
   /** Attempts that ended before this one. */
   attemptsMade: number;
-  /** Times that a worker lost the job without a word: it was killed, or lost its lock. */
+  /** How often a worker lost the job without saying so: it was killed, or lost its lock. */
   stalls: number;
   /** performance.now() when it was taken. */
   takenAt: number;

@@ -1,10 +1,10 @@
 import type { Envelope, Policy } from '@sluice/shared';
 
-/** What holds for one job: what it says itself, else what its queue's policy says. */
+/** The terms of one job: its own where it gives them, else those of its queue's policy. */
 export type Terms = {
   /** How long one attempt may take, ms. */
   timeoutMs: number;
-  /** Attempts in all. */
+  /** Attempts in total. */
   attempts: number;
   retry: Policy['retry'];
   delivery: Policy['delivery'];

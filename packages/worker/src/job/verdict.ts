@@ -6,18 +6,21 @@ export type PutOffCause =
   | { type: 'asked' }
   /** The origin is held; lifting the hold wakes the job. */
   | { type: 'held'; origin: string }
-  /** It was taken before its time, which had been noted. */
+  /** The job was taken before the time that was noted for it. */
   | { type: 'early' };
 
-/** What becomes of a job after one run. */
+/** What happens to a job after one run. */
 export type Verdict =
   /** It ended well: an outcome `response`. */
   | ({ type: 'done' } & Settled)
   /** It ended, and no attempt will follow. */
   | ({ type: 'give-up' } & Settled)
-  /** The attempt is spent; the next one comes after the delay. `cause`: the upstream's, if it is not our own backoff. */
+  /** The attempt is spent; the next one comes after the delay. `cause`: null for our own backoff. */
   | { type: 'retry'; inMs: number; message: string; cause: PutOffCause | null }
-  /** Nothing was sent, nothing is spent. To the front of the queue (0), or put off, when only its own origin is held. */
+  /**
+   * Nothing was sent, nothing is spent. It goes to the front of the queue (0), or is put off if only its own origin is
+   * held.
+   */
   | { type: 'give-back'; putOffMs: number; cause: PutOffCause | null }
   /** It has an outcome already, from a run that could not tell BullMQ. */
   | { type: 'settled-before' }

@@ -11,9 +11,8 @@ const sweepMs = 500;
 const atOnce = 100;
 
 /**
- * Ends jobs of the served queues whose deadline passed while they wait. In a held queue nobody else touches them, and
- * their callers would
- * hear of it only when the hold ends. Every worker sweeps; each step can be done twice.
+ * Ends jobs of the served queues whose deadline passed while they waited. In a held queue nothing else touches them,
+ * and their callers would hear of it only when the hold ends. Every worker sweeps; each step may be done twice.
  */
 export class DeadlineSweeper {
   readonly #redis: Redis;
@@ -80,7 +79,7 @@ export class DeadlineSweeper {
     const verdict = expired(attemptsMade, now);
     if (data !== null) {
       const { addressee } = readEnvelopeText(data);
-      // No worker has this token, so a job that one has is left to it.
+      // No worker has this token, so the commit fails if a worker has the job.
       const job = { queue, id, token: 'deadline' };
       if ((await this.#outcomes.tell(job, addressee, verdict)) === 'lock-lost') return;
     }

@@ -9,8 +9,8 @@ const trimEveryMs = 5000;
 const atOnce = 500;
 
 /**
- * Removes failed jobs when their time is over. Jobs that expire while they wait never pass through BullMQ, which
- * would remove others then, and in a queue where nothing fails any more nobody would. Every worker does.
+ * Removes failed jobs when their time is over. BullMQ does so only when it fails another job: not for jobs that expire
+ * while they wait, nor in a queue where nothing fails any more. Every worker does this.
  */
 export class FailedJobs {
   readonly #keys: Keys;

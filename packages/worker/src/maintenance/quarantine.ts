@@ -13,10 +13,10 @@ import { mostStalls, unreadable } from '../pipeline/admit.ts';
 import { ended } from '../pipeline/endings.ts';
 import type { Outcomes } from '../results/outcomes.ts';
 
-/** What is no hash is kept for as long as dead letters are by default, ms. */
+/** How long a key that is not a hash is kept, ms: as long as dead letters by default. */
 const keptMs = 7 * 86_400_000;
 
-/** A job as it lies in Redis. */
+/** A job as stored in Redis. */
 export type Examined = {
   data: string | null;
   attemptsMade: number;
@@ -25,8 +25,8 @@ export type Examined = {
 };
 
 /**
- * Jobs that never reach the pipeline: BullMQ throws while it takes them, and its stalled check brings them back for
- * ever. They are looked for when a worker meets an error, and when a job stalls, and are moved to the failed jobs.
+ * Jobs that never reach the pipeline: BullMQ throws while it takes them, and its stalled check returns them forever.
+ * Workers look for them after an error and when a job stalls, and move them to the failed jobs.
  */
 export class Quarantine {
   readonly #redis: Redis;
@@ -71,16 +71,17 @@ export class Quarantine {
   }
 
   /**
-   * Removes an id that is the name of a key of BullMQ's, and leaves the key alone. It is no job: in the place of its hash
-   * lies a list of the queue, its settings, or another job's lock, so that there is nothing to keep, and nobody to tell.
-   * @returns false: the id is a job's
+   * Removes an id that is the name of one of BullMQ's keys, and leaves the key alone. It is not a job: where its hash
+   * should be there is a list of the queue, its settings, or another job's lock. So there is nothing to keep, and
+   * nobody to tell.
+   * @returns false: the id is that of a job
    */
   async removed(queue: string, id: string): Promise<boolean> {
     if (!isBullKey(id)) return false;
     if (await this.#removeStray([queue, id], { id })) {
       this.#log.error(
         { queue, id },
-        "a job's id was the name of a key of BullMQ's: it was removed, the key was not",
+        "a job's id was the name of one of BullMQ's keys: the id was removed, the key was not",
       );
     }
     return true;
@@ -98,17 +99,17 @@ export class Quarantine {
         faultOf('opts', opts) ??
         faultOf('progress', progress) ??
         faultOf('parent', parent) ??
-        // Whatever it is that keeps it from the pipeline, which ends such jobs.
+        // Something keeps it from the pipeline, which would have ended it.
         (lost > mostStalls + 1 ? `its worker was lost ${lost} times` : null);
       return { data, attemptsMade: Number(attemptsMade ?? 0), fault };
     } catch (error) {
       if (!isWrongType(error)) throw error;
       const kept = this.#keys.quarantined(queue, id);
-      return { data: null, attemptsMade: 0, fault: `its key was no hash, and is now ${kept}` };
+      return { data: null, attemptsMade: 0, fault: `its key was not a hash, and is now ${kept}` };
     }
   }
 
-  /** Moves a job that cannot be read to the failed jobs; any other is left alone. */
+  /** Moves a job that cannot be read to the failed jobs, and leaves any other alone. */
   async take(queue: string, id: string, { data, attemptsMade, fault }: Examined): Promise<void> {
     if (fault === null) return;
     const now = Date.now();
@@ -116,7 +117,7 @@ export class Quarantine {
     const reason = failedReason(end.outcome.error!);
     if (!(await this.#move([queue, id], { id, now, reason, keptMs }))) return;
     this.#log.error({ queue, id }, reason);
-    // Afterwards: a worker that fails to read it holds its lock, under which nobody else may end it.
+    // After the move: until then, the worker that failed to read it may hold its lock, and nobody else can end it.
     const { addressee } = readEnvelopeText(data);
     await this.#outcomes.tell({ queue, id, token: 'quarantine' }, addressee, end);
   }
@@ -128,7 +129,7 @@ export class Quarantine {
   }
 }
 
-/** What BullMQ's reading of a job throws; not what a lost connection does. */
+/** Whether BullMQ threw this because it cannot read a job. A lost connection throws other errors. */
 function isReadingFault(error: unknown): boolean {
   return error instanceof SyntaxError || error instanceof TypeError || isWrongType(error);
 }
@@ -138,12 +139,12 @@ function isWrongType(error: unknown): boolean {
 }
 
 function faultOf(field: string, text: string | null | undefined): string | null {
-  // BullMQ takes an empty field for a missing one.
+  // To BullMQ an empty field is a missing one.
   if (text == null || text === '') return null;
   try {
     const value: unknown = JSON.parse(text);
     return field === 'opts' && value === null ? 'its opts are null' : null;
   } catch {
-    return field === 'data' ? 'it is no JSON' : `its ${field} are no JSON`;
+    return field === 'data' ? 'it is not JSON' : `its ${field} are not JSON`;
   }
 }

@@ -1,4 +1,4 @@
-/** Repeats a piece of work, with a pause after each run. A failure is reported, and does not end the repeating. */
+/** Repeats a piece of work, with a pause after each run. A failure is reported, and the repeating goes on. */
 export class Repeating {
   readonly #pauseMs: number;
   readonly #work: () => Promise<void>;
@@ -17,7 +17,7 @@ export class Repeating {
     return this.#stopped;
   }
 
-  /** The first time is after a pause, too. Once stopped it does not start any more. */
+  /** The first run comes after a pause, too. Does nothing once stopped. */
   start(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
@@ -27,7 +27,7 @@ export class Repeating {
     }, this.#pauseMs);
   }
 
-  /** Resolves when what is under way has ended. */
+  /** Resolves when the run under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

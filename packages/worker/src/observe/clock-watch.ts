@@ -8,12 +8,12 @@ const everyMs = 30_000;
 /** A clock that was set is noticed within this, without asking Redis. */
 const lookMs = 1000;
 
-/** The wall clock is slewed by less than this in a look; more means that it was set, or that the machine slept. */
+/** Between two looks, slewing moves the wall clock by less, ms; more means that it was set, or the machine slept. */
 const jumpMs = 100;
 
 /**
- * Watches how far this process' clock is from Redis'. BullMQ promotes delayed jobs by one worker's clock that another's
- * has written; what the upstream asked for, and deadlines, are judged by Redis' clock alone.
+ * Watches how far this process' clock is from Redis'. BullMQ promotes a delayed job by one worker's clock, at a time
+ * written by another's. Waits that the upstream asked for, and deadlines, are judged by Redis' clock alone.
  */
 export class ClockWatch {
   readonly #redis: Redis;
@@ -23,9 +23,9 @@ export class ClockWatch {
   #skewMs = 0;
   /** The skew is known to within this. */
   #errorMs = 0;
-  /** Redis' clock less the monotonic one of this process. */
+  /** Redis' clock minus the monotonic one of this process. */
   #redisMinusMonotonic = performance.timeOrigin;
-  /** The wall clock less the monotonic one when the skew was measured. */
+  /** The wall clock minus the monotonic one when the skew was measured. */
   #wallMinusMonotonic = 0;
   #measuredAt = 0;
   #measuring = false;
@@ -49,7 +49,7 @@ export class ClockWatch {
   get fault(): string | null {
     if (Math.abs(this.#skewMs) - this.#errorMs <= this.#limitMs) return null;
     const by = `${Math.round(Math.abs(this.#skewMs))} ms ${this.#skewMs > 0 ? 'ahead of' : 'behind'}`;
-    return `the clock is ${by} Redis' (at most ${this.#limitMs} ms are allowed); let both keep time by NTP`;
+    return `the clock is ${by} Redis' (at most ${this.#limitMs} ms are allowed); synchronize both by NTP`;
   }
 
   /** Redis' time, epoch ms. Setting this machine's clock does not change it. */
@@ -58,7 +58,7 @@ export class ClockWatch {
   }
 
   /**
-   * Measures at once, then every 30 s, and when the clock was set.
+   * Measures at once, then every 30 s, and whenever the clock was set.
    * @param changed called when the clock goes wrong later, with the reason, and with null when it is right again
    * @throws SluiceError SLUICE_CLOCK_SKEW when it is wrong now
    */
@@ -77,7 +77,7 @@ export class ClockWatch {
   #look(): void {
     const isDue = performance.now() - this.#measuredAt >= everyMs;
     const wasSet = Math.abs(wallMinusMonotonic() - this.#wallMinusMonotonic) > jumpMs;
-    // One at a time: while Redis is away, a question waits for it.
+    // One at a time: while Redis is away, a measurement waits for it.
     if (this.#measuring || !(isDue || wasSet)) return;
     this.#measuring = true;
     this.#measure()

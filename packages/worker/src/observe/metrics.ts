@@ -6,7 +6,7 @@ import { type Attributes, metrics } from '@opentelemetry/api';
  */
 export type WorkerMetrics = ReturnType<typeof createMetrics>;
 
-/** Counts in plain numbers and tells when asked: the SDK hashes the attributes of each single addition. */
+/** Counts in plain numbers and reports when asked, because the SDK hashes the attributes of every addition. */
 function counter(name: string, description: string, attribute: string) {
   const counts = new Map<string, { attributes: Attributes; count: number }>();
   metrics
@@ -26,13 +26,13 @@ function counter(name: string, description: string, attribute: string) {
 
 export function createMetrics() {
   return {
-    /** From the time that a permit was for to the request's first byte, ms. Above the rate's slack it breaks the window. */
+    /** From a permit's start to the request's first byte, ms. More than the rate's slack can break the window. */
     permitAge: metrics.getMeter('sluice-worker').createHistogram('sluice.permit.age', {
       unit: 'ms',
       description: 'Lateness of a request after its permit, at its first byte',
       advice: { explicitBucketBoundaries: [0.5, 1, 2, 5, 10, 15, 20, 30, 50, 100, 250, 1000] },
     }),
-    /** Counts a run by what became of it: done, retry, give-up, give-back, … */
+    /** Counts a run by its verdict: done, retry, give-up, give-back, … */
     run: counter('sluice.runs', 'Runs of jobs by verdict', 'verdict'),
     /** Counts a job that ended, by the kind of its outcome. */
     job: counter('sluice.jobs', 'Jobs that ended, by outcome', 'outcome'),

@@ -1,32 +1,32 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
 
-/** All connections must have been there for so long, ms: a server that refuses writes lets them connect again and again. */
+/** How long all connections must have been up, ms: a server that takes no writes lets them connect again and again. */
 const steadyMs = 1000;
 
-/** What a connection that breaks, or cannot be made, leaves in errors: system codes, and sentences of ioredis and Redis. */
+/** Errors of a connection that breaks or cannot be made: system codes, and sentences of ioredis and Redis. */
 const codes = /^(E(CONN\w+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)|ENOTFOUND)$/;
 const sentences =
   /^(connection is closed|socket timeout|connect ETIMEDOUT|all sentinels are unreachable|READONLY|NOREPLICAS|MASTERDOWN|LOADING|MOVED|ASK|TRYAGAIN|CLUSTERDOWN)/i;
 
 /**
- * BullMQ reports these for each job, each time it tries. Lost locks are logged once elsewhere. After a lost connection a move
- * is sent again, and fails because the job has been moved already.
+ * BullMQ reports these for each job, again and again. Lost locks are logged once elsewhere. After a lost connection a
+ * move is sent again, and fails because the job has already been moved.
  */
 const movedOn =
   /^(could not renew lock for job |(Missing (key|lock)|Lock mismatch) for job |Job \S+ is not in the \S+ state\. )/;
 
 /**
- * Whether an error of BullMQ only repeats what is logged once elsewhere: that Redis is away, that locks ran out, or that a
- * job has ended already. Pure.
+ * Whether an error of BullMQ only repeats what is logged once elsewhere: that Redis is away, that locks expired, or
+ * that a job has already ended. Pure.
  */
 export function isConnectionNoise(error: Error & { code?: unknown }): boolean {
   return codes.test(String(error.code)) || sentences.test(error.message) || movedOn.test(error.message);
 }
 
 /**
- * Logs an outage of Redis twice: when the first connection of this process is lost, and when all are there again.
- * BullMQ and ioredis report it for every connection and every try.
+ * Logs an outage of Redis twice: when the first connection of this process is lost, and when all are back. BullMQ and
+ * ioredis report it for every connection and every reconnect.
  */
 export class OutageLog {
   readonly #log: Logger;

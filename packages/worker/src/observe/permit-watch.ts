@@ -24,13 +24,13 @@ export class PermitWatch {
   observe(queue: Watched, ageMs: number): void {
     let ages = this.#ages.get(queue);
     if (ages === undefined) this.#ages.set(queue, (ages = createHistogram({ figures: 2 })));
-    // Whole µs from 1: what the histogram can hold.
+    // Whole µs, at least 1: the histogram holds nothing else.
     ages.record(Math.max(1, Math.round(ageMs * 1000)));
   }
 
   #look(): void {
     for (const [queue, ages] of this.#ages) {
-      // A histogram takes 26 KB: not for queues that are idle, or gone.
+      // A histogram takes 26 KB, so idle and removed queues keep none.
       if (ages.count === 0) this.#ages.delete(queue);
       const slackMs = queue.policy.rate?.slack ?? null;
       const p99 = ages.percentile(99) / 1000;

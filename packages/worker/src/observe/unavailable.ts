@@ -4,9 +4,9 @@ import type { Logger } from '../logger.ts';
 const tellEveryMs = 10_000;
 
 /**
- * While Redis is unavailable (it rejects everything, or all writes), commands wait: a worker has nothing better to do,
- * and an outcome that
- * it cannot report would cost the request once more. What it holds meanwhile is bounded by its concurrency.
+ * While Redis is unavailable (it takes no commands, or no writes), commands wait: a worker has nothing better to do,
+ * and if it could not report an outcome, the request would be made again. What it holds meanwhile is bounded by its
+ * concurrency.
  */
 export function waitWhileUnavailable(log: Logger): FailureRule {
   let toldAt = Number.NEGATIVE_INFINITY;

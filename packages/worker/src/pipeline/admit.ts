@@ -14,7 +14,7 @@ import { type Terms, termsOf } from '../job/terms.ts';
 export type Admission = { envelope: Envelope; terms: Terms };
 
 export type Rejection =
-  /** It cannot be read, or its request is one that is never sent. */
+  /** It cannot be read, or its request must never be sent. */
   | { type: 'poison' | 'blocked'; addressee: Addressee; message: string }
   /** Written by a newer producer: a newer worker will read it. */
   | { type: 'newer' }
@@ -22,7 +22,7 @@ export type Rejection =
 
 export type Admitted = ({ type: 'admitted' } & Admission) | Rejection;
 
-/** A job that loses more workers than this is what brings them down. */
+/** A job that lost its worker more often than this is what brings workers down. */
 export const mostStalls = 10;
 
 /** Can the job be read, and is it still wanted? @param now epoch ms */
@@ -40,10 +40,10 @@ export function admit(job: TakenJob, policy: Policy, now: number): Admitted {
   const judged = judgeRequest(envelope.req);
   if (!judged.ok) return { type: 'blocked', addressee, message: judged.reason };
   const { request } = judged;
-  // The id is another writer's, too, and may be no header value.
+  // Another writer may have chosen the id, and it may not be a valid header value.
   const [fault] = judgeHeaders(withIdempotencyKey(request, job.id).headers);
   if (fault !== undefined)
-    return { type: 'blocked', addressee, message: `the job's id cannot be its key: ${fault}` };
+    return { type: 'blocked', addressee, message: `the job's id cannot be its idempotency key: ${fault}` };
   const own = request === envelope.req ? envelope : { ...envelope, req: request };
   return { type: 'admitted', envelope: own, terms: termsOf(own, policy) };
 }

@@ -38,10 +38,10 @@ export async function attempt(
     if (terms.delivery === 'at-most-once' && !(await ticket.mark())) {
       return ended(
         'ambiguous',
-        // The attempt that was begun counts: it may have been performed.
+        // The earlier attempt counts: it may have been performed.
         job.attemptsMade + 1,
         context.now(),
-        'this attempt was begun before, and its end is not known',
+        'this attempt was started before, and how it ended is not known',
       );
     }
     const response = await send(withIdempotencyKey(envelope.req, job.id), url, {
@@ -82,7 +82,7 @@ export async function attempt(
     const answered = head === undefined ? origin : new URL(head.url).origin;
     await context.holds
       .extend(job.queue, answered, holdMs, wasRejected ? result.durationMs : null)
-      // The upstream has answered; that stands.
+      // The upstream has answered, so the verdict stands.
       .catch((error: unknown) => context.log.error({ err: error, queue: job.queue }, 'a hold was not noted'));
     if (verdict.type === 'retry' && holdMs > 0)
       verdict = { ...verdict, cause: { type: 'held', origin: answered } };

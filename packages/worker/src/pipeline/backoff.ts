@@ -1,9 +1,9 @@
 import type { Policy } from '@sluice/shared';
 
 /**
- * The delay before a retry where the upstream does not say, ms: `base * factor ** retries` (1, 2, 4, 8, 16 s by
- * default), capped, then spread by `jitter` (0.5: 50-100 % of it), so that jobs that failed together do not come
- * back together.
+ * The delay before a retry when the upstream does not name one, ms: `base * factor ** retries` (1, 2, 4, 8, 16 s by
+ * default), capped, then spread by `jitter` (0.5: 50-100 % of it), so that jobs that failed together are not retried
+ * together.
  * @param retries retries made so far, from 0
  * @param random a number in [0, 1)
  */

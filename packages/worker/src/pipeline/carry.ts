@@ -12,13 +12,13 @@ const safeAcrossOrigins = new Set([
   'user-agent',
 ]);
 
-/** Without these a body would be read as another one, or performed twice. They go wherever the body may go. */
+/** Without these a body would be misread, or performed twice. They go wherever the body may go. */
 const partOfBody = new Set(['content-encoding', 'content-language', 'content-location', 'idempotency-key']);
 
 /** Words in the names of headers that hold credentials: `authorization`, `x-api-key`, `private-token`, … */
 const credentialWords = /auth|bearer|cookie|credential|dpop|jwt|key|pass|secret|session|signature|token/i;
 
-/** It has `key` in its name, and opens nothing. */
+/** Has `key` in its name, but is not a credential. */
 const isIdempotencyKey = (name: string) => /idempotency/i.test(name);
 
 function credentialOf({ headers }: HttpRequest): string | undefined {
@@ -27,7 +27,7 @@ function credentialOf({ headers }: HttpRequest): string | undefined {
 
 const hasBody = ({ body }: HttpRequest) => body !== undefined && body !== '';
 
-/** An upstream may choose any name, and it ends up in the job's error. */
+/** An upstream may choose a name of any length, and it ends up in the job's error. */
 const shown = (origin: string) => (origin.length > 200 ? `${origin.slice(0, 200)}…` : origin);
 
 /** Why this request must not be sent in the clear after https; null when it has nothing to hide. */
@@ -38,8 +38,8 @@ function secretOf(request: HttpRequest): string | null {
 }
 
 /**
- * What of a redirected request may go to another origin: no header that could be a credential, and a body only where
- * the policy says so. From https to http a request that has either goes nowhere: without it, it would be another
+ * What a redirected request may take to another origin: no header that could be a credential, and a body only if the
+ * policy allows it. A request that has either does not go from https to http: without them, it would be another
  * request. Pure.
  * @param request the request as the redirect's status makes it
  * @param redirectBodies origins that bodies may be redirected to
@@ -61,7 +61,7 @@ export function carriedTo(
   const withBody = hasBody(request);
   if (withBody && !redirectBodies.includes(to.origin)) {
     throw new BadRedirect(
-      `the redirect would take the request's body to another origin; list ${shown(to.origin)} in egress.redirectBodies on the queue if it is meant`,
+      `the redirect would take the request's body to another origin; to allow that, list ${shown(to.origin)} in egress.redirectBodies on the queue`,
     );
   }
   const goes = (name: string) => safeAcrossOrigins.has(name) || (withBody && partOfBody.has(name));

@@ -32,10 +32,10 @@ export type ClassifyContext = {
   random: number;
 };
 
-/** The verdict, and how long the origin should be held (0: not); `rejected`: the upstream said no to this request. */
+/** The verdict, and how long the origin should be held (0: not); `rejected`: the upstream rejected this request. */
 export type Classified = { verdict: Verdict; holdMs: number; rejected: boolean };
 
-/** The statuses of the default list: what the policy leaves out of these is not tried again. */
+/** The statuses of the default list: those that the policy leaves out are not retried. */
 const usualStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** Statuses that, with a stated wait, reject the request unprocessed (408, 500 and 502 may have begun). */
@@ -46,17 +46,17 @@ function meansRejected(status: number): boolean {
 const none = new Uint8Array();
 
 /**
- * One attempt -> what becomes of the job. Pure.
+ * One attempt -> what happens to the job. Pure.
  *
- * A status is tried again if the policy lists it, unless the upstream's should-retry header says otherwise (either
- * way). Methods that are not idempotent (RFC 9110, 9.2.2) are tried again only after a proof that nothing happened,
- * or when the caller sent an Idempotency-Key.
+ * A status is retried if the policy lists it, unless the upstream's should-retry header says otherwise (either way).
+ * Methods that are not idempotent (RFC 9110, 9.2.2) are retried only after proof that nothing happened, or when the
+ * caller sent an Idempotency-Key.
  */
 export function classify(attempt: Attempt, context: ClassifyContext): Classified {
   if (attempt.type === 'response') return classifyResponse(attempt, context);
   const { head } = attempt.failure;
   if (head === undefined) return classifyFailure(attempt, context);
-  // The status comes before the body: one that is retryable is judged by its head, whatever became of the rest.
+  // The status comes before the body: a retryable one is judged by its head, whatever happened to the rest.
   const judged = classifyResponse(
     { type: 'response', head, body: none, durationMs: attempt.durationMs },
     context,
@@ -78,12 +78,13 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
   });
   const { status } = head;
   const listed = retry.statuses.includes(status);
-  // GitHub's 403, a 413 or an unknown 5xx that names a time passes by itself; a status taken off the list does not.
+  // GitHub's 403, a 413 or an unknown 5xx passes by itself if it names a time. A usual status that is not listed is
+  // final.
   const timed = advice.waitMs !== null && !usualStatuses.has(status);
   if (!(advice.shouldRetry ?? (listed || timed))) {
     const holdMs = Math.min(advice.holdMs ?? advice.waitMs ?? 0, maxHold);
     const rejected = status === 429;
-    // A rejection that must not be repeated is still a failure to the caller.
+    // A listed status is still a failure to the caller, although it must not be retried.
     if (listed)
       return { verdict: giveUp(context, attempt, 'the upstream forbids a retry'), holdMs, rejected };
     const outcome: Outcome = { ...base('response', context, durationMs), response: head };
@@ -114,7 +115,7 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
   };
 }
 
-/** What ended the attempt may not be there the next time. */
+/** Failures whose cause may be gone at the next attempt. */
 const passingKinds = new Set<Failure['kind']>(['timeout', 'network', 'store-error', 'internal']);
 
 function classifyFailure(attempt: Attempt & { type: 'failure' }, context: ClassifyContext): Classified {

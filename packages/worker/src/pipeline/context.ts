@@ -8,7 +8,7 @@ import type { Slots } from '../slots.ts';
 import type { Transforms } from '../transform/transforms.ts';
 import type { Suspects } from './suspects.ts';
 
-/** What a run needs of its process and queue; each step takes the part of it that it uses. */
+/** What a run needs of its process and queue; each step takes the part that it uses. */
 export type RunContext = TicketContext & {
   agent: GuardedAgent;
   slots: Slots;
@@ -22,5 +22,5 @@ export type RunContext = TicketContext & {
   random: () => number;
 };
 
-/** What a run led to: what becomes of the job, and who receives its outcome. */
+/** What a run led to: its verdict, and who receives the outcome. */
 export type Ran = { verdict: Verdict; addressee: Addressee };

@@ -10,12 +10,12 @@ import type { Ran, RunContext } from './context.ts';
 import type { HopDenied } from './send.ts';
 import { type Verdict, abortReasons } from '../job/verdict.ts';
 
-/** A job of a newer producer is looked at again after this, by a newer worker perhaps. */
+/** How long a job of a newer producer is put off, ms; perhaps a newer worker takes it then. */
 const newerMs = 30_000;
 
 type Context = Pick<RunContext, 'policy' | 'now' | 'random'>;
 
-/** An end that no response or failure of this attempt brought about. */
+/** An end that neither a response nor a failure of this attempt caused. */
 export function ended(
   kind: keyof typeof codeOfOutcome,
   attempts: number,
@@ -58,7 +58,7 @@ export function denied(answer: PermitAnswer, origin: string, job: TakenJob, cont
   if (answer.type === 'cancelled')
     return ended('cancelled', job.attemptsMade, context.now(), 'the job was cancelled');
   // With one origin the gate is closed, and the job waits at the front. In a mixed queue it would be taken again at
-  // once; it is put off to the end of the hold, spread so that the held do not come back as one.
+  // once, so it is put off to the end of the hold, with a spread so that held jobs do not come back together.
   if (answer.reason === 'early')
     return { type: 'give-back', putOffMs: answer.forMs, cause: { type: 'early' } };
   if (answer.reason !== 'held' || context.policy.origin === origin)
@@ -75,7 +75,7 @@ export function hopFailure({ answer, origin }: HopDenied): Failure & { waitMs: n
   return { kind: 'timeout', message, unsent: false, waitMs, heldOrigin };
 }
 
-/** The job's own signal: this process stops, the caller does not want it any more, or another worker has it. */
+/** The job's own signal aborted: this process stops, the caller cancelled, or another worker has the job. */
 export function interrupted(job: TakenJob, now: number): Verdict {
   const reason: unknown = job.signal.reason;
   if (reason === abortReasons.cancelled)
@@ -85,8 +85,8 @@ export function interrupted(job: TakenJob, now: number): Verdict {
 }
 
 /**
- * A fault of our own, or of Redis: the attempt is spent, so that the job ends some day, and with an outcome. A request
- * that may have been performed is made again only where that is allowed.
+ * A fault of our own, or of Redis: the attempt is spent, so that the job ends at some point, with an outcome. A request
+ * that may have been performed is repeated only where that is allowed.
  */
 export function unforeseen(
   error: unknown,

@@ -11,7 +11,7 @@ export function guard(raw: string, policy: Pick<Policy, 'egress' | 'origin'>, fi
   if (!judged.ok) throw new EgressBlocked(judged.reason);
   if (firstHop && policy.origin !== null && judged.url.origin !== policy.origin) {
     throw new EgressBlocked(
-      `the queue serves ${policy.origin} only, and this URL is of ${judged.url.origin}`,
+      `the queue serves ${policy.origin} only, but this URL leads to ${judged.url.origin}`,
     );
   }
   return judged.url;

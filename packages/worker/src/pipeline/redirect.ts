@@ -4,7 +4,7 @@ import { carriedTo } from './carry.ts';
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
-/** The statuses that lead elsewhere, with a Location. */
+/** Statuses that redirect, if there is a Location. */
 export function isRedirect(status: number): boolean {
   return redirectStatuses.has(status);
 }
@@ -39,7 +39,7 @@ export function redirected(
     delete next.base64;
     for (const name of bodyHeaders) delete next.headers[name];
   }
-  // What is no HTTP is blocked by the guard, which says so.
+  // The guard blocks other schemes, and says so.
   const isHttp = to.protocol === 'http:' || to.protocol === 'https:';
   if (isHttp && to.origin !== from.origin) next.headers = carriedTo(to, from, next, redirectBodies);
   return next;

@@ -8,15 +8,15 @@ import type { Ran, RunContext } from './context.ts';
 import { interrupted, notAdmitted, unforeseen } from './endings.ts';
 import { transform, unknownTransform } from './transform.ts';
 
-/** A suspect that finds another one running is put off for up to this: while it is in flight, a kill would count. */
+/** How long a suspect is put off while another one runs, ms at most: in flight, a kill would count against it. */
 const suspectMs = 1000;
 
 /** A process that lets this many permits of one job grow stale is too slow for it now. */
 const permitTries = 3;
 
 /**
- * One job, once through: admit -> slot -> attempt (guard -> connection -> permit -> send -> classify -> store) ->
- * transform. `settle` then carries the verdict out.
+ * One run of a job: admit -> slot -> attempt (guard -> connection -> permit -> send -> classify -> store) -> transform.
+ * `settle` then carries the verdict out.
  */
 export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   // What is not spent goes back, however the run ends.
@@ -36,13 +36,15 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
     return { verdict: await transform(verdict, job, admitted, context), addressee: envelope };
   } catch (error) {
     if (job.signal.aborted) return { verdict: interrupted(job, context.now()), addressee: envelope };
-    // What the upstream does is a verdict; this is a fault of ours, or of Redis.
+    // What the upstream does leads to a verdict; this is a fault of ours, or of Redis.
     context.log.error({ err: error, queue: job.queue, id: job.id }, 'a run failed');
     return { verdict: unforeseen(error, job, admitted, ticket, context), addressee: envelope };
   }
 }
 
-/** The attempt, in a slot. That is one for a request in flight; transforms have their own bound, and hold up no request. */
+/**
+ * The attempt, in a slot. Slots are for requests in flight; transforms have their own bound, and hold up no request.
+ */
 async function inSlot(
   job: TakenJob,
   admission: Admission,

@@ -13,7 +13,7 @@ import { isRedirect, redirected } from './redirect.ts';
 export type SendContext = {
   agent: GuardedAgent;
   policy: Policy;
-  /** Where large bodies go; null: they are held. */
+  /** Where large bodies go; null: they are held in memory. */
   large: LargeBodies | null;
   timer: AttemptTimer;
   /** Holds the permit of the first request; the redirect hops ask it for theirs. */
@@ -49,15 +49,15 @@ function bodyOf(request: HttpRequest): string | Buffer | null {
   return request.base64 ? Buffer.from(request.body, 'base64') : request.body;
 }
 
-/** What is taken of a response's body. */
+/** How much of a response's body is read, and where it goes. */
 function roomFor(method: string, status: number, { policy, large }: SendContext): BodyRoom {
-  // The length in the head of these is of the body that a GET would have had (RFC 9110, 8.6).
+  // The length in the head of these is that of the body that a GET would have had (RFC 9110, 8.6).
   if (method === 'HEAD' || status === 304) return { limit: Number.POSITIVE_INFINITY, large: null };
   // Nobody will read the body of a redirect.
   return { limit: policy.maxBody, large: isRedirect(status) ? null : large };
 }
 
-/** One request and its response, headers and body; redirects are the caller's. */
+/** One request and its response, headers and body; the caller follows redirects. */
 async function exchange(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
   const { timer, agent, ticket } = context;
   const { method } = request;
@@ -98,7 +98,7 @@ async function hopPermit(origin: string, { timer, ticket }: SendContext): Promis
   for (;;) {
     const answer = await ticket.ask(origin, timer);
     if (answer.type === 'go') return;
-    // A permit that comes after the timeout is not waited for.
+    // It does not wait for a permit that comes after the timeout.
     const mayWait = answer.type === 'not-now' && answer.reason !== 'no-policy';
     if (!mayWait || answer.forMs > timer.leftMs) throw new HopDenied(answer, origin);
     const reach = answer.reason === 'closed' ? withinReachMs : 0;
@@ -106,7 +106,7 @@ async function hopPermit(origin: string, { timer, ticket }: SendContext): Promis
   }
 }
 
-/** One redirect hop. A permit that grew stale is replaced: what was sent before it must not be sent again. */
+/** One redirect hop. A stale permit is replaced, because the requests before this hop must not be sent again. */
 async function hop(request: HttpRequest, url: URL, context: SendContext): Promise<Response> {
   const { timer, agent } = context;
   for (;;) {
@@ -132,7 +132,7 @@ export async function send(first: HttpRequest, url: URL, context: SendContext): 
   claim[Symbol.dispose]();
   for (let hops = 0; policy.maxRedirects > 0; hops++) {
     const { status, headers } = response.head;
-    // The rules may be others than when the job was taken.
+    // The rules may have changed since the job was taken.
     const { egress } = agent;
     const next = redirected(request, target, status, headers['location'], egress.redirectBodies);
     if (next === null) break;

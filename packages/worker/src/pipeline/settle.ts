@@ -14,29 +14,29 @@ export class RetryLater extends Error {
   /** The upstream named the wait: see `wakeIfLifted`. */
   readonly isPutOff: boolean;
   constructor(delayMs: number, message: string, isPutOff: boolean) {
-    // BullMQ keeps the text, twice with its stack.
+    // BullMQ keeps the text twice: as the reason and in the stack.
     super(clip(message));
     this.delayMs = delayMs;
     this.isPutOff = isPutOff;
   }
 }
 
-/** Redis refuses what the end of a run asks of it: the job fails, and is not run again. BullMQ knows it by its class. */
+/** Redis does not accept the end of a run: the job fails, and does not run again. BullMQ recognises it by its class. */
 export class Unsettled extends UnrecoverableError {}
 
 /** BullMQ's `settings.backoffStrategy`: every worker of a queue must have it. -1 would fail the job at once. */
 export function backoffStrategy(attemptsMade: number, _type?: string, error?: Error): number {
   if (error instanceof RetryLater) return error.delayMs;
-  // A fault of our own: try again, but not at once.
+  // A fault of our own: retry, but not at once.
   return Math.min(60_000, 1000 * 2 ** (attemptsMade - 1));
 }
 
 /**
- * Verdict -> BullMQ verb. The only place that throws BullMQ's control errors. The outcome is committed first: when
- * BullMQ hears of the end and this process dies in between, the next run finds the outcome and sends nothing.
+ * Verdict -> BullMQ verb. The only place that throws BullMQ's control errors. The outcome is committed first: if this
+ * process dies before BullMQ knows of the end, the next run finds the outcome and sends nothing.
  *
- * What Redis refuses for what it is, it would refuse again, and the request would be made each time: such a job joins
- * those that nobody can read, with its data kept.
+ * If Redis does not accept an end for what it is, it never will, and the request would be made each time. Such a job is
+ * kept with its data, like one that nobody can read.
  * @returns the job's return value, kept to a few bytes: BullMQ copies it into its event stream
  */
 export async function settle(
@@ -68,7 +68,7 @@ async function unsettled(
     'poison',
     attempts,
     Date.now(),
-    `its end cannot be kept: ${message}; its raw data is kept`,
+    `its end cannot be stored: ${message}; its raw data is kept`,
   );
   await outcomes.tellInstead(job, addressee, end);
   return new Unsettled(failedReason(end.outcome.error!));
@@ -115,15 +115,15 @@ async function carryOut(
 }
 
 /**
- * Wakes a job that was put off while its hold was being lifted: whoever lifted it could not, for the job was not
- * delayed yet. To be called when it is.
+ * Wakes a job that was put off while its hold was being lifted: whoever lifted the hold could not, because the job was
+ * not delayed yet. To be called once it is.
  */
 export async function wakeIfLifted(bull: Job, queue: string, holds: Holds): Promise<void> {
-  // Throws when the job is no longer delayed, and needs no waking.
+  // `promote` throws if the job is no longer delayed; then it needs no waking.
   if (!(await holds.isPutOff(queue, bull.id!))) await bull.promote().catch(() => {});
 }
 
-/** It has an outcome already, and ends as that says: a failure is kept as a dead letter, not completed and gone. */
+/** The job already has an outcome, and ends as that says: a failure becomes a dead letter, and is not removed. */
 async function endAsBefore(job: TakenJob, outcomes: Outcomes): Promise<string> {
   const failure = await outcomes.failureOf(job);
   if (failure) throw new UnrecoverableError(failedReason(failure));

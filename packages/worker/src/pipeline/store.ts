@@ -7,13 +7,13 @@ import type { RunContext } from './context.ts';
 
 type Context = Pick<RunContext, 'policy' | 'bodies' | 'now'>;
 
-/** A reply may be read this much later, and its body after that. */
+/** A reply may be read this much later, ms, and its body after that. */
 const leastKeptMs = 3_600_000;
 
-/** No attempt lasts longer; its body's time begins with it, its outcome's at its end. */
+/** No attempt lasts longer, ms. A body's time begins with the attempt, the outcome's at its end. */
 const longestAttemptMs = 3_600_000;
 
-/** When the outcome of a job that is performed now, and with it its body, has expired. Epoch ms. */
+/** When the outcome of a job that is performed now expires, and its body with it. Epoch ms. */
 function expiryOf({ keepMs, batch }: Envelope, now: number): number {
   const kept = Math.max(leastKeptMs, keepMs ?? 0, batch === undefined ? 0 : batchTtlMs);
   return now + kept + longestAttemptMs;
@@ -36,7 +36,7 @@ export function largeBodies(
   };
 }
 
-/** Names the stored body in the outcome. Without an outcome, or with one that has no response, it is dropped. */
+/** Names the stored body in the outcome. If there is no outcome, or it has no response, the body is dropped. */
 export async function store(
   verdict: Verdict,
   stored: StoredBody | undefined,

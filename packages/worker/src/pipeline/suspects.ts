@@ -1,4 +1,4 @@
-/** A job that lost its worker this many times may be what brings workers down. */
+/** A job that lost its worker more often than this may be what brings workers down. */
 const suspectStalls = 5;
 
 /**

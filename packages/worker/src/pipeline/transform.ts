@@ -27,9 +27,9 @@ export function unknownTransform(
 }
 
 /**
- * Puts the result of the job's transform in the place of the body. It runs on every outcome `response`, whatever its
- * status; other ends pass as they are. A failed transform ends the job, for its request has been performed: the
- * outcome has the response as it came.
+ * Replaces the body with the result of the job's transform. It runs on every outcome `response`, whatever its status;
+ * other ends pass unchanged. A failed transform ends the job, because its request has been performed; the outcome has
+ * the response as it came.
  */
 export async function transform(
   verdict: Verdict,
@@ -52,7 +52,7 @@ export async function transform(
   try {
     result = await transforms.run(name, { status, headers, url, body, meta }, job.signal);
   } catch (error) {
-    // Given back, the job would make its request again.
+    // If the job were given back, its request would be made again.
     if (job.signal.reason !== abortReasons.shutdown || mayRepeat({ req: envelope.req, terms }, false))
       throw error;
     return failed('its worker was stopped, and the request must not be repeated');

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { WorkerConfig } from '../config.ts';
 import { backoffStrategy } from '../pipeline/settle.ts';
 
-/** A worker that sleeps notices a changed limit or a due retry within this. */
+/** A sleeping worker notices a changed limit or a due retry within this. */
 const maximumRateLimitDelayMs = 1000;
 
 /** What a queue does when BullMQ calls. */
@@ -20,13 +20,13 @@ export type BullHandlers = {
   stalled: (id: string) => void;
   /** Locks could not be renewed. */
   locksLost: () => void;
-  /** May jobs without a lock be taken for stalled now? */
+  /** May jobs without a lock be counted as stalled now? */
   mayJudgeStalled: () => Promise<boolean>;
   /** BullMQ or its connection failed. */
   failed: (error: Error) => void;
 };
 
-/** What is left of BullMQ's worker outside this file. */
+/** The part of BullMQ's worker that other files use. */
 export type BullWorker = Pick<Worker, 'concurrency' | 'resume' | 'pause' | 'close'>;
 
 /** Starts BullMQ's worker of one queue: the only place that does. It takes jobs at once. */
@@ -39,10 +39,11 @@ export function startBullWorker(
   const worker = new Worker(queue, (bull: Job) => handlers.perform(bull), {
     connection: redis,
     prefix: config.prefix,
-    // No skipVersionCheck: not knowing the server, BullMQ blocks for whole seconds, and retries come up to 1 s late.
+    // No skipVersionCheck: without the server's version, BullMQ blocks for whole seconds, and retries come up to 1 s
+    // late.
     lockDuration: config.lockMs,
     stalledInterval: config.stalledIntervalMs,
-    // Kills never fail a job; BullMQ would do so without an outcome.
+    // A killed worker never fails a job; BullMQ would fail it without an outcome.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
     maximumRateLimitDelay: maximumRateLimitDelayMs,
     removeOnComplete: { count: 0 },
@@ -55,7 +56,7 @@ export function startBullWorker(
   });
   worker.on('stalled', handlers.stalled);
   worker.on('lockRenewalFailed', handlers.locksLost);
-  // BullMQ has no option for it: after an outage of Redis all locks have run out, and no job has stalled.
+  // BullMQ has no option for this: after an outage of Redis all locks have expired, but no job has stalled.
   const { backend } = worker;
   const moveStalled = backend.moveStalledJobsToWait.bind(backend);
   backend.moveStalledJobsToWait = async () => ((await handlers.mayJudgeStalled()) ? await moveStalled() : []);

@@ -1,4 +1,4 @@
-/** How long BullMQ's own calls of Redis may take after the last run. A drain ends even while Redis is away. */
+/** How long BullMQ's own calls to Redis may take after the last run, ms: a drain ends even while Redis is away. */
 const closingMs = 800;
 
 /** What a drain needs of a queue that is being served. */
@@ -24,7 +24,7 @@ export class Drain {
 
   /**
    * Takes no more jobs from now on.
-   * @param others what else is to end before Redis is left
+   * @param others what else must end before the connection to Redis closes
    * @returns false when Redis did not answer in time, and jobs are left to the stalled check of other workers
    */
   async run(graceMs: number, others: Promise<unknown>): Promise<boolean> {
@@ -36,11 +36,11 @@ export class Drain {
     );
     await Promise.race([closed, this.#givenUp.promise]);
     clearTimeout(this.#timer);
-    // Jobs that have ended and that BullMQ was not told of run again, find their outcome, and send nothing.
+    // Jobs that ended without BullMQ knowing run again, find their outcome, and send nothing.
     return this.#queues.every((queue) => queue.runs === 0);
   }
 
-  /** Gives back now what is in flight. */
+  /** Gives the jobs in flight back now. */
   hurry(): void {
     if (this.#isHurried) return;
     this.#isHurried = true;

@@ -5,7 +5,7 @@ import { type Keys, keepLockScript, stalledLookScript } from '@sluice/shared';
 /** Longer than any worker takes to be back after the end of an outage, ms. */
 const allBackMs = 4000;
 
-/** Keeps the locks of runs over an outage of Redis that lasts longer than they do. */
+/** Keeps the locks of runs through an outage of Redis that lasts longer than a lock. */
 export class Locks {
   readonly #lockMs: number;
   readonly #pauseMs: number;
@@ -15,8 +15,8 @@ export class Locks {
 
   constructor(redis: Redis, keys: Keys, lockMs: number) {
     this.#lockMs = lockMs;
-    // Locks are renewed at half their duration, so that an outage which is shorter costs none. Looks are at most a
-    // quarter of it apart.
+    // Locks are renewed at half their duration, so a shorter outage costs none. Looks are at most a quarter of it
+    // apart.
     this.#pauseMs = lockMs / 2;
     this.#keep = bindScript(redis, keys, keepLockScript);
     this.#look = bindScript(redis, keys, stalledLookScript);
@@ -25,15 +25,15 @@ export class Locks {
     });
   }
 
-  /** Calls back whenever Redis is there again; returns the unsubscribe. */
+  /** Calls back whenever Redis is back; returns a function that unsubscribes. */
   onReturn(look: () => void): () => void {
     this.#holders.add(look);
     return () => this.#holders.delete(look);
   }
 
   /**
-   * May jobs without a lock be taken for stalled? Not while workers may still be on their way back after an outage,
-   * with the outcomes of those jobs.
+   * May jobs without a lock be counted as stalled? Not while workers that have their outcomes may still be coming back
+   * after an outage.
    */
   async mayJudgeStalled(queue: string): Promise<boolean> {
     return await this.#look([queue], { pauseMs: this.#pauseMs, allBackMs });

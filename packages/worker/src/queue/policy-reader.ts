@@ -15,8 +15,8 @@ export type PolicyEvents = {
 };
 
 /**
- * The policies of the queues that this process serves. Read from Redis, never written. A published message makes a
- * change known at once; a look at the versions every second makes it known when the message was lost.
+ * The policies of the queues that this process serves. It reads Redis and never writes. A published message reports a
+ * change at once; a look at the versions every second finds it if the message was lost.
  */
 export class PolicyReader {
   readonly #redis: Redis;
@@ -46,7 +46,7 @@ export class PolicyReader {
     this.#polling = new Repeating(
       pollMs,
       () => this.look(),
-      () => {}, // a look tells its failures itself
+      () => {}, // a look logs its own failures
     );
   }
 
@@ -55,14 +55,14 @@ export class PolicyReader {
     return this.#wanted === '*' ? [] : this.#wanted.filter((name) => !this.#served.has(name));
   }
 
-  /** Looks once, then again every second; `look` when a change was published. */
+  /** Looks once, then every second; call `look` when a change was published. */
   async start(): Promise<void> {
     await this.look();
     this.#polling.start();
   }
 
   stop(): void {
-    // A look that is under way is not waited for: Redis may be away.
+    // It does not wait for a look that is under way: Redis may be away.
     void this.#polling.stop();
   }
 
@@ -98,8 +98,8 @@ export class PolicyReader {
   }
 
   /**
-   * Null for a policy that this version cannot read. The queue is then served by the one before, whose rate is Redis'
-   * to know, or not at all; the other queues are not the worse for it.
+   * Null for a policy that this version cannot read. The queue is then served by the policy before it, or not at all;
+   * the permit script takes the rate from Redis anyway. Other queues are not affected.
    */
   #understood(name: string, json: string, version: number): Policy | null {
     try {

@@ -2,10 +2,10 @@ import { abortReasons } from '../job/verdict.ts';
 
 type Reason = (typeof abortReasons)[keyof typeof abortReasons];
 
-/** The runs of a queue that are in flight, and the way to abort them. BullMQ's own forgets them when it closes. */
+/** The runs of a queue that are in flight, and the way to abort them. BullMQ's own list forgets them when it closes. */
 export class RunsInFlight {
   readonly #runs = new Map<string, { token: string; controller: AbortController }>();
-  /** A job that this process lost and took again is here twice, for a moment. */
+  /** A job that this process lost and took again is counted twice for a moment. */
   #count = 0;
   readonly #waiting: (() => void)[] = [];
 
@@ -18,7 +18,7 @@ export class RunsInFlight {
     return Array.from(this.#runs, ([id, { token }]) => [id, token]);
   }
 
-  /** One more, until it is disposed of. */
+  /** Adds a run, until it is disposed of. */
   begin(id: string, token: string): Disposable & { signal: AbortSignal } {
     // An older run of the job has lost its lock, or there would be no second one.
     this.abort(id, abortReasons.lockLost);
@@ -35,7 +35,7 @@ export class RunsInFlight {
     };
   }
 
-  /** Resolves when there is none. */
+  /** Resolves when no run is left. */
   async ended(): Promise<void> {
     if (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }

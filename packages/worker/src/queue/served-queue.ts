@@ -31,7 +31,7 @@ export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
   permitWatch: PermitWatch;
 };
 
-/** As BullMQ takes it; age in seconds. The rest is done by `maintenance/failed-jobs.ts`. */
+/** In BullMQ's form, with the age in seconds. `maintenance/failed-jobs.ts` does the rest. */
 function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
   return { age: Math.ceil(age / 1000), count };
 }
@@ -77,12 +77,12 @@ export class ServedQueue {
     return this.#runs.count;
   }
 
-  /** Jobs of this queue that this process may have taken at once. */
+  /** Sets how many jobs of this queue this process may have at once. */
   setConcurrency(jobs: number): void {
     this.#worker.concurrency = jobs;
   }
 
-  /** Stops taking jobs, or goes on. Those in flight go on. */
+  /** Stops or resumes taking jobs. Those in flight go on. */
   setTaking(isTaking: boolean): void {
     if (this.#isClosing) return;
     this.#isTaking = isTaking;
@@ -90,7 +90,7 @@ export class ServedQueue {
     else void this.#worker.pause(true);
   }
 
-  /** The policy is another one now. */
+  /** To be called when the policy has changed. */
   policyChanged(): void {
     // Connections that a wider policy opened must not serve a narrower one.
     const connections = this.#agent.cutBlocked();
@@ -124,7 +124,7 @@ export class ServedQueue {
     this.#isClosing = true;
     this.#isTaking = false;
     this.#forget();
-    // With Redis away, the first may end before the second.
+    // While Redis is away, the worker may close before its runs have ended.
     await this.#worker.close();
     await this.#runs.ended();
     await this.#agent.close();
@@ -136,12 +136,12 @@ export class ServedQueue {
     const { quarantine, permits, metrics, outcomes, holds } = this.#shared;
     const id = bull.id!;
     const token = bull.token!;
-    // Ended as a job, it would write over the key that it names.
+    // If it ended as a job, it would overwrite the key that it names.
     if (await quarantine.removed(queue, id)) {
       await permits.giveBack(queue, null, performance.now());
       throw new WaitingError();
     }
-    // The policy says how often and when it is tried again; BullMQ would end a job by itself, without an outcome.
+    // The policy says how often and when a job is retried; BullMQ would end it by itself, without an outcome.
     bull.opts.attempts = Number.MAX_SAFE_INTEGER;
     bull.opts.backoff = { type: 'sluice' };
     bull.opts.removeOnFail = keptFailed(policy);
@@ -173,7 +173,7 @@ export class ServedQueue {
       );
     if (error instanceof Unsettled) log.error({ queue, id: bull.id }, error.message);
     if (!isAtMostOnce(bull.data, this.live.policy)) return;
-    // BullMQ has counted the attempt by now. What is left of marks goes by its TTL.
+    // By now BullMQ has counted the attempt. Marks that are left expire.
     const attempt = { queue, id: bull.id!, token: bull.token!, attemptsMade: bull.attemptsMade - 1 };
     sendMarks.clear(attempt).catch(() => {});
   }
@@ -190,9 +190,9 @@ export class ServedQueue {
     try {
       const lost = await locks.keep(queue, this.#runs.tokens());
       const jobs = lost.filter((id) => this.#runs.abort(id, abortReasons.lockLost)).length;
-      if (jobs > 0) log.warn({ queue, jobs }, 'the locks of jobs ran out; they run again');
+      if (jobs > 0) log.warn({ queue, jobs }, 'the locks of jobs expired; the jobs run again');
     } catch (error) {
-      log.debug({ err: error, queue }, 'cannot look after the locks');
+      log.debug({ err: error, queue }, 'cannot keep the locks');
     }
   }
 }

@@ -29,7 +29,7 @@ export class ServedQueues implements PolicyEvents {
     return this.all().map(({ live }) => live);
   }
 
-  /** Stops taking jobs, or goes on, in queues that come later, too. */
+  /** Stops or resumes taking jobs, also in queues that are added later. */
   setTaking(isTaking: boolean): void {
     this.#isTaking = isTaking;
     for (const queue of this.#queues.values()) queue.setTaking(isTaking);

@@ -32,7 +32,7 @@ export class Bodies {
   /**
    * Streams a body into the store.
    * @param expiresAt epoch ms
-   * @throws BodyNotStored; what the source throws, it throws
+   * @throws BodyNotStored, or what the source throws
    */
   async put(
     queue: string,
@@ -71,14 +71,14 @@ export class Bodies {
     return { key, bytes, sha256: hash.digest('hex') };
   }
 
-  /** Takes back a body that no outcome will name. Should that fail, it goes when it expires. */
+  /** Deletes a body that no outcome will name. If that fails, the body is swept when it expires. */
   async drop(stored: StoredBody): Promise<void> {
     await this.#store
       ?.delete(stored.key)
       .catch((error: unknown) => this.#log.warn({ err: error, key: stored.key }, 'deleting a body failed'));
   }
 
-  /** Sweeps now and then on. Several workers may sweep one store. */
+  /** Sweeps now, then at intervals. Several workers may sweep one store. */
   start(): void {
     const store = this.#store;
     if (store === null) return;

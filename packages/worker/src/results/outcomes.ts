@@ -37,9 +37,8 @@ export class Outcomes {
   }
 
   /**
-   * Commits an end even if it cannot be delivered to its addressee, which may be what Redis refuses (another type of
-   * key in the place of its stream):
-   * then the outcome can only be read by the job's id. Null: not even that.
+   * Commits an end even if it cannot be delivered to its addressee, perhaps because another type of key is in the place
+   * of its stream. Then the outcome can only be read by the job's id. Null: not even that.
    */
   async tell(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed | null> {
     for (const whom of [addressee, { keepMs: untoldKeepMs }]) {
@@ -64,8 +63,8 @@ export class Outcomes {
   }
 
   /**
-   * The failure that the job has as its outcome already: an earlier run committed it and could not tell BullMQ. Null
-   * when it ended otherwise; a job that its caller cancelled is dropped, not failed.
+   * The failure that is already the outcome of the job: an earlier run committed it but could not tell BullMQ. Null
+   * when the job ended otherwise; one that its caller cancelled is dropped, not failed.
    */
   async failureOf({ queue, id }: EndedJob): Promise<Outcome['error'] | null> {
     const bytes = await this.#redis.hgetBuffer(this.#keys.bull(queue).job(id), 'outcome');

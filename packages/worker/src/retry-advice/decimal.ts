@@ -13,7 +13,7 @@ const grammar = /^([0-9]+)(?:\.([0-9]+))?$/;
 
 /**
  * Milliseconds of an unsigned decimal number of some unit, rounded up, so that nobody comes back earlier than asked.
- * Null when the text is anything else: a sign, an exponent, hexadecimal, a bare point. Too large is
+ * Null when the text is anything else: a sign, an exponent, hexadecimal, a bare point. A number that is too large gives
  * `Number.MAX_SAFE_INTEGER`, never Infinity.
  *
  * The arithmetic is on integers because `16.1 * 1000` is 16100.000000000002, which would round up to 16101.

@@ -9,9 +9,9 @@ const leastEpochSeconds = 1e9;
 const leastEpochMs = 1e11;
 
 /**
- * Ms to wait by a bare number, not negative; null when it is not an unsigned decimal. Vendors write a delay in
- * seconds or an epoch in seconds or milliseconds under the same names (GitLab's `RateLimit-Reset` is an epoch, the
- * draft's a delay), so that without `unit` the size decides.
+ * Ms to wait according to a bare number, not negative; null when it is not an unsigned decimal. Vendors write a delay
+ * in seconds or an epoch in seconds or milliseconds under the same names (GitLab's `RateLimit-Reset` is an epoch, the
+ * draft's a delay), so without `unit` the size decides.
  * @param serverNow epoch ms, what an epoch is judged against
  */
 export function delayOrEpoch(text: string, serverNow: number, unit?: ResetUnit): number | null {

@@ -4,7 +4,7 @@ export type RawHeaders = Record<string, string | string[] | undefined>;
 /** Header values by lower-case name: every field line, trimmed, in order. */
 export type HeaderLines = ReadonlyMap<string, readonly string[]>;
 
-// No field of ours has a longer name; a longer one is only good for making the name patterns slow.
+// No field that we read has a longer name; a longer one would only make the name patterns slow.
 const longestName = 128;
 
 /** Headers with names in lower case (RFC 9110 5.1) and lines of names that differ only in case put together. */

@@ -17,7 +17,7 @@ const asctime = new RegExp(`^${dayName} ${month} (?<day>[0-9]{2}| [0-9]) ${time}
  * Epoch ms of an HTTP-date in one of its three grammars (RFC 9110 5.6.7), null for anything else or an impossible
  * date. The name of the weekday must be one, but need not be the right one: it adds nothing, and servers get it wrong.
  *
- * `Date.parse` is no substitute: it reads an asctime date as local time and takes much that is not a date at all.
+ * `Date.parse` is no substitute: it reads an asctime date as local time and accepts much that is not a date.
  * @param now epoch ms, to place the two-digit year of an RFC 850 date
  */
 export function httpDate(text: string, now: number): number | null {

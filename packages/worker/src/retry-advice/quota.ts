@@ -1,14 +1,14 @@
 import { longest } from './longest.ts';
 
-/** What a response says about one quota: `remaining` units (null: not said) and ms until there are more (null: not said). */
+/** What a response says about one quota: `remaining` units, and ms until there are more. null: it does not say. */
 export type Quota = { remaining: number | null; waitMs: number | null };
 
 /**
  * Ms until the exhausted quotas have units again, null when none is exhausted or none says. Quotas with units left do
  * not count, however late they reset: OpenAI sends the reset of every dimension, and only the empty ones reject.
  *
- * Without an explicit `remaining` of 0 or less (Azure OpenAI sends -1), a rejection is taken as one by the quotas that
- * do not say what remains.
+ * Without an explicit `remaining` of 0 or less (Azure OpenAI sends -1), a rejection counts as one by the quotas that do
+ * not say what remains.
  */
 export function exhaustedWaitMs(quotas: readonly Quota[], rejected: boolean): number | null {
   const explicit = longest(

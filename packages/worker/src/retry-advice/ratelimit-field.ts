@@ -4,8 +4,8 @@ import type { Quota } from './quota.ts';
 
 /**
  * The quotas of the RateLimit field: a list of `"name";r=<remaining>;t=<seconds>` (draft-ietf-httpapi-ratelimit-
- * headers-08 to -10), or the dictionary `limit=, remaining=, reset=` of the drafts before it, which
- * express-rate-limit and others still send. A malformed field is no field (RFC 9651 4.2, the draft's section 7).
+ * headers-08 to -10), or the dictionary `limit=, remaining=, reset=` of the drafts before it, which express-rate-limit
+ * and others still send. A malformed field is ignored (RFC 9651 4.2, the draft's section 7).
  *
  * RateLimit-Policy is not read: the length of a window says nothing about when the current one ends, and the draft
  * calls the field informative.

@@ -11,7 +11,7 @@ import { xRateLimit } from './x-ratelimit.ts';
 /** The part of a response that is read: header names in any case, one value or several. */
 export type ResponseHead = { status: number; headers: RawHeaders };
 
-/** What must be known beside the response. */
+/** What must be known besides the response. */
 export type RetryAdviceOptions = {
   /** The local clock, epoch ms. Used where the response has no valid Date of its own. */
   now: number;
@@ -19,7 +19,7 @@ export type RetryAdviceOptions = {
   extraRetryStatuses?: readonly number[] | undefined;
   /**
    * What a bare number in a `*-reset` header counts. Default: above 1e9 an epoch in seconds, from 1e11 an epoch in
-   * milliseconds, below a delay in seconds. Set wrongly, waits are a thousand times too long or too short.
+   * milliseconds, below a delay in seconds. If it is wrong, waits are a thousand times too long or too short.
    */
   resetUnit?: ResetUnit | undefined;
   /** The upstream whose documentation fills in what its headers leave out. Default: none. */
@@ -48,8 +48,8 @@ const githubSecondaryMs = 60_000;
 
 /**
  * What an upstream's response says about when to come back, by order of precedence: the millisecond headers,
- * Retry-After, the RateLimit field, the X-RateLimit-* families, the upstream's documented default.
- * Pure; never throws. What cannot be read is passed over as if it had not been sent.
+ * Retry-After, the RateLimit field, the X-RateLimit-* families, the upstream's documented default. Pure; never throws.
+ * What cannot be read is ignored, as if it had not been sent.
  */
 export function readRetryAdvice(response: ResponseHead, options: RetryAdviceOptions): RetryAdvice {
   if (saysNothing(response)) return nothing;
@@ -70,8 +70,8 @@ export function readRetryAdvice(response: ResponseHead, options: RetryAdviceOpti
   let wait: number | null = null;
   if (retryable || isRetryableIfTimed(status)) {
     wait = retryAfterMs(lines, serverNow);
-    // Only a 429 is known to come from a quota. A 500 or 403 carries the same headers as any other response, and says
-    // something with them only when they show an exhausted one. A 413 is never about a quota.
+    // Only a 429 is known to come from a quota. A 500 or 403 carries the same headers as any other response, and they
+    // mean something only if they show an exhausted one. A 413 is never about a quota.
     if (status !== 413 || retryable)
       wait ??= first(sources, (quotas) => exhaustedWaitMs(quotas, status === 429));
     if (options.profile === 'github' && status === 429) wait ??= githubSecondaryMs;
@@ -96,7 +96,7 @@ function saysNothing({ status, headers }: ResponseHead): boolean {
   return true;
 }
 
-// A cached response tells how the quota stood for someone else, some time ago: the draft's section 7.3 ("SHOULD be
+// A cached response says how the quota stood for someone else, some time ago: the draft's section 7.3 ("SHOULD be
 // ignored ... with a positive current_age"); it is no different for the older headers.
 function isFromCache(lines: HeaderLines): boolean {
   return (lines.get('age') ?? []).some((age) => /^[0-9]+$/.test(age) && Number(age) > 0);

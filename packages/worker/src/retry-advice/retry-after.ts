@@ -7,7 +7,7 @@ import { longest } from './longest.ts';
 import { rfc3339 } from './rfc3339.ts';
 import { timeSpanMs } from './time-span.ts';
 
-// Azure (Cosmos DB, OpenAI) and OpenAI: the precise form of a Retry-After that stands beside it rounded to seconds.
+// Azure (Cosmos DB, OpenAI) and OpenAI: the precise form of a Retry-After that is sent beside it, rounded to seconds.
 const msHeaders = ['retry-after-ms', 'x-ms-retry-after-ms', 'x-retry-after-ms'];
 
 // A wait inside the vendors' quota headers: Symfony's x-ratelimit-retry-after, Bucket4j's
@@ -15,9 +15,9 @@ const msHeaders = ['retry-after-ms', 'x-ms-retry-after-ms', 'x-retry-after-ms'];
 const quotaRetryAfter = /rate-?limit-(?:.+-)?retry-after(?:-(seconds|milliseconds|ms))?$/;
 
 /**
- * Ms that the server explicitly asks to wait, null when it does not: the millisecond headers first, then
- * Retry-After (RFC 9110 10.2.3), then its relatives among the quota headers. The longest of several values counts,
- * and a malformed one is passed over. Not clipped.
+ * Ms that the server explicitly asks to wait, null when it does not: the millisecond headers first, then Retry-After
+ * (RFC 9110 10.2.3), then its relatives among the quota headers. The longest of several values counts, and a malformed
+ * one is ignored. Not clipped.
  * @param serverNow epoch ms, what absolute times are judged against
  */
 export function retryAfterMs(lines: HeaderLines, serverNow: number): number | null {
@@ -29,13 +29,13 @@ export function retryAfterMs(lines: HeaderLines, serverNow: number): number | nu
   );
 }
 
-// Azure's alone are known to be written so.
+// Only Azure is known to write waits this way.
 function timeSpanOf(name: string, value: string): number | null {
   return name.startsWith('x-ms-') ? timeSpanMs(value) : null;
 }
 
-// Delay-seconds are integers by the RFC; Discord and Shopify send fractions. Epochs are Symfony's and others' habit, Go
-// durations and RFC 3339 times that of services which print what they have.
+// Delay-seconds are integers by the RFC; Discord and Shopify send fractions. Symfony and others send epochs; services
+// that print what they have send Go durations and RFC 3339 times.
 function retryAfterValue(value: string, serverNow: number): number | null {
   const wait = delayOrEpoch(value, serverNow) ?? goDurationMs(value);
   if (wait !== null) return wait;

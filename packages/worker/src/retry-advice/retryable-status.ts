@@ -5,8 +5,8 @@ const finalServerErrors = new Set([501, 505, 506, 507, 508, 510, 511]);
 
 /**
  * Whether a time to come back makes sense with a status: 408, 425, 429, and every 5xx that is not about the request
- * itself; an unknown 5xx (520, 529) is read as 500 (RFC 9110 15). Wider than a policy's `retry.statuses`, which
- * decides whether the retry is made: here it is only about whether to believe the headers.
+ * itself; an unknown 5xx (520, 529) is read as 500 (RFC 9110 15). Wider than a policy's `retry.statuses`, which decides
+ * whether to retry: this decides only whether to believe the headers.
  */
 export function isRetryableStatus(status: number): boolean {
   return clientErrors.has(status) || (status >= 500 && status <= 599 && !finalServerErrors.has(status));

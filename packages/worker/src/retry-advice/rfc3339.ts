@@ -5,7 +5,7 @@ const grammar =
 
 /**
  * Epoch ms, rounded up, of an RFC 3339 timestamp, null for anything else. Akamai, Anthropic and Vimeo write their
- * resets so; Atlassian leaves the seconds out. Without a zone it says nothing that can be relied on: null.
+ * resets this way; Atlassian leaves the seconds out. Null without a zone: the moment is then a guess.
  */
 export function rfc3339(text: string): number | null {
   const match = grammar.exec(text);

@@ -5,8 +5,8 @@ const grammar =
 
 /**
  * Milliseconds of a .NET TimeSpan in its constant form, `[d.]hh:mm:ss[.fffffff]`, rounded up; null when it is not one.
- * Azure writes waits so in some headers of its `x-ms-` family.
- * Source: learn.microsoft.com, "Standard TimeSpan format strings", the constant ("c") format specifier.
+ * Azure writes waits this way in some headers of its `x-ms-` family. Source: learn.microsoft.com, "Standard TimeSpan
+ * format strings", the constant ("c") format specifier.
  */
 export function timeSpanMs(text: string): number | null {
   const parts = grammar.exec(text)?.groups;

@@ -8,8 +8,8 @@ import type { Quota } from './quota.ts';
 import { rfc3339 } from './rfc3339.ts';
 
 /*
- * No standard names these headers; what vendors share is "rate limit" and a word. Before it a vendor, on either side
- * of the word the dimension counted:
+ * No standard defines these headers; what vendors share is "rate limit" and a word. The vendor stands before it, the
+ * dimension that is counted on either side of the word:
  *   x-ratelimit-remaining                GitHub, Discord, Akamai    ratelimit-remaining          GitLab, draft-06
  *   x-rate-limit-remaining               X, Okta                    x-ratelimit-remaining-tokens OpenAI
  *   anthropic-ratelimit-tokens-remaining Anthropic                  x-rate-limit-api-key-remaining Trello
@@ -17,7 +17,7 @@ import { rfc3339 } from './rfc3339.ts';
 const fieldName =
   /^(?<vendor>.*?rate-?limit)-(?:(?<before>.+?)-)?(?<word>remaining|reset-after|next|reset-?time|reset)(?:-(?<after>.+))?$/;
 
-// The most telling first. Discord: a relative reset-after beats the absolute reset. Akamai: next is the next refill,
+// The most precise first. Discord: a relative reset-after beats the absolute reset. Akamai: next is the next refill,
 // reset the full bucket. GitLab: reset-time repeats reset as an HTTP-date.
 const resetWords = ['reset-after', 'next', 'reset', 'reset-time'] as const;
 type ResetWord = (typeof resetWords)[number];
@@ -54,8 +54,8 @@ function quotas(dimension: Dimension, serverNow: number, unit?: ResetUnit): Quot
     resetWords
       .map((word) => (dimension[word] ?? []).map((value) => resetWaitMs(word, value, serverNow, unit)))
       .find((read) => read.some((wait) => wait !== null)) ?? [];
-  // Lists of the same length are windows side by side (`0, 99` and `3, 60`). Of others it is not known what belongs
-  // together: the least remains, and the longest is waited for.
+  // Lists of the same length are windows side by side (`0, 99` and `3, 60`). Of other lists it is not known which
+  // values belong together: the least remaining and the longest wait count.
   if (remaining.length === waits.length) {
     return remaining.map((left, at) => ({ remaining: left, waitMs: waits[at] ?? null }));
   }

@@ -12,15 +12,15 @@ export type TransformInput = {
 };
 
 /**
- * The type of a module's `transform` export. What it returns, or resolves to, takes the place of the body: a JSON
- * value, a text, or bytes. What it throws ends the job as `transform-error`.
+ * The type of a module's `transform` export. What it returns, or resolves to, replaces the body: a JSON value, a text,
+ * or bytes. What it throws ends the job as `transform-error`.
  */
 export type Transform = (input: TransformInput) => unknown;
 
 /** What a thread is asked: to run a module's transform, or only to load it. */
 export type TransformTask = { module: string; input: TransformInput | null };
 
-/** What a thread answers. Bytes and content type of the result, or why there is none. */
+/** What a thread answers: bytes and content type of the result, or why there is none. */
 export type Transformed =
   | { ok: true; bytes: Uint8Array; contentType: string }
   | { ok: false; message: string };

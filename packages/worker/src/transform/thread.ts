@@ -1,7 +1,7 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { Transform, TransformTask, Transformed } from './contract.ts';
 
-// Runs inside a thread of the pool. It imports nothing of the worker: all it knows of a job comes with the task.
+// Runs inside a thread of the pool. It imports nothing from the worker: all it knows about a job comes with the task.
 
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${String(error)}`;
@@ -16,7 +16,7 @@ async function load(href: string): Promise<Transform> {
 
 /** The result as bytes, so that the loop of the process neither clones nor serialises it. */
 function encode(result: unknown): Transformed {
-  // A copy of its own: the bytes may be a part of a larger buffer, and leave this thread.
+  // A copy: the bytes may be part of a larger buffer, and they leave this thread.
   if (result instanceof Uint8Array) {
     return { ok: true, bytes: new Uint8Array(result), contentType: 'application/octet-stream' };
   }
@@ -28,7 +28,7 @@ function encode(result: unknown): Transformed {
   if (json !== undefined) {
     return { ok: true, bytes: new TextEncoder().encode(json), contentType: 'application/json' };
   }
-  const message = `it returned ${typeof result}, which is no JSON value; return null for nothing`;
+  const message = `it returned ${typeof result}, which is not a JSON value; return null for nothing`;
   return { ok: false, message };
 }
 

@@ -11,7 +11,7 @@ import type { TransformInput, TransformTask, Transformed } from './contract.ts';
 /** An idle thread is ended after this; one always stays. */
 const idleThreadMs = 60_000;
 
-/** Loading a module at the start may take this long at least, ms: it starts a thread, reads files, and compiles. */
+/** The timeout for loading a module is at least this, ms: it starts a thread, reads files, and compiles. */
 const loadTimeoutMs = 30_000;
 
 /**
@@ -42,10 +42,10 @@ export class Transforms {
       minThreads: 1,
       maxThreads: count,
       idleTimeout: idleThreadMs,
-      // An idle thread would stand still on Atomics.wait, and with it what a transform left running, its output too.
+      // An idle thread would block in Atomics.wait, and with it what a transform left running, including its output.
       atomics: 'disabled',
     });
-    // A thread that dies with nothing to do: what an earlier transform left running threw.
+    // An idle thread died: what an earlier transform left running threw.
     this.#pool.on('error', (error: unknown) => log.warn({ err: error }, 'a transform thread failed'));
   }
 
@@ -68,7 +68,7 @@ export class Transforms {
   }
 
   /**
-   * Runs a transform. Its fault, its timeout and the death of its thread are answers.
+   * Runs a transform. A throw, a timeout and the death of its thread are results.
    * @throws the signal's reason when that aborts first; the thread is ended then, too
    */
   async run(name: string, input: TransformInput, signal: AbortSignal): Promise<Transformed> {
@@ -81,7 +81,7 @@ export class Transforms {
   }
 
   async #perform(name: string, input: TransformInput | null, signal: AbortSignal): Promise<Transformed> {
-    // Waiting for a thread is not in the timeout, so the pool itself never has more tasks than threads.
+    // The wait for a thread is here, and not in the timeout, so the pool never has more tasks than threads.
     using _ = await this.#threads.acquire(signal);
     const stop = new AbortController();
     const onAbort = () => stop.abort();
@@ -93,7 +93,7 @@ export class Transforms {
       stop.abort();
     }, timeoutMs);
     try {
-      // Moved into the thread. A copy, for the body stays with the outcome when the transform fails.
+      // A copy, which is moved into the thread: the body stays with the outcome if the transform fails.
       const own = input && { ...input, body: new Uint8Array(input.body) };
       const task = { module: this.#modules.get(name)!, input: own };
       const transferList = own === null ? [] : [own.body.buffer];
