@@ -1,15 +1,20 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const workerMain = fileURLToPath(new URL('../../packages/worker/src/main.ts', import.meta.url));
+/** This checkout. */
+export const here = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Worker processes under test. They share one Redis, and serve one queue. */
 export class Fleet {
   readonly #env: NodeJS.ProcessEnv;
+  readonly #root: string;
   readonly #workers: ChildProcess[] = [];
 
-  constructor(redisUrl: string, queue: string, concurrency: number) {
+  /** @param root the checkout whose workers they are */
+  constructor(root: string, redisUrl: string, queue: string, concurrency: number) {
+    this.#root = root;
     this.#env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'))),
       SLUICE_REDIS_URL: redisUrl,
@@ -20,11 +25,16 @@ export class Fleet {
     };
   }
 
+  get pids(): number[] {
+    return this.#workers.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
   /** Resolves when the new workers serve the queue. */
   async start(count: number): Promise<void> {
     await Promise.all(
       Array.from({ length: count }, async () => {
-        const worker = fork(workerMain, {
+        const worker = fork(join(this.#root, 'packages/worker/src/main.ts'), {
+          cwd: this.#root,
           execArgv: ['--conditions=sluice-source'],
           env: this.#env,
           stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -6,33 +6,33 @@ import type { ArrivalColumns } from '../../test/lab/upstream/arrivals.ts';
 
 /** What the upstream saw of one run. */
 export type Measured = {
-  /** Most arrivals in any half-open window of `per`, after the first second. */
+  /** Most arrivals in any half-open window of `per`. */
   worst: number;
-  /** The same in the first second, when connections are cold. */
-  worstCold: number;
-  /** Share of the rate used between the first second and the last arrival. */
+  /** Share of the limit used in the whole windows after the first one, which may be a burst's. */
   used: number;
+  /** Most arrivals in any tenth of `per` over its share, after the first window: 1 is even. */
+  evenness: number;
   requests: number;
   refused: number;
   /** From the first arrival to the last, s. */
   seconds: number;
 };
 
-const coldMs = 1000;
-
-/** Judges the arrivals of one run against `limit` per `perMs`. */
-export function measure(columns: ArrivalColumns, limit: number, perMs: number): Measured {
+/**
+ * Judges the arrivals of one run against `limit` per `perMs`.
+ * @param untilMs after the first arrival: the backlog stood for so long
+ */
+export function measure(columns: ArrivalColumns, limit: number, perMs: number, untilMs = Infinity): Measured {
   const times = Float64Array.from(columns.t).sort();
   const first = times[0] ?? 0;
   const last = times.at(-1) ?? 0;
-  // A window that overlaps the cold second counts as cold.
-  const warm = times.filter((t) => t >= first + coldMs);
-  const cold = times.filter((t) => t < first + coldMs + perMs);
-  const span = last - (warm[0] ?? last);
+  const windows = Math.floor((Math.min(last - first, untilMs) - perMs) / perMs);
+  const from = first + perMs;
+  const warm = times.filter((t) => t >= from && t < from + windows * perMs);
   return {
-    worst: worstWindow(warm, perMs).count,
-    worstCold: worstWindow(cold, perMs).count,
-    used: span === 0 ? Number.NaN : ((warm.length - 1) / span) * (perMs / limit),
+    worst: worstWindow(times, perMs).count,
+    used: windows < 1 ? Number.NaN : warm.length / (windows * limit),
+    evenness: worstWindow(warm, perMs / 10).count / Math.max(1, limit / 10),
     requests: times.length,
     refused: columns.refused.reduce((sum, one) => sum + one, 0),
     seconds: (last - first) / 1000,

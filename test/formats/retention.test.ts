@@ -25,6 +25,7 @@ function boundedBy(key: string, { keys, queue, prefix }: Rig): string | null {
     [bull.stalled]: 'the jobs that run',
     [keys.deadlines(queue)]: 'the jobs that wait or run',
     [`${prefix}:${queue}:id`]: 'it is a number',
+    [keys.schedule(queue)]: 'it is a few numbers',
     [`${prefix}:${queue}:repeat`]: 'the schedules',
   };
   if (key.startsWith(`${prefix}:${queue}:repeat:`)) return 'the schedules';

@@ -21,11 +21,16 @@ import {
   putOffScript,
   releaseScript,
   settleScript,
+  startEvenlyScript,
+  storedPolicy,
   watchScript,
 } from '../../packages/shared/src/index.ts';
 
 /** The origin of tests that name none. */
 export const origin = 'https://api.test';
+
+/** A start that was granted. */
+export type Granted = readonly [start: string, last: string];
 
 export type Lab = ReturnType<typeof openLab>;
 
@@ -40,6 +45,8 @@ export function openLab() {
   const own = {
     policy: policyKey,
     pace: keys.pace(queue),
+    starts: keys.starts(queue),
+    schedule: keys.schedule(queue),
     holds: keys.holds(queue),
     flow: keys.flow(queue),
     stats: keys.stats(queue),
@@ -55,10 +62,11 @@ export function openLab() {
     watch: bindScript(redis, keys, watchScript),
     putOff: bindScript(redis, keys, putOffScript),
     release: bindScript(redis, keys, releaseScript),
+    startEvenly: bindScript(redis, keys, startEvenlyScript),
     acknowledge: bindScript(redis, keys, acknowledgeScript),
   };
 
-  let granted: readonly [start: string, next: string] = ['', ''];
+  let granted: Granted = ['', ''];
 
   return {
     redis,
@@ -70,43 +78,57 @@ export function openLab() {
 
     async apply(input: PolicyInput, mode: 'set' | 'create' | number = 'set') {
       const policy: Policy = policySchema.parse(input);
-      const { gate, paceUs, unitUs } = pacingOf(policy.rate);
+      const { gate, ...pacing } = pacingOf(policy.rate);
       const applied: ApplyReply = await scripts.apply([queue], {
         queue,
-        json: JSON.stringify(policy),
+        json: storedPolicy(policy),
         max: gate.max,
         durationMs: gate.duration,
-        paceUs,
+        ...pacing,
         concurrency: policy.concurrency.global ?? '',
         origin: policy.origin ?? '',
         mode,
         channel: keys.events,
         message: encodeMessage({ type: 'policy', queue }),
-        unitUs,
       });
-      return { ...applied, paceUs, gate };
+      return { ...applied, paceUs: pacing.paceUs, gate };
     },
 
     /** `wait` as the script says it: µs for go, ms for held and closed. */
-    async permit(options: { id?: string; origin?: string; longestMs?: number; ageMs?: number } = {}) {
+    async permit(
+      options: {
+        id?: string;
+        origin?: string;
+        longestMs?: number;
+        ageMs?: number;
+        waitedMs?: number;
+        extraUs?: number;
+        late?: number;
+        stale?: Granted;
+      } = {},
+    ) {
       const id = options.id ?? 'job';
-      const { verdict, wait, start, next } = await scripts.permit([queue, id], {
+      const { verdict, wait, start, end } = await scripts.permit([queue, id], {
         origin: options.origin ?? origin,
         longestMs: options.longestMs ?? 1000,
         ageMs: options.ageMs ?? -1,
+        waitedMs: options.waitedMs ?? 0,
+        extraUs: options.extraUs ?? 0,
+        late: options.late ?? 0,
+        staleStart: options.stale?.[0] ?? '',
+        staleEnd: options.stale?.[1] ?? '',
         id,
       });
-      granted = [start, next];
+      granted = [start, end];
       return { verdict, wait } satisfies { verdict: PermitVerdict; wait: number };
     },
 
-    /** The start of the last permit, and the one after it, µs. */
-    granted: (): readonly [start: string, next: string] => granted,
+    /** The start of the last permit, and its end in the log, µs. */
+    granted: () => granted,
 
     /** @returns whether the start is free again */
-    async unused(slot: readonly [start: string, next: string], ageMs = -1): Promise<boolean> {
-      const [start, next] = slot;
-      return (await scripts.giveBack([queue], { start, next, ageMs })).start;
+    async unused([start, last]: Granted, ageMs = -1): Promise<boolean> {
+      return (await scripts.giveBack([queue], { start, last, ageMs })).start;
     },
 
     /** @returns ms that the origin is now held for */
@@ -124,7 +146,7 @@ export function openLab() {
 
     /** @returns whether the gate's token was given back */
     async refund(ageMs: number): Promise<boolean> {
-      return (await scripts.giveBack([queue], { start: '-', next: '', ageMs })).token;
+      return (await scripts.giveBack([queue], { start: '-', last: '', ageMs })).token;
     },
 
     async settle(options: {
@@ -168,6 +190,11 @@ export function openLab() {
     async release(held = origin): Promise<{ lifted: number; jobs: string[] }> {
       const message = encodeMessage({ type: 'release', queue });
       return await scripts.release([queue], { origin: held, channel: keys.events, message });
+    },
+
+    /** A pause has ended. */
+    async startEvenly(): Promise<void> {
+      await scripts.startEvenly([queue], {});
     },
 
     async acknowledge(producer: string, ids: string[], last: string): Promise<void> {

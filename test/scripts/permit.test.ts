@@ -76,7 +76,7 @@ describe('the permit script answers', () => {
 describe('permits of a smooth rate', () => {
   test('are one pace apart, however many are requested at once', async () => {
     await using lab = openLab();
-    const { paceUs } = await lab.apply({ rate: { limit: 100, per: '10s', slack: 300 } });
+    const { paceUs } = await lab.apply({ rate: { limit: 100, per: '10s', slack: 300, burst: 1 } });
     expect(paceUs).toBe(103_000);
     const answers = await Promise.all(
       Array.from({ length: 50 }, async () => {
@@ -86,7 +86,7 @@ describe('permits of a smooth rate', () => {
       }),
     );
     // The script's clock goes on between two calls, so each start is told from the later now: the wait is shorter by it.
-    const begin = Number(await lab.redis.get(lab.own.pace)) - 50 * paceUs;
+    const begin = Number(await lab.redis.hget(lab.own.schedule, 'due')) - 50 * paceUs;
     expect(answers[0]).toBe(0);
     for (const [k, wait] of answers.entries()) expect(wait).toBeLessThanOrEqual(k * paceUs);
     const now = await lab.now();
@@ -96,20 +96,21 @@ describe('permits of a smooth rate', () => {
 
   test('start on a grid of the pace that only ever moves on', async () => {
     await using lab = openLab();
-    const { paceUs } = await lab.apply({ rate: '7/1s' });
+    const { paceUs } = await lab.apply({ rate: { limit: 7, per: '1s', burst: 1 } });
     let start = (await lab.now()) + 10_000_000;
-    await lab.redis.set(lab.own.pace, start);
+    await lab.redis.hset(lab.own.schedule, 'due', start);
     for (let n = 0; n < 5; n++) {
       await lab.permit({ longestMs: 60_000 });
+      expect(lab.granted()[0]).toBe(String(start));
       start += paceUs;
-      expect(await lab.redis.get(lab.own.pace)).toBe(String(start));
+      expect(await lab.redis.hget(lab.own.schedule, 'due')).toBe(String(start));
     }
   });
 
-  test('are not saved up while nobody asks', async () => {
+  test('of a burst of one are not saved up while nobody asks', async () => {
     await using lab = openLab();
     const { paceUs } = await lab.apply({ rate: '1/10s' });
-    await lab.redis.set(lab.own.pace, (await lab.now()) - 60_000_000);
+    await lab.redis.hset(lab.own.schedule, 'due', (await lab.now()) - 60_000_000);
     expect((await lab.permit()).wait).toBe(0);
     const second = await lab.permit({ longestMs: 20_000 });
     expect(second.wait).toBeGreaterThan(paceUs / 2);
@@ -120,12 +121,12 @@ describe('permits of a smooth rate', () => {
     await using lab = openLab();
     await lab.apply({ rate: '1/1m' });
     expect((await lab.permit()).verdict).toBe('go');
-    const reserved = await lab.redis.get(lab.own.pace);
+    const reserved = await lab.redis.lrange(lab.own.starts, 0, -1);
     const answer = await lab.permit({ longestMs: 1000 });
     expect(answer.verdict).toBe('closed');
     expect(answer.wait).toBeGreaterThan(55_000);
     expect(answer.wait).toBeLessThanOrEqual(60_030);
-    expect(await lab.redis.get(lab.own.pace)).toBe(reserved);
+    expect(await lab.redis.lrange(lab.own.starts, 0, -1)).toEqual(reserved);
     const { taken, ttl } = await lab.limiter();
     expect(taken).toBe(closedGate);
     expect(ttl).toBeGreaterThan(55_000);
@@ -136,7 +137,9 @@ describe('permits of a smooth rate', () => {
   test('do not stop forever after the clock was set back', async () => {
     await using lab = openLab();
     const { paceUs } = await lab.apply({ rate: '10/1s' });
-    await lab.redis.set(lab.own.pace, (await lab.now()) + 3_600_000_000);
+    await lab.permit();
+    const ahead = (await lab.now()) + 3_600_000_000;
+    await lab.redis.hset(lab.own.schedule, { last: ahead, due: ahead + paceUs });
     const answer = await lab.permit();
     expect(answer.verdict).toBe('go');
     expect(answer.wait).toBe(paceUs);
@@ -164,17 +167,17 @@ describe('permits of a smooth rate', () => {
   });
 });
 
-describe('the permits of a burst queue', () => {
+describe('the permits of a fixed window', () => {
   test('never wait: the gate alone keeps the rate', async () => {
     await using lab = openLab();
-    await lab.apply({ rate: { limit: 2, per: '1m', shape: 'burst' } });
+    await lab.apply({ rate: { limit: 2, per: '1m', shape: 'fixed' } });
     for (let n = 0; n < 5; n++) expect(await lab.permit()).toMatchObject({ verdict: 'go', wait: 0 });
     expect(await lab.gate()).toEqual({ max: 2, duration: 60_000 });
   });
 
   test('are still denied during a hold', async () => {
     await using lab = openLab();
-    await lab.apply({ rate: { limit: 2, per: '1m', shape: 'burst' } });
+    await lab.apply({ rate: { limit: 2, per: '1m', shape: 'fixed' } });
     await lab.hold(10_000);
     expect((await lab.permit()).verdict).toBe('held');
   });
@@ -219,8 +222,8 @@ describe('whoever is not let go pays nothing:', () => {
 
 test('the gate stays shut until the permits that were granted last only 100 ms longer', async () => {
   await using lab = openLab();
-  await lab.apply({ rate: { limit: 100, per: '1s', slack: '30ms' } });
-  await lab.redis.set(lab.own.limiter, 24, 'PX', 230);
+  await lab.apply({ rate: { limit: 100, per: '1s', slack: '30ms', burst: 1 } });
+  await lab.redis.set(lab.own.limiter, 24, 'PX', 100);
   let wait = 0;
   for (let n = 0; n < 60; n++) wait = (await lab.permit()).wait / 1000;
   const ttl = await lab.redis.pttl(lab.own.limiter);

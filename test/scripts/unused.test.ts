@@ -10,20 +10,44 @@ test('an unused permit is given back: the next one starts when it would have', a
   expect(await lab.unused(granted)).toBe(true);
   expect(await lab.permit({ id: 'next' })).toMatchObject({ verdict: 'go', wait: 0 });
   expect(Number(await lab.redis.hget(lab.own.stats, 'sent'))).toBe(1);
-  // What is left of the reservation still goes by itself.
-  expect(await lab.redis.pttl(lab.own.pace)).toBeGreaterThan(0);
 });
 
-test('its start is kept when another was granted after it: the pace holds', async () => {
+test('though another was granted after it: its place in the window is free, and one more start is due', async () => {
   await using lab = openLab();
-  await lab.apply({ rate: '10/1s' });
-  await lab.permit();
+  const { paceUs } = await lab.apply({ rate: { limit: 2, per: '10s', burst: 1 } });
+  await lab.permit({ longestMs: 20_000 });
   const first = lab.granted();
-  await lab.permit({ id: 'second' });
-  const [, next] = lab.granted();
+  await lab.permit({ id: 'second', longestMs: 20_000 });
+  const [second] = lab.granted();
+  expect(await lab.unused(first)).toBe(true);
   expect(await lab.unused(first)).toBe(false);
-  expect(await lab.redis.get(lab.own.pace)).toBe(next);
-  expect(await lab.unused(first)).toBe(false);
+  await lab.permit({ id: 'third', longestMs: 20_000 });
+  // The window has room, and the schedule asks for no more than the shortest distance.
+  const [third] = lab.granted();
+  expect(Number(third) - Number(second)).toBeLessThan(paceUs);
+  expect(Number(third) - Number(second)).toBeGreaterThanOrEqual(Math.floor(paceUs / 1.3));
+  await lab.permit({ id: 'fourth', longestMs: 60_000 });
+  expect(Number(lab.granted()[0])).toBeGreaterThanOrEqual(Number(second) + 2 * paceUs);
+});
+
+test('a stale permit is exchanged in the call that asks again', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate: '1/1h' });
+  await lab.permit();
+  const stale = lab.granted();
+  expect(await lab.permit({ stale })).toMatchObject({ verdict: 'go' });
+  expect(await lab.redis.hget(lab.own.schedule, 'logged')).toBe('1');
+  expect(await lab.redis.hget(lab.own.stats, 'sent')).toBe('1');
+  expect((await lab.permit({ id: 'next' })).verdict).toBe('closed');
+});
+
+test('a stale permit is taken back, whatever the answer', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate: '1/1h' });
+  await lab.permit();
+  await lab.redis.set(lab.keys.cancel(lab.queue, 'job'), '1');
+  expect((await lab.permit({ stale: lab.granted() })).verdict).toBe('cancelled');
+  expect((await lab.permit({ id: 'next' })).verdict).toBe('go');
 });
 
 test('the gate gets its token back, although the permit kept it shut for longer than its window', async () => {

@@ -47,28 +47,30 @@ test('where there is no policy, the rest is the default', () => {
 test('a new rate keeps shape, adaptive, and what else was given; defaults become those of the new window', () => {
   expect(patch({ rate: '5/100ms' }, { rate: '50/60s' })).toEqual(policy({ rate: '50/60s' }));
   const own: PolicyInput = {
-    rate: { limit: 5, per: '1s', shape: 'burst', slack: 9, permitAge: 4, adaptive: false },
+    rate: { limit: 5, per: '1s', burst: 2, slack: 9, adaptive: false },
   };
   expect(patch(own, { rate: '50/60s' }).rate).toEqual({
     limit: 50,
     per: 60_000,
-    shape: 'burst',
+    shape: 'smooth',
+    burst: 2,
     slack: 9,
-    permitAge: 4,
     adaptive: false,
   });
 });
 
 test('shape, slack and adaptive change the rate in force', () => {
-  expect(patch({ rate: '5/s' }, { shape: 'burst', slack: '10ms', adaptive: false }).rate).toEqual({
+  expect(patch({ rate: '5/s' }, { shape: 'fixed', slack: '10ms', adaptive: false }).rate).toEqual({
     limit: 5,
     per: 1000,
-    shape: 'burst',
+    shape: 'fixed',
+    burst: 5,
     slack: 10,
-    permitAge: 5,
     adaptive: false,
   });
-  expect(() => patch({}, { shape: 'burst' })).toThrow(/--shape, --slack and --adaptive .* add --rate/);
+  expect(() => patch({}, { shape: 'fixed' })).toThrow(
+    /--shape, --burst, --slack and --adaptive .* add --rate/,
+  );
   expect(() => patch({ rate: '5/s' }, { rate: false, slack: '1ms' })).toThrow(/add --rate/);
 });
 

@@ -81,7 +81,7 @@ test('a difference is written as a policy is: with its path and units', () => {
     'timeout: 30s -> 5s',
   ]);
   expect(differenceLines(before, before)).toEqual([]);
-  expect(differenceLines(policy({}), policy({ rate: { limit: 1, per: '1s', shape: 'burst' } }))).toEqual([
+  expect(differenceLines(policy({}), policy({ rate: { limit: 1, per: '1s', shape: 'fixed' } }))).toEqual([
     'rate: none -> 1/1s',
   ]);
 });

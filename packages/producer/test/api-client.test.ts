@@ -139,8 +139,9 @@ describe('the rate', () => {
     await using other = await Rig.open();
     const client = api({ baseUrl: other.upstream.url, rate: 5, per: 1 });
     await Promise.all(Array.from({ length: 8 }, (_, n) => client.get(`/item/${n}`)));
+    // As with aiolimiter, the first five leave at once; here the sixth is not in their window.
     const gaps = await other.gaps();
-    expect(Math.min(...gaps)).toBeGreaterThan(120);
+    expect(gaps.slice(0, 5).reduce((sum, gap) => sum + gap, 0)).toBeGreaterThanOrEqual(1000);
   });
 });
 

@@ -132,7 +132,7 @@ describe('a job that runs', () => {
   });
 
   test('and waits for its permit is never sent', async () => {
-    await using paced = await Rig.open({ policy: { rate: '2/3s' } });
+    await using paced = await Rig.open({ policy: { rate: { limit: 2, per: '3s', burst: 1 } } });
     await paced.end('/item/1');
     const handle = await paced.sluice.enqueue(paced.url('/item/2'));
     await until(async () => ['active', 'waiting'].includes(await handle.status()));

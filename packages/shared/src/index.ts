@@ -53,6 +53,7 @@ export {
   settleCall,
   settleScript,
 } from './state/scripts/settle.ts';
+export { startEvenlyScript } from './state/scripts/start-evenly.ts';
 export { stalledLookScript } from './state/scripts/stalled-look.ts';
 export { trimFailedScript } from './state/scripts/trim-failed.ts';
 export { type WatchReply, watchScript } from './state/scripts/watch.ts';
@@ -84,7 +85,7 @@ export {
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
 export { type JobSpec, jobSpecSchema } from './job/spec.ts';
-export { readStoredPolicy } from './policy/stored-policy.ts';
+export { readStoredPolicy, storedPolicy } from './policy/stored-policy.ts';
 export { isObject } from './fields/is-object.ts';
 export { faultsText, validate } from './validate.ts';
 export { type Reader, variables, variablesOf } from './variables.ts';

@@ -6,7 +6,7 @@ const smooth = (limit: number, per: number, slack: number): Rate => ({
   limit,
   per,
   slack,
-  permitAge: Math.ceil(slack / 2),
+  burst: limit,
   shape: 'smooth',
   adaptive: true,
 });
@@ -31,11 +31,22 @@ describe('the pace of a smooth rate', () => {
     );
   });
 
-  test('is not a microsecond longer than that takes', () => {
+  test('is not a microsecond longer than that and the cells of the log take', () => {
     fc.assert(
       fc.property(anyRate, (rate) => {
-        const { paceUs } = pacingOf(rate);
-        expect(rate.limit * (paceUs - 1)).toBeLessThan((rate.per + rate.slack) * 1000);
+        const { paceUs, cellUs, spanUs } = pacingOf(rate);
+        expect(spanUs).toBe((rate.per + rate.slack) * 1000);
+        expect(rate.limit * (paceUs - 1)).toBeLessThan(spanUs + cellUs);
+      }),
+    );
+  });
+
+  test('has cells only where the limit is large, and about 512 of them', () => {
+    fc.assert(
+      fc.property(anyRate, (rate) => {
+        const { cellUs, spanUs } = pacingOf(rate);
+        if (rate.limit <= 512) expect(cellUs).toBe(0);
+        else expect(Math.ceil(spanUs / cellUs)).toBeLessThanOrEqual(512);
       }),
     );
   });
@@ -56,14 +67,14 @@ describe('the pace of a smooth rate', () => {
 });
 
 describe('the gate of a smooth rate', () => {
-  test('is shorter than its permits by a twentieth, 300 ms at most: the permit script holds it back', () => {
+  test('is shorter than its permits by half, 300 ms at most: the permit script holds it back', () => {
     fc.assert(
       fc.property(anyRate, (rate) => {
         const { gate, paceUs } = pacingOf(rate);
         const permitsMs = (gate.max * paceUs) / 1000;
         const early = permitsMs - gate.duration;
-        expect(early).toBeLessThanOrEqual(Math.min(0.05 * permitsMs, 300));
-        expect(early).toBeGreaterThan(Math.min(0.05 * permitsMs, 300) - 1);
+        expect(early).toBeLessThanOrEqual(Math.min(0.5 * permitsMs, 300));
+        expect(early).toBeGreaterThan(Math.min(0.5 * permitsMs, 300) - 1);
       }),
     );
   });
@@ -91,24 +102,26 @@ describe('the gate of a smooth rate', () => {
 describe('odd rates work:', () => {
   test.each([
     ['1/1h', 3_600_030_000, { max: 1, duration: 3_599_730 }],
-    ['2/s', 515_000, { max: 1, duration: 490 }],
-    ['3/s', 343_334, { max: 1, duration: 327 }],
-    ['5000/60s', 12_006, { max: 20, duration: 229 }],
-    ['2000/s', 515, { max: 485, duration: 238 }],
-    ['100/60s', 600_300, { max: 1, duration: 571 }],
+    ['2/s', 515_000, { max: 1, duration: 258 }],
+    ['3/s', 343_334, { max: 1, duration: 172 }],
+    ['5000/60s', 12_030, { max: 20, duration: 121 }],
+    ['2000/s', 517, { max: 483, duration: 125 }],
+    ['100/60s', 600_300, { max: 1, duration: 301 }],
   ])('%s is a permit every %d µs', (text, paceUs, gate) => {
     expect(pacingOf(rateSchema.parse(text))).toMatchObject({ paceUs, gate });
   });
 });
 
 describe('what is not paced', () => {
-  test('a burst is the window as it stands', () => {
-    const rate = rateSchema.parse({ limit: 100, per: '1m', shape: 'burst' });
-    expect(pacingOf(rate)).toEqual({ gate: { max: 100, duration: 60_000 }, paceUs: 0, unitUs: 0 });
+  const unpaced = { paceUs: 0, limit: 0, spanUs: 0, cellUs: 0, burst: 1, unitUs: 0 };
+
+  test('a fixed window is the window as it stands', () => {
+    const rate = rateSchema.parse({ limit: 100, per: '1m', shape: 'fixed' });
+    expect(pacingOf(rate)).toEqual({ ...unpaced, gate: { max: 100, duration: 60_000 } });
   });
 
   test('no rate is a limit that nobody reaches, below the one that closes the gate', () => {
-    expect(pacingOf(null)).toEqual({ gate: { max: unlimitedMax, duration: 1000 }, paceUs: 0, unitUs: 0 });
+    expect(pacingOf(null)).toEqual({ ...unpaced, gate: { max: unlimitedMax, duration: 1000 } });
     expect(unlimitedMax).toBeLessThan(closedGate);
     expect(String(closedGate)).toBe('9007199254740991');
   });

@@ -71,28 +71,25 @@ describe('a rate', () => {
     [' 7/1s ', 7, 1000],
   ])('"%s" is %d per %d ms, smooth and adaptive', (text, limit, per) => {
     const slack = Math.min(30, Math.ceil(per / 20));
-    const permitAge = Math.ceil(slack / 2);
     expect(rateSchema.parse(text)).toEqual({
       limit,
       per,
+      burst: limit,
       slack,
-      permitAge,
       shape: 'smooth',
       adaptive: true,
     });
   });
 
   test('as an object has its defaults filled in, and what it names kept', () => {
-    expect(rateSchema.parse({ limit: 3, per: '1s', shape: 'burst', slack: '50ms', adaptive: false })).toEqual(
-      {
-        limit: 3,
-        per: 1000,
-        slack: 50,
-        permitAge: 25,
-        shape: 'burst',
-        adaptive: false,
-      },
-    );
+    expect(rateSchema.parse({ limit: 3, per: '1s', burst: 2, slack: '50ms', adaptive: false })).toEqual({
+      limit: 3,
+      per: 1000,
+      burst: 2,
+      slack: 50,
+      shape: 'smooth',
+      adaptive: false,
+    });
   });
 
   test.each([
@@ -112,13 +109,20 @@ describe('a rate', () => {
     [null, 'expected a rate'],
     [{ limit: 0.5, per: '1s' }, 'limit: must be a whole number of requests'],
     [{ limit: 5 }, 'per: '],
-    [{ limit: 5, per: '1s', burst: true }, 'burst: unknown field; check its spelling or remove it'],
+    [{ limit: 5, per: '1s', bursts: 1 }, 'bursts: unknown field; check its spelling or remove it'],
+    [{ limit: 5, per: '1s', burst: 0 }, 'burst: must be at least 1; 1 is an even pace'],
+    [{ limit: 5, per: '1s', burst: 6 }, 'burst: must not be larger than limit: no window holds more'],
     [{ limit: 5, per: '1s', shape: 'square' }, 'shape: '],
     [{ limit: 5, per: '1s', slack: 0 }, 'slack: must be between 5ms and 1m'],
     [{ limit: 5, per: '1s', slack: '1s' }, 'rate: slack: must be less than per'],
     [{ limit: 5, per: '100ms', slack: '1m' }, 'rate: slack: must be less than per'],
   ])('%j is refused with a sentence that names the fault', (input, message) => {
     expect(faults(input)).toContain(message);
+  });
+
+  test('had the shape "burst" once, which is a fixed window; the age of its permits is left out', () => {
+    const older = { limit: 3, per: '1s', shape: 'burst', permitAge: 4 };
+    expect(rateSchema.parse(older)).toEqual(rateSchema.parse({ limit: 3, per: '1s', shape: 'fixed' }));
   });
 
   test('that was parsed parses to itself, whatever its slack', () => {
@@ -131,11 +135,11 @@ describe('a rate', () => {
   });
 
   test('has all its faults listed at once', () => {
-    const message = faults({ limit: 0, per: 'soon', burst: 1 });
+    const message = faults({ limit: 0, per: 'soon', bursts: 1 });
     for (const part of [
       'limit: must be at least 1',
       'per: "soon" is not a duration',
-      'burst: unknown field',
+      'bursts: unknown field',
     ]) {
       expect(message).toContain(part);
     }
@@ -143,7 +147,8 @@ describe('a rate', () => {
 
   test('is written shortly, and reads back as it was', () => {
     expect(formatRate(rateSchema.parse('100/60s'))).toBe('100/1m');
-    expect(formatRate(rateSchema.parse({ limit: 2, per: '1s', shape: 'burst' }))).toBe('2/1s burst');
+    expect(formatRate(rateSchema.parse({ limit: 2, per: '1s', shape: 'fixed' }))).toBe('2/1s fixed');
+    expect(formatRate(rateSchema.parse({ limit: 2, per: '1s', burst: 1 }))).toBe('2/1s, burst 1');
     const parts = fc.tuple(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 100, max: 2_678_400_000 }));
     fc.assert(
       fc.property(parts, ([limit, per]) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { policySchema, readStoredPolicy } from '@sluice/shared';
+import { policySchema, readStoredPolicy, storedPolicy } from '@sluice/shared';
 
 const read = (value: unknown) => readStoredPolicy('q', JSON.stringify(value));
 
@@ -13,7 +13,14 @@ test('a policy of an older version has the defaults of the fields that it lacks,
 test('a slack that an older version took is read, and is a fault of who writes it back', () => {
   const rate = { limit: 5, per: 100, shape: 'smooth', slack: 60_000, permitAge: 50, adaptive: true };
   const policy = read({ rate });
-  expect(policy.rate).toEqual(rate);
+  expect(policy.rate).toEqual({
+    limit: 5,
+    per: 100,
+    shape: 'smooth',
+    burst: 1,
+    slack: 60_000,
+    adaptive: true,
+  });
   expect(policySchema.safeParse(policy).error?.issues).toMatchObject([{ path: ['rate', 'slack'] }]);
 });
 
@@ -37,4 +44,34 @@ test.each([
 ])('%s is refused, with the queue and the fault', (json, fault) => {
   const message = 'the stored policy of queue "q" cannot be read by this version: ';
   expect(() => readStoredPolicy('q', json)).toThrow(new RegExp(`^${message}.*${fault}`));
+});
+
+test('a policy reads back as it was written, and 0.1 finds what it knows', () => {
+  for (const rate of [
+    '5/1s',
+    { limit: 5, per: '1s', burst: 2 },
+    { limit: 5, per: '1s', shape: 'fixed' },
+    null,
+  ] as const) {
+    const policy = policySchema.parse({ rate });
+    expect(readStoredPolicy('q', storedPolicy(policy))).toEqual(policy);
+  }
+  const { rate } = JSON.parse(
+    storedPolicy(policySchema.parse({ rate: { limit: 5, per: '1s', shape: 'fixed' } })),
+  ) as {
+    rate: object;
+  };
+  expect(rate).toMatchObject({
+    limit: 5,
+    per: 1000,
+    shape: 'burst',
+    slack: 30,
+    permitAge: 15,
+    adaptive: true,
+  });
+});
+
+test('a rate of 0.1 is spaced evenly, as it was', () => {
+  const rate = { limit: 5, per: 1000, shape: 'smooth', slack: 30, permitAge: 15, adaptive: true };
+  expect(read({ rate }).rate?.burst).toBe(1);
 });

@@ -90,7 +90,7 @@ describe('docs/configuration.md', () => {
         'rate.limit',
         'rate.per',
         'rate.slack',
-        'rate.permitAge',
+        'rate.burst',
       ];
       expect(own).toContain(path);
       return;

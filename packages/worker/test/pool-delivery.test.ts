@@ -16,7 +16,10 @@ describe('a job that is delivered at most once', () => {
   });
 
   test('is sent by the next worker when the first one stopped before it sent anything', async () => {
-    await using rig = await Rig.open({ idle: true, policy: { ...policy, rate: '2/1s' } });
+    await using rig = await Rig.open({
+      idle: true,
+      policy: { ...policy, rate: { limit: 2, per: '1s', burst: 1 } },
+    });
     const pool = await rig.startPool();
     const ends = Array.from({ length: 3 }, (_, n) => rig.end(`/?${n}`));
     await rig.arrived(1);

@@ -49,7 +49,7 @@ describe('a pool that drains', () => {
   });
 
   test('gives back jobs that wait for a permit, and their caller gets the outcome from the next pool', async () => {
-    await using rig = await Rig.open({ idle: true, policy: { rate: '2/1s' } });
+    await using rig = await Rig.open({ idle: true, policy: { rate: { limit: 2, per: '1s', burst: 1 } } });
     const pool = await rig.startPool();
     const ends = Array.from({ length: 4 }, (_, n) => rig.end(`/?${n}`));
     await rig.arrived(1);
@@ -108,7 +108,7 @@ describe('a job that is given back before it was sent', () => {
     await using rig = await Rig.open({ idle: true });
     await rig.sluice.policies.set('hourly', {
       egress: loopback,
-      rate: { limit: 1, per: '1h', shape: 'burst' },
+      rate: { limit: 1, per: '1h', shape: 'fixed' },
     });
     const pool = await rig.startPool({ SLUICE_CONCURRENCY: '1' });
     await rig.sluice.enqueue({ url: rig.url('/hang') });
@@ -123,17 +123,18 @@ describe('a job that is given back before it was sent', () => {
 
   test('while it waits for its start gives the start back: the next worker gets it at once, not in an hour', async () => {
     await using rig = await Rig.open({ idle: true, policy: { rate: '1/1h' } });
-    const pace = rig.keys.pace(rig.queue);
+    const schedule = rig.keys.schedule(rig.queue);
+    const due = async () => Number(await rig.redis.hget(schedule, 'due'));
     const pool = await rig.startPool();
     const [seconds, micros] = await rig.redis.time();
     const start = Number(seconds) * 1_000_000 + Number(micros) + 900_000;
-    await rig.redis.set(pace, start, 'PX', 60_000);
+    await rig.redis.hset(schedule, 'due', start);
     const waiting = await rig.sluice.enqueue(rig.url('/waiting'));
     // Its start is reserved: the next one is an hour away.
-    await until(async () => Number(await rig.redis.get(pace)) > start + 1_000_000_000);
+    await until(async () => (await due()) > start + 1_000_000_000);
     await pool.drain(0);
     expect(await rig.seen()).toEqual([]);
-    expect(Number(await rig.redis.get(pace))).toBe(start);
+    expect(await due()).toBe(start);
     await rig.startPool();
     expect((await waiting.outcome()).outcome).toMatchObject({ kind: 'response', attempts: 1 });
   });

@@ -48,7 +48,7 @@ describe('a rate', () => {
   });
 
   test('is not used up by jobs that send nothing', async () => {
-    await using rig = await Rig.open({ policy: { rate: { limit: 3, per: '1h', shape: 'burst' } } });
+    await using rig = await Rig.open({ policy: { rate: { limit: 3, per: '1h', shape: 'fixed' } } });
     for (let n = 0; n < 5; n++) {
       expect((await rig.end('http://10.0.0.1/')).outcome.kind).toBe('blocked');
       expect(await rig.addExpired(`expired-${n}`)).toContain('SLUICE_EXPIRED');

@@ -135,7 +135,7 @@ describe('a redirect', () => {
   });
 
   test('at a rate below one a second waits for its own permit, inside the timeout', async () => {
-    await using rig = await Rig.open({ policy: { rate: '2/3s' } });
+    await using rig = await Rig.open({ policy: { rate: { limit: 2, per: '3s', burst: 1 } } });
     const { outcome } = await rig.end('/redirect/1', { attempts: 1, timeoutMs: 10_000 });
     expect(outcome).toMatchObject({ kind: 'response', attempts: 1, response: { status: 200 } });
     expect((await rig.gaps())[0]).toBeGreaterThanOrEqual(1490);

@@ -16,6 +16,7 @@ const job = (data: unknown): TakenJob => ({
   attemptsMade: 0,
   stalls: 0,
   takenAt: 0,
+  waitedMs: 0,
   signal: new AbortController().signal,
 });
 

@@ -49,7 +49,12 @@ test('waiting for Redis is not time of the upstream: the timer is stopped during
   await using proxy = await startTcpProxy({ host: hostname, port: Number(port) });
   await using rig = await Rig.open({
     idle: true,
-    policy: { rate: '1/700ms', delivery: 'at-most-once', timeout: 300, retry: { ...quick, attempts: 1 } },
+    policy: {
+      rate: { limit: 1, per: '700ms', burst: 1 },
+      delivery: 'at-most-once',
+      timeout: 300,
+      retry: { ...quick, attempts: 1 },
+    },
   });
   await rig.startPool({ SLUICE_REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
   await rig.end('/first');

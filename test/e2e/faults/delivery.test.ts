@@ -39,7 +39,7 @@ describe('at least once: the worker is killed while a POST is under way', () => 
 });
 
 describe('at most once: the worker is killed', () => {
-  const once = { delivery: 'at-most-once', rate: '2/1s' } as const;
+  const once = { delivery: 'at-most-once', rate: { limit: 2, per: '1s', burst: 1 } } as const;
 
   test('after the mark, with the request still on the wire: it is ambiguous, and not sent again', async () => {
     await using proxy = await startTcpProxy({ host: '127.0.0.1', port: upstream.port });

@@ -17,7 +17,7 @@ import {
 useUpstream();
 
 describe('at most once: the worker is killed', () => {
-  const once = { delivery: 'at-most-once', rate: '2/1s' } as const;
+  const once = { delivery: 'at-most-once', rate: { limit: 2, per: '1s', burst: 1 } } as const;
 
   test('before the job has its permit: the next worker performs it, once', async () => {
     await using fleet = await open(once, { SLUICE_CONCURRENCY: '1' });
@@ -86,7 +86,10 @@ describe('at most once: the worker is killed', () => {
 });
 
 test('at most once: a job that its worker gives back while it waits is performed once, later', async () => {
-  await using fleet = await open({ delivery: 'at-most-once', rate: '2/1s' }, { SLUICE_GRACE: '0s' });
+  await using fleet = await open(
+    { delivery: 'at-most-once', rate: { limit: 2, per: '1s', burst: 1 } },
+    { SLUICE_GRACE: '0s' },
+  );
   await postponeNextStart(fleet, 900);
   const handle = await post(fleet);
   await until(async () => (await permitsGranted(fleet)) === 1);

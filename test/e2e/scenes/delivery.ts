@@ -46,7 +46,7 @@ export async function replaceWorker(fleet: Fleet): Promise<void> {
 export async function postponeNextStart({ redis, keys }: Fleet, ms: number): Promise<void> {
   const [seconds, micros] = await redis.time();
   const next = Number(seconds) * 1_000_000 + Number(micros) + ms * 1000;
-  await redis.set(keys.pace('api'), String(next), 'PX', ms + 1000);
+  await redis.hset(keys.schedule('api'), { due: next, bank: 0 });
 }
 
 export const permitsGranted = async ({ redis, keys }: Fleet) =>

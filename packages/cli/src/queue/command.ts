@@ -11,7 +11,7 @@ FILE is YAML or JSON. It gives each policy in full: what it leaves out gets its 
       rate: 5000/1h
       origin: https://api.github.com
     partner-api:
-      rate: { limit: 100, per: 60s, shape: smooth }
+      rate: { limit: 100, per: 60s, burst: 1 }
       concurrency: { worker: 20, global: 50 }
       timeout: 10s
       retry: { attempts: 3 }
@@ -47,9 +47,16 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     .action(async (file, options) => done(await queueApply(file, options, io)));
 
   add('set <name>', "change a queue's policy, or create the queue", setHelp)
-    .option('--rate <rate>', 'requests per window for the whole fleet, such as 50/60s')
+    .option(
+      '--rate <rate>',
+      'requests per window for the whole fleet, such as 50/60s; idle time saves up to as many as may leave at once',
+    )
     .option('--no-rate', 'no limit')
-    .option('--shape <shape>', 'smooth: no sliding window ever holds more; burst: a fixed window')
+    .option('--burst <n>', 'requests that may leave at once after idle time; 1: always evenly spaced')
+    .option(
+      '--shape <shape>',
+      'smooth: no sliding window ever holds more; fixed: a fixed window, which can double',
+    )
     .option('--slack <duration>', 'how late a request may arrive after its permit, such as 30ms')
     .option('--adaptive', 'slow down when the upstream rejects requests')
     .option('--no-adaptive', 'keep the rate, however often the upstream rejects requests')

@@ -17,6 +17,7 @@ export type RawPolicyOptions = {
   /** false: `--no-rate`. */
   rate?: string | false;
   shape?: string;
+  burst?: string;
   slack?: string;
   adaptive?: boolean;
   concurrency?: string | false;
@@ -36,6 +37,7 @@ const optionOf: Record<string, string> = {
   'rate.limit': '--rate',
   'rate.per': '--rate',
   'rate.shape': '--shape',
+  'rate.burst': '--burst',
   'rate.slack': '--slack',
   'rate.adaptive': '--adaptive',
   'concurrency.worker': '--concurrency',
@@ -69,10 +71,11 @@ function namedRate(typed: string | false | undefined, how: object): PolicyInput[
 
 /** The fields of a policy that the options name. */
 function namedBy(raw: RawPolicyOptions): PolicyInput {
-  const { shape, slack, adaptive } = raw;
+  const { shape, burst, slack, adaptive } = raw;
   const list = (cidrs: string[]) => cidrs.flatMap((some) => some.split(',')).map((cidr) => cidr.trim());
   const how = {
     ...(shape !== undefined && { shape }),
+    ...(burst !== undefined && { burst: whole(burst) }),
     ...(slack !== undefined && { slack }),
     ...(adaptive !== undefined && { adaptive }),
   };
@@ -106,10 +109,10 @@ function namedBy(raw: RawPolicyOptions): PolicyInput {
 export function patchPolicy(before: Policy | null, raw: RawPolicyOptions): PolicyInput {
   const policy = before ?? policySchema.parse({});
   const named = namedBy(raw);
-  const saysHow = raw.shape !== undefined || raw.slack !== undefined || raw.adaptive !== undefined;
+  const saysHow = [raw.shape, raw.burst, raw.slack, raw.adaptive].some((option) => option !== undefined);
   if (saysHow && (raw.rate === false || (raw.rate === undefined && policy.rate === null))) {
     const message =
-      '--shape, --slack and --adaptive say how a rate is kept, and the queue has none; add --rate';
+      '--shape, --burst, --slack and --adaptive say how a rate is kept, and the queue has none; add --rate';
     throw new SluiceError(code, message);
   }
   const next = withNamed(policy, named);

@@ -6,15 +6,7 @@ const none = 'none';
 
 const sizes = new Set(['maxBody', 'store.above', 'store.maxBody']);
 
-const durations = new Set([
-  'timeout',
-  'maxHold',
-  'keepFailed.age',
-  'rate.slack',
-  'rate.permitAge',
-  'retry.base',
-  'retry.cap',
-]);
+const durations = new Set(['timeout', 'maxHold', 'keepFailed.age', 'rate.slack', 'retry.base', 'retry.cap']);
 
 /** A field's value as it can be written in a policy. */
 function valueText(path: string, value: unknown): string {
@@ -36,9 +28,11 @@ function fieldsOf(value: object, path: string): [path: string, text: string][] {
 export function policyFields(policy: Policy): [path: string, text: string][] {
   const { rate, ...others } = policy;
   if (rate === null) return [['rate', none], ...fieldsOf(others, '')];
-  const { limit: _limit, per: _per, ...how } = rate;
-  // "burst" is a field of its own here.
-  const text = formatRate({ ...rate, shape: 'smooth' });
+  const { limit, per: _per, burst, ...rest } = rate;
+  // The default is the limit, and changes with it.
+  const how = burst === limit ? rest : { ...rest, burst };
+  // Shape and burst are fields of their own here.
+  const text = formatRate({ ...rate, shape: 'smooth', burst: limit });
   return [['rate', text], ...fieldsOf(how, 'rate'), ...fieldsOf(others, '')];
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type PolicyInput, type Sluice, conflicts } from '@sluice/producer';
-import { SluiceError, policySchema, validate } from '@sluice/shared';
+import { SluiceError, parseRateText, policySchema, validate } from '@sluice/shared';
 
 /** The queue that a run's jobs go to. */
 export type RunQueue = AsyncDisposable & {
@@ -8,6 +8,13 @@ export type RunQueue = AsyncDisposable & {
   /** Others use it, too: our jobs must be taken back, and only ours. */
   shared: boolean;
 };
+
+/** A list is a standing backlog. And what is run twice in a row must not send two bursts in one window. */
+function evenly({ rate, ...policy }: PolicyInput): PolicyInput {
+  if (rate === undefined || rate === null) return { ...policy, ...(rate === null && { rate }) };
+  const given = typeof rate === 'string' ? parseRateText(rate) : rate;
+  return { ...policy, rate: given === null ? rate : { burst: 1, ...given } };
+}
 
 /** A queue that cannot be removed within this time (Redis is gone) is left behind, ms. */
 const removalPatienceMs = 5000;
@@ -22,7 +29,7 @@ export async function createRunQueue(
   remove: boolean,
 ): Promise<RunQueue> {
   const name = `run-${randomUUID()}`;
-  await sluice.policies.create(name, policy);
+  await sluice.policies.create(name, evenly(policy));
   const dispose = async () => {
     if (!remove) return;
     await Promise.race([

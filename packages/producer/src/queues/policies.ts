@@ -11,6 +11,7 @@ import {
   policySchema,
   queueNameSchema,
   readStoredPolicy,
+  storedPolicy,
   validate,
   isObject,
   namedFields,
@@ -143,19 +144,18 @@ export class Policies {
   ): Promise<Written<M>> {
     validate(queueNameSchema, queue, 'SLUICE_INVALID_POLICY', `queue "${queue}"`);
     const policy = validate(policySchema, input, 'SLUICE_INVALID_POLICY', `policy of queue "${queue}"`);
-    const { gate, paceUs, unitUs } = pacingOf(policy.rate);
+    const { gate, ...pacing } = pacingOf(policy.rate);
     const { verdict, json } = await this.#apply([queue], {
       queue,
-      json: JSON.stringify(policy),
+      json: storedPolicy(policy),
       max: gate.max,
       durationMs: gate.duration,
-      paceUs,
+      ...pacing,
       concurrency: policy.concurrency.global ?? '',
       origin: policy.origin ?? '',
       mode,
       channel: this.#keys.events,
       message: encodeMessage({ type: 'policy', queue }),
-      unitUs,
     });
     const change = verdict as Written<M>['change'];
     // The policy that was overwritten may be unreadable.

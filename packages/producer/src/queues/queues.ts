@@ -1,7 +1,15 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
-import { type Keys, type Policy, SluiceError, encodeMessage, pacingOf, releaseScript } from '@sluice/shared';
+import {
+  type Keys,
+  type Policy,
+  SluiceError,
+  encodeMessage,
+  pacingOf,
+  releaseScript,
+  startEvenlyScript,
+} from '@sluice/shared';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { Policies } from './policies.ts';
 import { QueueRemoval } from './removal.ts';
@@ -39,6 +47,7 @@ export class Queues {
   readonly #policies: Policies;
   readonly #open: OpenQueues;
   readonly #release: BoundTo<typeof releaseScript>;
+  readonly #startEvenly: BoundTo<typeof startEvenlyScript>;
 
   constructor(redis: Redis, keys: Keys, policies: Policies, open: OpenQueues) {
     this.#redis = redis;
@@ -46,6 +55,7 @@ export class Queues {
     this.#policies = policies;
     this.#open = open;
     this.#release = bindScript(redis, keys, releaseScript);
+    this.#startEvenly = bindScript(redis, keys, startEvenlyScript);
   }
 
   /** The names of all queues that have a policy, sorted. */
@@ -110,6 +120,7 @@ export class Queues {
 
   async resume(name: string): Promise<void> {
     await this.#assertThere(name);
+    await this.#startEvenly([name], {});
     await this.#open.get(name).resume();
   }
 
@@ -132,7 +143,8 @@ export class Queues {
 
   /**
    * Removes a queue with its policy, every job in it, and the records of ids and idempotency keys. Jobs that have not
-   * ended end as `cancelled` for whoever awaits them. Outcomes that are kept stay until their TTL.
+   * ended end as `cancelled` for whoever awaits them. Outcomes that are kept stay until their TTL. The log of starts goes,
+   * too: a queue that is created anew under this name may send its burst at once.
    */
   async remove(name: string): Promise<void> {
     const keys = this.#keys;
@@ -147,6 +159,8 @@ export class Queues {
     const own = [
       keys.policy,
       keys.pace,
+      keys.starts,
+      keys.schedule,
       keys.holds,
       keys.stats,
       keys.flow,

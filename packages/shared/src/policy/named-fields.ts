@@ -43,12 +43,12 @@ export function namedFields(given: PolicyInput, other: Policy): { named: unknown
 }
 
 /** The rate in force without the fields that follow from its others: they will follow the new ones. */
-function withoutDefaults({ slack, permitAge, ...rate }: Rate): Fields {
+function withoutDefaults({ slack, burst, ...rate }: Rate): Fields {
   const { limit, per } = rate;
   return {
     ...rate,
     ...(slack !== storedRateSchema.parse({ limit, per }).slack && { slack }),
-    ...(permitAge !== storedRateSchema.parse({ limit, per, slack }).permitAge && { permitAge }),
+    ...(burst !== limit && { burst }),
   };
 }
 

@@ -8,6 +8,14 @@ export type Pacing = {
   gate: Gate;
   /** µs between permits; 0: no pacing. */
   paceUs: number;
+  /** Starts in any `spanUs`; 0: no pacing. */
+  limit: number;
+  /** The window and its slack, µs. */
+  spanUs: number;
+  /** What the log of starts counts together, µs; 0: every start by itself. */
+  cellUs: number;
+  /** Starts that idle time may earn, the one that is due included. */
+  burst: number;
   /** The upstream's memory as far as we know, µs: the unit of slowing down and climbing back; 0: not adaptive. */
   unitUs: number;
 };
@@ -28,28 +36,39 @@ export const gateWindowMs = 250;
 export const gateAheadMs = 100;
 
 /** By how much the gate's window may be shorter than its permits: a share of it, and a maximum in ms. */
-export const gateHaste = { share: 0.05, mostMs: 300 };
+export const gateHaste = { share: 0.5, mostMs: 300 };
+
+/** The log of starts has about so many entries at most, whatever the limit. */
+const logCells = 512;
 
 /**
  * How a rate is kept. Pure.
  *
- * With `T = (per + slack) / limit` the time from one permit to the next, any `limit + 1` starts span at least
- * `per + slack`; with arrivals late by at most `slack`, no sliding window of `per` holds more than `limit`.
- * The share of the rate used is `per / (per + slack)`.
+ * Fewer than `limit` starts lie in the `per + slack` before each start: the log of starts sees to that. With arrivals
+ * late by at most `slack`, no sliding window of `per` then holds more than `limit`. A backlog starts every
+ * `T = (per + slack) / limit`, so the share of the rate used is `per / (per + slack)`. Above 512 starts a window the log
+ * counts cells: a start counts until its cell's end, which costs 0.2 % of the rate.
  *
- * The gate is a little faster than that, and the permit script keeps it shut while permits are granted far ahead
- * (`gateAheadMs`). With the very same pace each window would lose what its workers wake too late; a faster one without
- * the brake would fill the concurrency with jobs that wait for their permits.
+ * The gate is up to twice as fast, so that starts that were missed can be made up for, and the permit script keeps it
+ * shut while permits are granted far ahead (`gateAheadMs`): jobs do not pile up in the workers.
  */
 export function pacingOf(rate: Rate | null): Pacing {
-  if (rate === null) return { gate: { max: unlimitedMax, duration: 1000 }, paceUs: 0, unitUs: 0 };
-  if (rate.shape === 'burst') return { gate: { max: rate.limit, duration: rate.per }, paceUs: 0, unitUs: 0 };
-  const paceUs = Math.ceil(((rate.per + rate.slack) * 1000) / rate.limit);
+  const none = { paceUs: 0, limit: 0, spanUs: 0, cellUs: 0, burst: 1, unitUs: 0 };
+  if (rate === null) return { ...none, gate: { max: unlimitedMax, duration: 1000 } };
+  const { limit, per, burst } = rate;
+  if (rate.shape === 'fixed') return { ...none, gate: { max: limit, duration: per } };
+  const spanUs = (per + rate.slack) * 1000;
+  const cellUs = limit <= logCells ? 0 : Math.ceil(spanUs / logCells);
+  const paceUs = Math.ceil((spanUs + cellUs) / limit);
   const max = Math.max(1, Math.floor((gateWindowMs * 1000) / paceUs));
   return {
     gate: { max, duration: gateDuration((max * paceUs) / 1000) },
     paceUs,
-    unitUs: rate.adaptive ? Math.min(60_000, Math.max(1000, rate.per)) * 1000 : 0,
+    limit,
+    spanUs,
+    cellUs,
+    burst,
+    unitUs: rate.adaptive ? Math.min(60_000, Math.max(1000, per)) * 1000 : 0,
   };
 }
 

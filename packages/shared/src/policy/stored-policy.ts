@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { isObject } from '../fields/is-object.ts';
 import { type Policy, policySchema } from './policy.ts';
-import { storedRateSchema } from './rate.ts';
+import { storedRate, storedRateSchema } from './rate.ts';
 import { faultsOf, faultsText } from '../validate.ts';
 
 /** What an older version could write, besides what this one does. */
@@ -52,4 +52,9 @@ export function readStoredPolicy(queue: string, json: string): Policy {
   if (known.success) return completed(known.data, written) as Policy;
   const faults = faultsOf(known.error);
   throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: ${faultsText(faults)}`, { faults });
+}
+
+/** A policy as it is written to Redis. Policies are compared as these texts. */
+export function storedPolicy(policy: Policy): string {
+  return JSON.stringify({ ...policy, rate: policy.rate === null ? null : storedRate(policy.rate) });
 }

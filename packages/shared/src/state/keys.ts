@@ -15,9 +15,13 @@ export function keysOf(prefix: string) {
     queues: `${prefix}/queues`,
     /** Channel: what workers should look at now (see messages.ts). */
     events: `${prefix}/events`,
-    /** Hash: `json`, `version`, and what scripts need of it: `paceUs`, `unitUs`, `origin`, `window`. */
+    /** Hash: `json`, `version`, and what scripts need of it (see scripts/parts/rate-terms.ts). */
     policy: (queue: string) => `${prefix}/policy/${queue}`,
-    /** String: the earliest time of the next permit, µs of Redis' clock. */
+    /** List: the log of starts (see scripts/parts/start-log.ts). */
+    starts: (queue: string) => `${prefix}/starts/${queue}`,
+    /** Hash: when the next start is due, and what idle time has earned (see scripts/parts/schedule.ts). */
+    schedule: (queue: string) => `${prefix}/schedule/${queue}`,
+    /** String: the time from which 0.1 may grant starts, µs of Redis' clock. */
     pace: (queue: string) => `${prefix}/pace/${queue}`,
     /**
      * Hash: the effective rate while the upstream rejects more than the policy foresees (see

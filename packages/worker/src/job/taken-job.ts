@@ -11,6 +11,8 @@ export type TakenJob = {
   stalls: number;
   /** performance.now() when it was taken. */
   takenAt: number;
+  /** ms that it waited until then, since it was added or its delay was over: by two processes' clocks, so at least 0. */
+  waitedMs: number;
   /** Aborts on shutdown, cancel and a lost lock; the reason says which. */
   signal: AbortSignal;
 };

@@ -3,6 +3,8 @@ import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, giveBackScript, permitScript } from '@sluice/shared';
 import type { AttemptTimer } from '../http/attempt-timer.ts';
 import type { Holds } from './holds.ts';
+import { Lateness } from './lateness.ts';
+import { RedisClock } from './redis-clock.ts';
 import { sleepUntil } from './sleep.ts';
 
 /** A start further away than this is not reserved: the job is given back, and another process may have it. */
@@ -19,8 +21,8 @@ export type Permit = {
   startAt: number;
   /** An older permit is not used. */
   oldestMs: number;
-  /** Its start and the one after it, µs of Redis' clock: what it takes to give it back. Empty: there is no rate. */
-  slot: readonly [start: string, next: string];
+  /** Its start and its end in the log, µs of Redis' clock: what it takes to give it back. Empty: there is no rate. */
+  slot: readonly [start: string, last: string];
 };
 
 /** What a request asks with. */
@@ -31,6 +33,10 @@ export type PermitRequest = {
   origin: string;
   /** performance.now() when the job was taken; undefined for a redirect hop, which holds no gate token. */
   takenAt: number | undefined;
+  /** ms that the job waited before it was taken; -1: not known. */
+  waitedMs: number;
+  /** A permit that was too old to be used: it is exchanged. */
+  stale: Permit | null;
 };
 
 /** A permit whose start is to be waited for. */
@@ -50,9 +56,9 @@ export type PermitAnswer =
   /** Not now: the origin is held, or the next start is far away. */
   | { type: 'not-now'; reason: 'held' | 'closed' | 'no-policy' | 'early'; forMs: number };
 
-/** How late a permit may be used, ms. */
+/** How late a permit may be used, ms: half the slack, the other half is the network's. */
 function oldestPermitMs({ rate }: Policy): number {
-  return rate === null || rate.shape === 'burst' ? Number.POSITIVE_INFINITY : rate.permitAge;
+  return rate === null || rate.shape === 'fixed' ? Number.POSITIVE_INFINITY : Math.ceil(rate.slack / 2);
 }
 
 /**
@@ -64,11 +70,21 @@ function tokenAge(takenAt: number | undefined): number {
   return takenAt === undefined ? -1 : Math.floor(performance.now() - takenAt);
 }
 
+/** The permit of a queue without a pace: now. */
+function unpaced(startAt: number, grantedAt: number): Reserved {
+  const permit = { startAt, oldestMs: Number.POSITIVE_INFINITY, slot: ['', ''] } as const;
+  return { type: 'reserved', grantedAt, mayStartAt: grantedAt, permit };
+}
+
 /** Asks Redis for permits, waits for their starts and gives unused ones back. A `Ticket` knows which one a job holds. */
 export class Permits {
   readonly #holds: Holds;
   readonly #ask: BoundTo<typeof permitScript>;
   readonly #giveBack: BoundTo<typeof giveBackScript>;
+  readonly #clock = new RedisClock();
+  readonly #lateness = new Lateness();
+  /** Requests of a queue that left later than their permits allow, and are not in the log of starts yet. */
+  readonly #late = new Map<string, number>();
 
   constructor(redis: Redis, keys: Keys, holds: Holds) {
     this.#holds = holds;
@@ -83,8 +99,18 @@ export class Permits {
    * has none
    */
   async giveBack(queue: string, permit: Permit | null, takenAt: number | undefined): Promise<void> {
-    const [start, next] = permit === null ? ['-', ''] : permit.slot;
-    await this.#giveBack([queue], { start, next, ageMs: tokenAge(takenAt) });
+    const [start, last] = permit === null ? ['-', ''] : permit.slot;
+    await this.#giveBack([queue], { start, last, ageMs: tokenAge(takenAt) });
+  }
+
+  /** A permit was about to be used, ms after its start. */
+  observeAge(ageMs: number): void {
+    this.#lateness.observe(ageMs);
+  }
+
+  /** A request left later than its permit allows: the next call tells the log of starts. */
+  wasLate(queue: string): void {
+    this.#late.set(queue, (this.#late.get(queue) ?? 0) + 1);
   }
 
   /** Waits for the start; ends early when the origin becomes held, or the attempt is over. */
@@ -122,29 +148,33 @@ export class Permits {
 
   /** Asks Redis. */
   async reserve(request: PermitRequest): Promise<Reserved | PermitAnswer> {
-    const { queue, id, origin, takenAt } = request;
+    const { queue, id, origin, takenAt, waitedMs, stale } = request;
+    const { rate } = request.policy;
+    const oldestMs = oldestPermitMs(request.policy);
+    const extraMs = rate === null ? 0 : this.#lateness.extraMs(oldestMs, rate.per);
+    const late = this.#late.get(queue) ?? 0;
+    this.#late.delete(queue);
     const askedAt = performance.now();
-    const { verdict, wait, start, next } = await this.#ask([queue, id], {
+    const { verdict, wait, start, end } = await this.#ask([queue, id], {
       origin,
       longestMs: longestWaitMs,
       ageMs: tokenAge(takenAt),
+      waitedMs,
+      extraUs: Math.round(1000 * extraMs),
+      late,
+      staleStart: stale?.slot[0] ?? '',
+      staleEnd: stale?.slot[1] ?? '',
       id,
     });
     switch (verdict) {
       case 'go': {
-        // The wait counts from the script's run: at the latest now, so that the start is never early; at the earliest
-        // when it was asked for, so that no lateness is missed (a loop that stalled hears the answer late).
         const grantedAt = performance.now();
-        return {
-          type: 'reserved',
-          grantedAt,
-          mayStartAt: grantedAt + wait / 1000,
-          permit: {
-            startAt: askedAt + wait / 1000,
-            oldestMs: oldestPermitMs(request.policy),
-            slot: [start, next],
-          },
-        };
+        if (start === '') return unpaced(askedAt, grantedAt);
+        this.#clock.observe((Number(start) - wait) / 1000, askedAt, grantedAt);
+        // Slept for until the latest time that it can be, and aged from the earliest: never early, no lateness missed.
+        const { earliest, latest } = this.#clock.here(Number(start) / 1000);
+        const permit = { startAt: earliest, oldestMs: oldestMs + extraMs, slot: [start, end] } as const;
+        return { type: 'reserved', grantedAt, mayStartAt: latest, permit };
       }
       case 'cancelled':
       case 'settled':

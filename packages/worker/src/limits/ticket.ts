@@ -13,6 +13,9 @@ export class StalePermit extends Error {
   override readonly name = 'StalePermit';
 }
 
+/** Later than this after it was looked at, ms, a permit was used late. */
+const lateMs = 2;
+
 export type TicketContext = {
   policy: Policy;
   permits: Permits;
@@ -52,7 +55,7 @@ export class Ticket implements AsyncDisposable {
   }
 
   /**
-   * Asks for the right to send one request and waits for its start. A permit that was not used goes back first.
+   * Asks for the right to send one request and waits for its start. A permit that was not used is exchanged for it.
    *
    * The timer stands still while Redis is asked. The wait for the start of a first request is not the attempt's either;
    * that of a redirect hop is.
@@ -61,9 +64,18 @@ export class Ticket implements AsyncDisposable {
   async ask(origin: string, timer: AttemptTimer): Promise<{ type: 'go' } | PermitAnswer> {
     const { permits, policy } = this.#context;
     const { queue, id } = this.#job;
-    await this.#returnPermit();
     const isHop = this.#isSpent;
-    const answer = await permits.reserve({ queue, policy, id, origin, takenAt: this.#takenAt });
+    const stale = this.#permit;
+    this.#permit = null;
+    const answer = await permits.reserve({
+      queue,
+      policy,
+      id,
+      origin,
+      takenAt: this.#takenAt,
+      waitedMs: isHop || stale !== null ? -1 : this.#job.waitedMs,
+      stale,
+    });
     if (answer.type !== 'reserved') {
       this.#hasToken = false;
       return answer;
@@ -96,8 +108,14 @@ export class Ticket implements AsyncDisposable {
     const permit = this.#permit;
     if (permit === null) throw new Error('a request was about to be sent without a permit');
     const ageMs = performance.now() - permit.startAt;
+    if (permit.slot[0] !== '') this.#context.permits.observeAge(ageMs);
     if (ageMs > permit.oldestMs) throw new StalePermit(`the permit was ${Math.round(ageMs)} ms old`);
     this.#context.observeAge(ageMs);
+    // The byte is written before this runs; the process may have lost its CPU in between.
+    queueMicrotask(() => {
+      if (performance.now() - permit.startAt > permit.oldestMs + lateMs)
+        this.#context.permits.wasLate(this.#job.queue);
+    });
     this.#permit = null;
     this.#hasToken = false;
     this.#isSpent = true;
@@ -117,12 +135,6 @@ export class Ticket implements AsyncDisposable {
   /** performance.now() when the job was taken, while its gate token is unspent. */
   get #takenAt(): number | undefined {
     return this.#hasToken ? this.#job.takenAt : undefined;
-  }
-
-  async #returnPermit(): Promise<void> {
-    const permit = this.#permit;
-    this.#permit = null;
-    if (permit !== null) await this.#context.permits.giveBack(this.#job.queue, permit, undefined);
   }
 
   async #giveBack(): Promise<void> {

@@ -156,6 +156,7 @@ export class ServedQueue {
       attemptsMade: bull.attemptsMade,
       stalls: bull.stalledCounter,
       takenAt: performance.now(),
+      waitedMs: Math.max(0, Date.now() - bull.timestamp - (bull.opts.delay ?? 0)),
       signal: inFlight.signal,
     };
     const { verdict, addressee } = await run(job, { ...this.#context, policy });

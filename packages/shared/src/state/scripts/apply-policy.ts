@@ -18,13 +18,13 @@ export type ApplyReply = {
 /**
  * Writes a queue's policy: policy, version, gate (BullMQ's global limit) and pace together. BullMQ's limiter key is
  * reset, else a queue that goes from 1/1h to 100/s would stay closed for the old hour; a hold is kept. The next
- * permit moves by the difference of the paces, so the change takes effect at once without a second start inside
- * either pace.
+ * start moves by the difference of the paces, so the change takes effect at once without a second start inside
+ * either pace. The log of starts is kept. A new queue may send its burst at once; after a change, idle time has to earn it.
  *
  * queue        the name
  * json         the policy
  * max          of the gate, and its `durationMs`
- * paceUs       0: no rate
+ * paceUs       0: no rate; with `limit`, `spanUs`, `cellUs` and `burst`, see policy/pace.ts
  * concurrency  for the fleet; '' none
  * origin       that the queue serves; '' any
  * mode         'create' (refuse another policy) | 'set' | the version that it replaces (refuse any other; 0: none)
@@ -40,6 +40,8 @@ export const applyPolicyScript = defineScript({
     pace: keys.pace(queue),
     holds: keys.holds(queue),
     flow: keys.flow(queue),
+    schedule: keys.schedule(queue),
+    stats: keys.stats(queue),
   }),
   args: [
     'queue',
@@ -53,9 +55,13 @@ export const applyPolicyScript = defineScript({
     'channel',
     'message',
     'unitUs',
+    'limit',
+    'spanUs',
+    'cellUs',
+    'burst',
   ],
   lua: `
-local old = redis.call('HMGET', policy, 'json', 'version', 'paceUs')
+local old = redis.call('HMGET', policy, 'json', 'version', 'paceUs', 'spanUs')
 local version = tonumber(old[2] or '0')
 if old[1] == json then return {2, version, old[1]} end
 if old[1] and mode == 'create' then return {3, version, old[1]} end
@@ -63,7 +69,8 @@ local replaces = tonumber(mode)
 if replaces and replaces ~= version then return {3, version, old[1] or ''} end
 
 version = version + 1
-redis.call('HSET', policy, 'json', json, 'version', version, 'paceUs', paceUs, 'window', durationMs, 'origin', origin, 'unitUs', unitUs)
+redis.call('HSET', policy, 'json', json, 'version', version, 'paceUs', paceUs, 'window', durationMs, 'origin', origin, 'unitUs', unitUs,
+  'limit', limit, 'spanUs', spanUs, 'cellUs', cellUs, 'burst', burst, 'paced', version)
 redis.call('HSET', queues, queue, version)
 redis.call('HSET', meta, 'max', max, 'duration', durationMs, 'opts.maxLenEvents', ${eventsKept})
 if concurrency == '' then redis.call('HDEL', meta, 'concurrency') else redis.call('HSET', meta, 'concurrency', concurrency) end
@@ -75,13 +82,28 @@ local now = math.floor(nowUs / 1000)
 local held = tonumber(redis.call('ZSCORE', holds, origin) or '0')
 if held > now then redis.call('SET', limiter, '${closedGate}', 'PX', string.format('%.0f', held - now)) end
 
+-- Where the upstream had lowered the rate the next start lies further off, by more than the old pace. The last one
+-- is reserved at most 1 s ahead; left as it is, the permit script would take it for a clock that was set back.
+local oldPace = tonumber(old[3] or '0')
+local function moved(following)
+  return string.format('%.0f', math.min(following - oldPace, nowUs + 1000000) + tonumber(paceUs))
+end
 local following = tonumber(redis.call('GET', pace) or '0')
 if following > 0 then
-  -- Where the upstream had lowered the rate the next start lies further off, by more than the old pace. The last one
-  -- is reserved at most 1 s ahead; left as it is, the permit script would take it for a clock that was set back.
-  local moved = math.min(following - tonumber(old[3] or '0'), nowUs + 1000000) + tonumber(paceUs)
-  redis.call('SET', pace, string.format('%.0f', moved), 'PX', math.max(1, math.ceil(moved / 1000 - now)) + 1000)
+  redis.call('SET', pace, moved(following), 'PX', math.max(1, math.ceil(moved(following) / 1000 - now)) + 1000)
 end
+local due = tonumber(redis.call('HGET', schedule, 'due') or '0')
+local sent = redis.call('HGET', stats, 'sent') or '0'
+if not old[1] and due == 0 then
+  redis.call('HSET', meta, 'max', string.format('%.0f', math.max(tonumber(max), tonumber(burst))))
+  redis.call('HSET', schedule, 'due', string.format('%.0f', nowUs), 'bank', tonumber(burst) - 1, 'sent', sent)
+elseif due > 0 then
+  -- The log does not reach back so far, or was not kept while there was no rate.
+  local isBlind = oldPace == 0 or tonumber(spanUs) > tonumber(old[4] or '0')
+  local calm = string.format('%.0f', isBlind and nowUs + tonumber(spanUs) or nowUs)
+  redis.call('HSET', schedule, 'due', moved(due), 'bank', 0, 'even', calm, 'calm', calm, 'sent', sent)
+end
+redis.call('HDEL', schedule, 'gate')
 redis.call('PUBLISH', channel, message)
 if old[1] then return {1, version, json} end
 return {0, version, json}

@@ -1,6 +1,8 @@
-import { closedGate } from '../../policy/pace.ts';
 import { defineScript } from '../define-script.ts';
 import { effectiveRateLua } from './parts/effective-rate.ts';
+import { gateTokenLua } from './parts/gate-token.ts';
+import { rateTermsLua } from './parts/rate-terms.ts';
+import { startLogLua } from './parts/start-log.ts';
 
 /**
  * The upstream asked for quiet. A rejection is counted, and lowers the effective rate of a queue whose policy names this
@@ -22,25 +24,32 @@ export const holdScript = defineScript({
     limiter: keys.bull(queue).limiter,
     stats: keys.stats(queue),
     flow: keys.flow(queue),
-    meta: keys.bull(queue).meta,
+    starts: keys.starts(queue),
+    schedule: keys.schedule(queue),
   }),
   args: ['origin', 'askedMs', 'channel', 'message', 'rejectedAgeMs'],
   whenFull: true,
-  parts: [effectiveRateLua],
+  parts: [gateTokenLua, rateTermsLua, startLogLua, effectiveRateLua],
   lua: `
-local terms = redis.call('HMGET', policy, 'origin', 'paceUs', 'unitUs')
+local terms = rateTerms(policy)
 local time = redis.call('TIME')
 local nowUs = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now = math.floor(nowUs / 1000)
 local asked = tonumber(askedMs)
 local age = tonumber(rejectedAgeMs)
 
+-- What idle time has earned is lost, and none earns until then.
+local function evenUntil(us)
+  local even = math.max(us, tonumber(redis.call('HGET', schedule, 'even') or '0'))
+  redis.call('HSET', schedule, 'bank', 0, 'even', string.format('%.0f', even))
+end
+
 if age >= 0 then
   redis.call('HINCRBY', stats, 'refused', 1)
-  local paceUs = tonumber(terms[2] or '0')
   -- In a queue of many origins one that rejects says nothing of the others: it is held, and they keep the rate.
-  if paceUs > 0 and terms[1] == origin then
-    slowDown(flow, meta, policy, paceUs, tonumber(terms[3]), nowUs, nowUs - age * 1000, asked * 1000)
+  if terms and terms.paceUs > 0 and terms.origin == origin then
+    slowDown(flow, starts, terms, nowUs, nowUs - age * 1000, asked * 1000)
+    evenUntil(nowUs + 3600000000)
   end
 end
 
@@ -50,11 +59,8 @@ if asked > 0 and now + asked > held then
   redis.call('ZREMRANGEBYSCORE', holds, '-inf', string.format('%.0f', now))
   redis.call('ZADD', holds, string.format('%.0f', held), origin)
   if redis.call('PTTL', holds) < asked + 60000 then redis.call('PEXPIRE', holds, asked + 60000) end
-  if terms[1] == origin then
-    local ttl = redis.call('PTTL', limiter)
-    if asked > ttl then ttl = asked end
-    redis.call('SET', limiter, '${closedGate}', 'PX', string.format('%.0f', ttl))
-  end
+  if terms and terms.paceUs > 0 then evenUntil(held * 1000) end
+  if terms and terms.origin == origin then closeGate(limiter, asked) end
   redis.call('PUBLISH', channel, message)
 end
 return math.max(0, held - now)
