@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeMessage } from '@sluice/shared';
-import type { WorkerConfig } from './config.ts';
+import type { PoolConfig } from './settings.ts';
 import type { Logger } from './logger.ts';
 import { DeadlineSweeper } from './maintenance/deadlines.ts';
 import { FailedJobs } from './maintenance/failed-jobs.ts';
@@ -27,7 +27,7 @@ export type RunningPool = {
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
  * @throws SluiceError when Redis, the clock, the body store or a transform cannot be used
  */
-export async function startPool(config: WorkerConfig, log: Logger): Promise<RunningPool> {
+export async function startPool(config: PoolConfig, log: Logger): Promise<RunningPool> {
   const pool = await Pool.open(config, log);
   await pool.serve();
   return pool;
@@ -57,7 +57,7 @@ export class Pool implements RunningPool {
    * Connects, and checks what can be checked; takes no jobs before `serve`. The pool can be drained at any time.
    * @throws SluiceError as `startPool`
    */
-  static async open(config: WorkerConfig, log: Logger): Promise<Pool> {
+  static async open(config: PoolConfig, log: Logger): Promise<Pool> {
     const parts = await openParts(config, log);
     const pool = new Pool(parts);
     try {
