@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type StoredBody, keysOf, sealScript } from '@sluice/shared';
+import {
+  type JobSpec,
+  type Keys,
+  type StoredBody,
+  type WorkerRecord,
+  keysOf,
+  sealScript,
+} from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
@@ -30,6 +37,7 @@ import {
 import type { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
 import { Turns } from './semaphore/turns.ts';
+import { liveWorkers } from './queues/workers.ts';
 
 /** The parts of a client. */
 export type ClientParts = {
@@ -54,6 +62,7 @@ export class Sluice {
   readonly schedules: Schedules;
   readonly #queue: string;
   readonly #redis: Redis;
+  readonly #keys: Keys;
   readonly #open: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
@@ -70,6 +79,7 @@ export class Sluice {
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
     this.#redis = redis;
+    this.#keys = keys;
     this.#open = new OpenQueues(redis, prefix);
     this.policies = new Policies(redis, keys);
     this.queues = new Queues(redis, keys, this.policies, this.#open);
@@ -207,6 +217,14 @@ export class Sluice {
   async group<T>(body: (group: Group) => Promise<T>, options: { queue?: string } = {}): Promise<T> {
     const queue = options.queue ?? this.#queue;
     return await runGroup((spec) => this.#add(spec, { queue }), body);
+  }
+
+  /**
+   * The workers that are alive, the oldest first: each announces itself every 5 s, and is gone 15 s after it died, or at
+   * once when it was stopped. Workers of 0.1 announce nothing.
+   */
+  async workers(): Promise<WorkerRecord[]> {
+    return await liveWorkers(this.#redis, this.#keys);
   }
 
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */

@@ -27,6 +27,15 @@ export {
 } from './errors.ts';
 export { type Keys, defaultPrefix, keysOf, prefixSchema } from './state/keys.ts';
 export { type Script, type ScriptArgument, defineScript } from './state/define-script.ts';
+export {
+  type WorkerRecord,
+  decodeWorkerRecord,
+  encodeWorkerRecord,
+  serves,
+  workerBeatMs,
+  workerTtlMs,
+} from './state/worker-record.ts';
+export { announceScript, departScript } from './state/scripts/announce.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';

@@ -4,6 +4,8 @@ import { Pool } from './pool.ts';
 
 /** A worker inside this process. Made by `startWorker`. */
 export interface EmbeddedWorker extends AsyncDisposable {
+  /** What the fleet knows it by: `sluice.workers()`. */
+  readonly id: string;
   /** Why it does not take jobs of all its queues now, a sentence each; empty: it does. */
   notReady(): string[];
   /**
@@ -40,5 +42,5 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Embedded
     if (!isEmpty)
       log.error('Redis did not answer: the jobs in flight run again when their locks have expired');
   };
-  return { notReady: () => pool.notReady(), close, [Symbol.asyncDispose]: close };
+  return { id: pool.id, notReady: () => pool.notReady(), close, [Symbol.asyncDispose]: close };
 }
