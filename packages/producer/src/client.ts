@@ -22,6 +22,9 @@ import { gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle } from './handle.ts';
 import { Jobs } from './jobs.ts';
+import { liveWorkers } from './connection/workers.ts';
+import { KnownQueues } from './enqueue/known-queues.ts';
+import { UnservedWatch } from './enqueue/unserved.ts';
 import { OpenQueues } from './connection/open-queues.ts';
 import { Policies } from './queues/policies.ts';
 import { Queues } from './queues/queues.ts';
@@ -37,7 +40,6 @@ import {
 import type { StoredBodies } from './stored-bodies.ts';
 import { type StreamItem, type StreamOptions, streamJobs } from './stream.ts';
 import { Turns } from './semaphore/turns.ts';
-import { liveWorkers } from './queues/workers.ts';
 
 /** The parts of a client. */
 export type ClientParts = {
@@ -67,6 +69,7 @@ export class Sluice {
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #enqueuer: Enqueuer;
+  readonly #unserved: UnservedWatch;
   readonly #fetches: FetchClient;
   readonly #batches: BatchClient;
   readonly #semaphores: SemaphoreClient;
@@ -82,10 +85,12 @@ export class Sluice {
     this.#keys = keys;
     this.#open = new OpenQueues(redis, prefix);
     this.policies = new Policies(redis, keys);
-    this.queues = new Queues(redis, keys, this.policies, this.#open);
+    const known = new KnownQueues(redis, keys);
+    this.queues = new Queues(redis, keys, this.policies, this.#open, known);
     this.dead = new DeadLetters(redis, keys);
     this.#replies = new Replies(randomUUID(), keys, connections, parts.reader);
     this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
+    this.#unserved = new UnservedWatch(redis, keys);
     this.#enqueuer = new Enqueuer({
       url,
       keys,
@@ -93,6 +98,8 @@ export class Sluice {
       queues: this.#open,
       replies: this.#replies,
       jobs: this.#jobs,
+      known,
+      unserved: this.#unserved,
       dedupTtlMs: parts.dedupTtlMs,
       insist: connections.whenDown === 'wait',
     });
@@ -102,7 +109,7 @@ export class Sluice {
       deadlineMs: parts.fetchDeadlineMs,
       add: (spec, queue) => this.#add(spec, { queue }),
     };
-    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
+    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
     this.#batches = {
       redis,
@@ -119,7 +126,8 @@ export class Sluice {
   /**
    * Puts a job on the queue and returns at once (`create_task`). When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
+   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
     return await this.#add(spec, this.#kept(options));
@@ -142,7 +150,12 @@ export class Sluice {
   ): AsyncGenerator<Handle, void, undefined> {
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
     const add: AddOne = (spec, what, position) =>
-      this.#add(spec, { ...this.#kept(options), what, ...(position !== undefined && { batch: position }) });
+      this.#add(spec, {
+        ...this.#kept(options),
+        listed: true,
+        what,
+        ...(position !== undefined && { batch: position }),
+      });
     return enqueueMany(add, specs, batch, options);
   }
 
@@ -192,7 +205,7 @@ export class Sluice {
     specs: Specs,
     { queue = this.#queue, settled = false }: { queue?: string; settled?: boolean } = {},
   ): Promise<FetchResponse[] | PromiseSettledResult<FetchResponse>[]> {
-    return await gatherJobs((spec, what) => this.#add(spec, { queue, what }), specs, settled);
+    return await gatherJobs((spec, what) => this.#add(spec, { queue, listed: true, what }), specs, settled);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */
@@ -202,7 +215,7 @@ export class Sluice {
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
     const enqueue = (spec: string | JobSpec, index: number) =>
-      this.#add(spec, { queue, brief: true, what: `job spec [${index}]` });
+      this.#add(spec, { queue, brief: true, listed: true, what: `job spec [${index}]` });
     return streamJobs(
       { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
       specs,
@@ -233,6 +246,7 @@ export class Sluice {
     this.#closed = true;
     this.#closing.abort();
     this.#jobs.close();
+    this.#unserved.close();
     this.#semaphores.turns.close();
     await this.#replies.close();
     await this.#open.close();

@@ -5,6 +5,7 @@ import { defaultRedisUrl, openClient, redisUrlSchema } from '@sluice/redis';
 import { Sluice } from './client.ts';
 import { type WhenDown, openConnections } from './connection/connections.ts';
 import type { OnConflict } from './queues/policies.ts';
+import { policyMissing } from './enqueue/known-queues.ts';
 import { StoredBodies } from './stored-bodies.ts';
 import { keepMsSchema } from './enqueue/to-job.ts';
 
@@ -20,7 +21,7 @@ export type ConnectOptions = {
   redis?: string;
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string;
-  /** The queue for calls that name none. Default `default`. */
+  /** The queue for calls that name none. Default `default`. It must have a policy, or `policy` or `rate` gives it one. */
   queue?: string;
   /** The policy of `queue`: created where there is none. Where there is one, only the fields named here count. */
   policy?: PolicyInput;
@@ -55,7 +56,8 @@ export type ConnectOptions = {
 /**
  * Connects to the Redis that the workers use.
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_INVALID_CONFIG,
- *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT
+ *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT; SLUICE_POLICY_MISSING when `queue` is named, and neither it nor the
+ *   options have a policy
  */
 export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const what = 'the options of connect() have faults';
@@ -91,9 +93,16 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.ensure(queue, policy, options.onConflict ?? 'keep');
+    else if (options.queue !== undefined) await assertQueue(sluice, queue);
     return sluice;
   } catch (error) {
     await sluice.close();
     throw error;
   }
+}
+
+/** A name with a typo, or of another fleet, shows now and not with the first job. */
+async function assertQueue({ queues }: Sluice, queue: string): Promise<void> {
+  const names = await queues.list();
+  if (!names.includes(queue)) throw policyMissing(queue, names);
 }

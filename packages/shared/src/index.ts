@@ -1,9 +1,11 @@
 export { isBullKey } from './state/bull-keys.ts';
+export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';
 export { duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
+export { judgeLiteral, literalAddress } from './egress/judge-literal.ts';
 export { type RequestJudgement, judgeHeaders, judgeMethod, judgeRequest } from './egress/judge-request.ts';
 export { type UrlJudgement, judgeUrl } from './egress/judge-url.ts';
 export { type Cidr, parseCidr } from './egress/parse-cidr.ts';

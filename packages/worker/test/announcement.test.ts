@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, inject, test } from 'vitest';
 import { announceScript, decodeWorkerRecord, encodeWorkerRecord, serves, workerTtlMs } from '@sluice/shared';
-import { bindScript } from '../../redis/src/index.ts';
+import { bindScript } from '@sluice/redis';
 import { startWorker } from '../src/index.ts';
 import { Rig, until } from './rig.ts';
 

@@ -14,11 +14,13 @@ import { addOnce, defineAdded } from './add-once.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
+import type { KnownQueues } from './known-queues.ts';
 import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { Replies } from '../replies/replies.ts';
 import { keepMsSchema, toJob } from './to-job.ts';
+import type { UnservedWatch } from './unserved.ts';
 
 export type EnqueueOptions = {
   /** Default: the client's. */
@@ -38,6 +40,10 @@ export type EnqueueRequest = {
   batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
   /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
+  /**
+   * One of a list: a URL that the workers would block ends as `blocked`, with its job, and does not stop the list.
+   */
+  listed?: boolean;
   /** What a fault calls the spec: `job spec [3]`. */
   what?: string;
 };
@@ -50,6 +56,8 @@ export class Enqueuer {
   readonly #queues: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
+  readonly #known: KnownQueues;
+  readonly #unserved: UnservedWatch;
   readonly #memory: MemoryWatch;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
@@ -62,6 +70,8 @@ export class Enqueuer {
     queues: OpenQueues;
     replies: Replies;
     jobs: Jobs;
+    known: KnownQueues;
+    unserved: UnservedWatch;
     dedupTtlMs: number;
     /** Calls wait while Redis is away, instead of failing. */
     insist: boolean;
@@ -72,6 +82,8 @@ export class Enqueuer {
     this.#queues = parts.queues;
     this.#replies = parts.replies;
     this.#jobs = parts.jobs;
+    this.#known = parts.known;
+    this.#unserved = parts.unserved;
     this.#memory = new MemoryWatch(parts.redis, parts.url);
     this.#dedup = new Dedup(parts.redis, parts.keys);
     this.#dedupTtlMs = parts.dedupTtlMs;
@@ -80,8 +92,8 @@ export class Enqueuer {
   }
 
   /**
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED;
-   *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
+   *   SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async add(input: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
@@ -95,8 +107,10 @@ export class Enqueuer {
         faults: [fault(['deadline'], message)],
       });
     }
-    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
     try {
+      await this.#known.assertKnown(request.queue, what);
+      if (request.listed !== true) await this.#known.assertAllowed(request.queue, spec.request.url, what);
+      await this.#memory.assertRoom(spec.request.body?.length ?? 0);
       return await this.#put(spec, request, now, what);
     } catch (error) {
       throw redisFault(error, this.#url);
@@ -135,6 +149,7 @@ export class Enqueuer {
     }
     if (!added || reply === null) return watched();
     reply.accepted();
-    return new Handle(queue, id, this.#jobs, () => reply.outcome());
+    const dueMs = job.opts.delay ?? 0;
+    return new Handle(queue, id, this.#jobs, () => this.#unserved.during(queue, id, dueMs, reply.outcome()));
   }
 }
