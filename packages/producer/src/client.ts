@@ -104,10 +104,8 @@ export class Sluice {
       insist: connections.whenDown === 'wait',
     });
     this.#fetches = {
-      jobs: this.#jobs,
-      replies: this.#replies,
       deadlineMs: parts.fetchDeadlineMs,
-      add: (spec, queue) => this.#add(spec, { queue }),
+      add: (spec, queue, { signal, keep }) => this.#add(spec, { queue, signal, keep }),
     };
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
@@ -127,7 +125,8 @@ export class Sluice {
    * Puts a job on the queue and returns at once (`create_task`). When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
-   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_WAIT_ABORTED; SLUICE_REDIS_UNREACHABLE;
+   *   SLUICE_REDIS_FULL
    */
   async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
     return await this.#add(spec, this.#kept(options));
@@ -257,8 +256,8 @@ export class Sluice {
     await this.close();
   }
 
-  #kept({ queue = this.#queue, keepMs = defaultKeepMs }: EnqueueOptions): EnqueueRequest {
-    return { queue, keepMs };
+  #kept({ queue = this.#queue, keepMs = defaultKeepMs, signal }: EnqueueOptions): EnqueueRequest {
+    return { queue, keepMs, signal };
   }
 
   async #add(spec: string | JobSpec, request: EnqueueRequest): Promise<Handle> {

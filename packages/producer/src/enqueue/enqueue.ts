@@ -4,12 +4,14 @@ import {
   type JobSpec,
   type Keys,
   type NormalSpec,
+  type Settled,
   SluiceError,
   fault,
   normalSpecSchema,
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
+import { bounded } from '../bounded.ts';
 import { addOnce, defineAdded } from './add-once.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
@@ -19,6 +21,7 @@ import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { Replies } from '../replies/replies.ts';
+import { untilOverdue } from './overdue.ts';
 import { keepMsSchema, toJob } from './to-job.ts';
 import type { UnservedWatch } from './unserved.ts';
 
@@ -27,6 +30,11 @@ export type EnqueueOptions = {
   queue?: string;
   /** How long the outcome can be read by its id, ms. Default 1 hour for `enqueue`; `fetch` and `stream` keep none. */
   keepMs?: number;
+  /**
+   * Ends the wait for Redis, with SLUICE_WAIT_ABORTED. A job that is accepted later all the same is cancelled. Nobody has
+   * to wait longer than `deadline` of the job either.
+   */
+  signal?: AbortSignal;
 };
 
 export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
@@ -38,6 +46,10 @@ export type EnqueueRequest = {
   keepMs?: number | undefined;
   /** The batch that takes the outcome, instead of a reply. `sealed`: it takes no new jobs. */
   batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
+  /** The caller stops waiting. */
+  signal?: AbortSignal | undefined;
+  /** The job goes on when the caller has stopped waiting. */
+  keep?: boolean | undefined;
   /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
   /**
@@ -107,14 +119,20 @@ export class Enqueuer {
         faults: [fault(['deadline'], message)],
       });
     }
+    const { signal } = request;
+    const { deadline } = spec;
     try {
-      await this.#known.assertKnown(request.queue, what);
-      if (request.listed !== true) await this.#known.assertAllowed(request.queue, spec.request.url, what);
-      await this.#memory.assertRoom(spec.request.body?.length ?? 0);
-      return await this.#put(spec, request, now, what);
+      return await bounded(this.#accept(spec, request, now, what), { signal, deadline });
     } catch (error) {
       throw redisFault(error, this.#url);
     }
+  }
+
+  async #accept(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
+    await this.#known.assertKnown(request.queue, what);
+    if (request.listed !== true) await this.#known.assertAllowed(request.queue, spec.request.url, what);
+    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
+    return await this.#put(spec, request, now, what);
   }
 
   async #put(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
@@ -122,7 +140,10 @@ export class Enqueuer {
     const { recordMs, keepMs } = retention(spec, request, this.#dedupTtlMs, now);
     const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
     const id = claim?.id ?? randomUUID();
-    const watched = () => new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+    const client = { jobs: this.#jobs, replies: this.#replies };
+    const handle = (settled: () => Promise<Settled>) =>
+      new Handle(queue, id, this.#jobs, () => untilOverdue(client, { queue, id }, spec.deadline, settled()));
+    const watched = () => handle(() => this.#replies.watch(queue, id));
     if (claim?.known === true) return watched();
     if (batch?.sealed === true) throw batchSealed(batch.name);
     const job = toJob(spec, {
@@ -133,6 +154,8 @@ export class Enqueuer {
         ? { replyTo: this.#replies.name }
         : { batch: { name: batch.name, index: batch.index } }),
     });
+    // Nobody waits for it any more, and nothing is there yet.
+    request.signal?.throwIfAborted();
     using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
     let added = true;
     // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
@@ -140,16 +163,29 @@ export class Enqueuer {
     const open = this.#queues.get(queue);
     if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
     else {
-      const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
+      const add = {
+        queue: open,
+        name: queue,
+        keys: this.#keys,
+        insist: () => this.#insist && !hasGone(request, spec),
+      };
       added = await addOnce(add, job, {
         record: claim?.record,
         batch: batch?.name,
         batchKeepMs: batch?.keepMs,
       });
     }
+    // It was accepted after all. One that others may have added is theirs.
+    if (added && request.signal?.aborted === true && request.keep !== true)
+      this.#jobs.cancel(queue, id).catch(() => {});
     if (!added || reply === null) return watched();
     reply.accepted();
     const dueMs = job.opts.delay ?? 0;
-    return new Handle(queue, id, this.#jobs, () => this.#unserved.during(queue, id, dueMs, reply.outcome()));
+    return handle(() => this.#unserved.during(queue, id, dueMs, reply.outcome()));
   }
+}
+
+/** Whether its caller has stopped waiting for Redis. */
+function hasGone({ signal }: EnqueueRequest, { deadline }: NormalSpec): boolean {
+  return signal?.aborted === true || (deadline !== undefined && deadline <= Date.now());
 }
