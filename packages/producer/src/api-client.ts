@@ -8,6 +8,7 @@ import {
   validate,
 } from '@sluice/shared';
 import type { z } from 'zod';
+import { bounded } from './bounded.ts';
 import type { Sluice } from './client.ts';
 import { connect } from './connect.ts';
 import type { WaitOptions } from './handle.ts';
@@ -150,7 +151,7 @@ export class ApiClient {
     { query, schema, headers, ...rest }: RequestOptions<S> = {},
   ): Promise<Parsed<S>> {
     const url = this.#url(path, query);
-    const sluice = await this.#open();
+    const sluice = await bounded(this.#open(), rest);
     const response = await sluice.fetch(url.href, {
       ...rest,
       ...(method === undefined ? {} : { method }),

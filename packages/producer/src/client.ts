@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type StoredBody, keysOf, sealScript } from '@sluice/shared';
+import {
+  type JobSpec,
+  type Keys,
+  type StoredBody,
+  type WorkerRecord,
+  keysOf,
+  sealScript,
+} from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
@@ -15,6 +22,9 @@ import { gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle } from './handle.ts';
 import { Jobs } from './jobs.ts';
+import { liveWorkers } from './connection/workers.ts';
+import { KnownQueues } from './enqueue/known-queues.ts';
+import { UnservedWatch } from './enqueue/unserved.ts';
 import { OpenQueues } from './connection/open-queues.ts';
 import { Policies } from './queues/policies.ts';
 import { Queues } from './queues/queues.ts';
@@ -54,10 +64,12 @@ export class Sluice {
   readonly schedules: Schedules;
   readonly #queue: string;
   readonly #redis: Redis;
+  readonly #keys: Keys;
   readonly #open: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #enqueuer: Enqueuer;
+  readonly #unserved: UnservedWatch;
   readonly #fetches: FetchClient;
   readonly #batches: BatchClient;
   readonly #semaphores: SemaphoreClient;
@@ -70,12 +82,15 @@ export class Sluice {
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
     this.#redis = redis;
+    this.#keys = keys;
     this.#open = new OpenQueues(redis, prefix);
     this.policies = new Policies(redis, keys);
-    this.queues = new Queues(redis, keys, this.policies, this.#open);
+    const known = new KnownQueues(redis, keys);
+    this.queues = new Queues(redis, keys, this.policies, this.#open, known);
     this.dead = new DeadLetters(redis, keys);
     this.#replies = new Replies(randomUUID(), keys, connections, parts.reader);
     this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
+    this.#unserved = new UnservedWatch(redis, keys);
     this.#enqueuer = new Enqueuer({
       url,
       keys,
@@ -83,16 +98,16 @@ export class Sluice {
       queues: this.#open,
       replies: this.#replies,
       jobs: this.#jobs,
+      known,
+      unserved: this.#unserved,
       dedupTtlMs: parts.dedupTtlMs,
       insist: connections.whenDown === 'wait',
     });
     this.#fetches = {
-      jobs: this.#jobs,
-      replies: this.#replies,
       deadlineMs: parts.fetchDeadlineMs,
-      add: (spec, queue) => this.#add(spec, { queue }),
+      add: (spec, queue, { signal, keep }) => this.#add(spec, { queue, signal, keep }),
     };
-    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
+    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
     this.#batches = {
       redis,
@@ -109,7 +124,9 @@ export class Sluice {
   /**
    * Puts a job on the queue and returns at once (`create_task`). When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
+   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_WAIT_ABORTED; SLUICE_REDIS_UNREACHABLE;
+   *   SLUICE_REDIS_FULL
    */
   async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
     return await this.#add(spec, this.#kept(options));
@@ -132,7 +149,12 @@ export class Sluice {
   ): AsyncGenerator<Handle, void, undefined> {
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
     const add: AddOne = (spec, what, position) =>
-      this.#add(spec, { ...this.#kept(options), what, ...(position !== undefined && { batch: position }) });
+      this.#add(spec, {
+        ...this.#kept(options),
+        listed: true,
+        what,
+        ...(position !== undefined && { batch: position }),
+      });
     return enqueueMany(add, specs, batch, options);
   }
 
@@ -182,7 +204,7 @@ export class Sluice {
     specs: Specs,
     { queue = this.#queue, settled = false }: { queue?: string; settled?: boolean } = {},
   ): Promise<FetchResponse[] | PromiseSettledResult<FetchResponse>[]> {
-    return await gatherJobs((spec, what) => this.#add(spec, { queue, what }), specs, settled);
+    return await gatherJobs((spec, what) => this.#add(spec, { queue, listed: true, what }), specs, settled);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */
@@ -192,7 +214,7 @@ export class Sluice {
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
     const enqueue = (spec: string | JobSpec, index: number) =>
-      this.#add(spec, { queue, brief: true, what: `job spec [${index}]` });
+      this.#add(spec, { queue, brief: true, listed: true, what: `job spec [${index}]` });
     return streamJobs(
       { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
       specs,
@@ -209,12 +231,21 @@ export class Sluice {
     return await runGroup((spec) => this.#add(spec, { queue }), body);
   }
 
+  /**
+   * The workers that are alive, the oldest first: each announces itself every 5 s, and is gone 15 s after it died, or at
+   * once when it was stopped. Workers of 0.1 announce nothing.
+   */
+  async workers(): Promise<WorkerRecord[]> {
+    return await liveWorkers(this.#redis, this.#keys);
+  }
+
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#closing.abort();
     this.#jobs.close();
+    this.#unserved.close();
     this.#semaphores.turns.close();
     await this.#replies.close();
     await this.#open.close();
@@ -225,8 +256,8 @@ export class Sluice {
     await this.close();
   }
 
-  #kept({ queue = this.#queue, keepMs = defaultKeepMs }: EnqueueOptions): EnqueueRequest {
-    return { queue, keepMs };
+  #kept({ queue = this.#queue, keepMs = defaultKeepMs, signal }: EnqueueOptions): EnqueueRequest {
+    return { queue, keepMs, signal };
   }
 
   async #add(spec: string | JobSpec, request: EnqueueRequest): Promise<Handle> {

@@ -2,9 +2,11 @@ import type { BodyStore } from '@sluice/body-store';
 import type { Redis } from 'ioredis';
 import { type PolicyInput, defaultPrefix, queueNameSchema, validate, prefixSchema } from '@sluice/shared';
 import { defaultRedisUrl, openClient, redisUrlSchema } from '@sluice/redis';
+import { bounded } from './bounded.ts';
 import { Sluice } from './client.ts';
 import { type WhenDown, openConnections } from './connection/connections.ts';
 import type { OnConflict } from './queues/policies.ts';
+import { policyMissing } from './enqueue/known-queues.ts';
 import { StoredBodies } from './stored-bodies.ts';
 import { keepMsSchema } from './enqueue/to-job.ts';
 
@@ -20,7 +22,7 @@ export type ConnectOptions = {
   redis?: string;
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string;
-  /** The queue for calls that name none. Default `default`. */
+  /** The queue for calls that name none. Default `default`. It must have a policy, or `policy` or `rate` gives it one. */
   queue?: string;
   /** The policy of `queue`: created where there is none. Where there is one, only the fields named here count. */
   policy?: PolicyInput;
@@ -50,14 +52,32 @@ export type ConnectOptions = {
    * kept after its end, ms. Default 24 hours; longer takes more of Redis' memory.
    */
   dedupTtlMs?: number;
+  /** Ends the wait for Redis, with SLUICE_WAIT_ABORTED. When the client is connected, it has no more effect. */
+  signal?: AbortSignal;
 };
 
 /**
  * Connects to the Redis that the workers use.
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_INVALID_CONFIG,
- *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT
+ *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT; SLUICE_POLICY_MISSING when `queue` is named, and neither it nor the
+ *   options have a policy; SLUICE_WAIT_ABORTED
  */
 export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
+  const { signal } = options;
+  const opening = open(options);
+  try {
+    return await bounded(opening, { signal }, 'stopped before the client was connected');
+  } catch (error) {
+    // If it connects after all, nobody has it.
+    opening.then(
+      (sluice) => sluice.close(),
+      () => {},
+    );
+    throw error;
+  }
+}
+
+async function open(options: ConnectOptions): Promise<Sluice> {
   const what = 'the options of connect() have faults';
   const url = validate(redisUrlSchema, options.redis ?? defaultRedisUrl, 'SLUICE_INVALID_CONFIG', what);
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
@@ -91,9 +111,16 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.ensure(queue, policy, options.onConflict ?? 'keep');
+    else if (options.queue !== undefined) await assertQueue(sluice, queue);
     return sluice;
   } catch (error) {
     await sluice.close();
     throw error;
   }
+}
+
+/** A name with a typo, or of another fleet, shows now and not with the first job. */
+async function assertQueue({ queues }: Sluice, queue: string): Promise<void> {
+  const names = await queues.list();
+  if (!names.includes(queue)) throw policyMissing(queue, names);
 }

@@ -1,57 +1,31 @@
-import { type JobSpec, SluiceError } from '@sluice/shared';
+import type { JobSpec } from '@sluice/shared';
+import { waitAborted } from './bounded.ts';
 import type { Handle, WaitOptions } from './handle.ts';
-import type { Jobs } from './jobs.ts';
-import type { Replies } from './replies/replies.ts';
 import type { FetchResponse } from './response.ts';
 
+/** `signal` and `deadline` hold whatever happens, also while Redis is away. */
 export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
-
-/** Workers end a job within this of its deadline; a job that still waits then has no worker. */
-const deadlineGraceMs = 1500;
-
-const longestTimerMs = 2 ** 31 - 1;
 
 /** What a fetch needs of its client. */
 export type FetchClient = {
-  jobs: Jobs;
-  replies: Replies;
   /** Deadline of a fetch that gives none, ms from its call. */
   deadlineMs: number;
-  add: (spec: JobSpec, queue: string) => Promise<Handle>;
+  add: (spec: JobSpec, queue: string, wait: WaitOptions) => Promise<Handle>;
 };
 
-/** Enqueues and awaits. Perhaps nobody else knows of the job, so this looks for its end at its deadline. */
+/** Enqueues and awaits. */
 export async function fetchJob(
-  { jobs, replies, deadlineMs, add }: FetchClient,
+  { deadlineMs, add }: FetchClient,
   url: string,
   queue: string,
   { signal, keep, ...spec }: Omit<FetchInit, 'queue'>,
 ): Promise<FetchResponse> {
-  if (signal?.aborted === true) {
-    throw new SluiceError('SLUICE_WAIT_ABORTED', 'stopped before the job was enqueued', {
-      cause: signal.reason,
-    });
-  }
-  const deadline = spec.deadline ?? Date.now() + deadlineMs;
-  const handle = await add({ ...spec, deadline, url }, queue);
-  const overdue = async () => {
-    try {
-      // No reply comes for a job that is gone without an outcome (its queue was removed), or whose outcome went to
-      // nobody (the job could not be read, so nobody knew who awaits it). Only this look ends it.
-      const found = await jobs.expire(queue, handle.id);
-      if (found === 'unknown' || found === 'ended') await replies.watch(queue, handle.id);
-    } catch {
-      // Whoever awaits the outcome gets the error.
-    }
+  if (signal?.aborted === true) throw waitAborted(signal, 'stopped before the job was enqueued');
+  const wait = {
+    ...(signal === undefined ? {} : { signal }),
+    ...(keep === undefined ? {} : { keep }),
   };
-  const overdueMs = deadline - Date.now() + deadlineGraceMs;
-  const timer = setTimeout(() => void overdue(), Math.min(longestTimerMs, overdueMs));
-  try {
-    return await handle.result({
-      ...(signal === undefined ? {} : { signal }),
-      ...(keep === undefined ? {} : { keep }),
-    });
-  } finally {
-    clearTimeout(timer);
-  }
+  const deadline = spec.deadline ?? Date.now() + deadlineMs;
+  const handle = await add({ ...spec, deadline, url }, queue, wait);
+  return await handle.result(wait);
 }

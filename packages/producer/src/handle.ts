@@ -1,4 +1,5 @@
-import { type Settled, SluiceError } from '@sluice/shared';
+import type { Settled } from '@sluice/shared';
+import { bounded, waitAborted } from './bounded.ts';
 import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
 import { type FetchResponse, responseOf } from './response.ts';
 
@@ -24,20 +25,24 @@ export class Handle {
     this.#settled = settled;
   }
 
-  /** Where the job is now. */
-  async status(): Promise<JobStatus> {
-    return await this.#jobs.status(this.queue, this.id);
-  }
-
-  /** Ends the job wherever it is; its `result()` then throws SLUICE_CANCELLED. Cancelling again does nothing. */
-  async cancel(): Promise<CancelResult> {
-    return await this.#jobs.cancel(this.queue, this.id);
+  /** Where the job is now. @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED */
+  async status({ signal }: { signal?: AbortSignal } = {}): Promise<JobStatus> {
+    return await bounded(this.#jobs.status(this.queue, this.id), { signal });
   }
 
   /**
-   * Waits for the response.
+   * Ends the job wherever it is; its `result()` then throws SLUICE_CANCELLED. Cancelling again does nothing.
+   * @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED; the job is cancelled when Redis is back
+   */
+  async cancel({ signal }: { signal?: AbortSignal } = {}): Promise<CancelResult> {
+    return await bounded(this.#jobs.cancel(this.queue, this.id), { signal });
+  }
+
+  /**
+   * Waits for the response: until `signal` aborts, and a job with a deadline until a few seconds after it, also while
+   * Redis is away.
    * @throws JobError when the job ended without one; SluiceError SLUICE_WAIT_ABORTED, SLUICE_CLOSED,
-   *   SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
+   *   SLUICE_REDIS_UNREACHABLE, SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
    */
   async result(options: WaitOptions = {}): Promise<FetchResponse> {
     return responseOf(await this.outcome(options), (stored) => this.#jobs.bodies.open(stored));
@@ -49,7 +54,7 @@ export class Handle {
     const { promise, reject } = Promise.withResolvers<never>();
     const stop = () => {
       const message = keep ? 'stopped waiting; the job goes on' : 'stopped waiting; the job is cancelled';
-      reject(new SluiceError('SLUICE_WAIT_ABORTED', message, { cause: signal.reason }));
+      reject(waitAborted(signal, message));
       if (!keep) this.cancel().catch(() => {});
     };
     if (signal.aborted) stop();

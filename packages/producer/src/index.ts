@@ -43,5 +43,6 @@ export {
   type PolicyInput,
   type Settled,
   type StoredBody,
+  type WorkerRecord,
   SluiceError,
 } from '@sluice/shared';

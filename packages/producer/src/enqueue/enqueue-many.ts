@@ -1,4 +1,5 @@
 import { type JobSpec, validate } from '@sluice/shared';
+import { bounded } from '../bounded.ts';
 import { type Batch, batchKeepMsSchema } from '../batch/batch.ts';
 import type { EnqueueRequest, Specs } from './enqueue.ts';
 import type { Handle } from '../handle.ts';
@@ -18,10 +19,14 @@ export async function* enqueueMany(
   add: AddOne,
   specs: Specs,
   batch: Batch | undefined,
-  { batchKeepMs, seal = true }: { batchKeepMs?: number | undefined; seal?: boolean | undefined },
+  {
+    batchKeepMs,
+    seal = true,
+    signal,
+  }: { batchKeepMs?: number | undefined; seal?: boolean | undefined; signal?: AbortSignal | undefined },
 ): AsyncGenerator<Handle, void, undefined> {
   const keepMs = validate(batchKeepMsSchema.optional(), batchKeepMs, 'SLUICE_INVALID_SPEC', 'batchKeepMs');
-  const sealed = (await batch?.progress())?.sealed ?? false;
+  const sealed = batch === undefined ? false : (await bounded(batch.progress(), { signal })).sealed;
   const inFlight: Promise<Handle>[] = [];
   let index = 0;
   for await (const spec of specs) {
@@ -32,5 +37,5 @@ export async function* enqueueMany(
     if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
   }
   for (const added of inFlight) yield await added;
-  if (seal) await batch?.seal();
+  if (seal && batch !== undefined) await bounded(batch.seal(), { signal });
 }

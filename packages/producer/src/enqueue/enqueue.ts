@@ -4,27 +4,37 @@ import {
   type JobSpec,
   type Keys,
   type NormalSpec,
+  type Settled,
   SluiceError,
   fault,
   normalSpecSchema,
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
+import { bounded } from '../bounded.ts';
 import { addOnce, defineAdded } from './add-once.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
+import type { KnownQueues } from './known-queues.ts';
 import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { Replies } from '../replies/replies.ts';
+import { untilOverdue } from './overdue.ts';
 import { keepMsSchema, toJob } from './to-job.ts';
+import type { UnservedWatch } from './unserved.ts';
 
 export type EnqueueOptions = {
   /** Default: the client's. */
   queue?: string;
   /** How long the outcome can be read by its id, ms. Default 1 hour for `enqueue`; `fetch` and `stream` keep none. */
   keepMs?: number;
+  /**
+   * Ends the wait for Redis, with SLUICE_WAIT_ABORTED. A job that is accepted later all the same is cancelled. Nobody has
+   * to wait longer than `deadline` of the job either.
+   */
+  signal?: AbortSignal;
 };
 
 export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
@@ -36,8 +46,16 @@ export type EnqueueRequest = {
   keepMs?: number | undefined;
   /** The batch that takes the outcome, instead of a reply. `sealed`: it takes no new jobs. */
   batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
+  /** The caller stops waiting. */
+  signal?: AbortSignal | undefined;
+  /** The job goes on when the caller has stopped waiting. */
+  keep?: boolean | undefined;
   /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
+  /**
+   * One of a list: a URL that the workers would block ends as `blocked`, with its job, and does not stop the list.
+   */
+  listed?: boolean;
   /** What a fault calls the spec: `job spec [3]`. */
   what?: string;
 };
@@ -50,6 +68,8 @@ export class Enqueuer {
   readonly #queues: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
+  readonly #known: KnownQueues;
+  readonly #unserved: UnservedWatch;
   readonly #memory: MemoryWatch;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
@@ -62,6 +82,8 @@ export class Enqueuer {
     queues: OpenQueues;
     replies: Replies;
     jobs: Jobs;
+    known: KnownQueues;
+    unserved: UnservedWatch;
     dedupTtlMs: number;
     /** Calls wait while Redis is away, instead of failing. */
     insist: boolean;
@@ -72,6 +94,8 @@ export class Enqueuer {
     this.#queues = parts.queues;
     this.#replies = parts.replies;
     this.#jobs = parts.jobs;
+    this.#known = parts.known;
+    this.#unserved = parts.unserved;
     this.#memory = new MemoryWatch(parts.redis, parts.url);
     this.#dedup = new Dedup(parts.redis, parts.keys);
     this.#dedupTtlMs = parts.dedupTtlMs;
@@ -80,8 +104,8 @@ export class Enqueuer {
   }
 
   /**
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED;
-   *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
+   *   SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async add(input: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
@@ -95,12 +119,20 @@ export class Enqueuer {
         faults: [fault(['deadline'], message)],
       });
     }
-    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
+    const { signal } = request;
+    const { deadline } = spec;
     try {
-      return await this.#put(spec, request, now, what);
+      return await bounded(this.#accept(spec, request, now, what), { signal, deadline });
     } catch (error) {
       throw redisFault(error, this.#url);
     }
+  }
+
+  async #accept(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
+    await this.#known.assertKnown(request.queue, what);
+    if (request.listed !== true) await this.#known.assertAllowed(request.queue, spec.request.url, what);
+    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
+    return await this.#put(spec, request, now, what);
   }
 
   async #put(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
@@ -108,7 +140,10 @@ export class Enqueuer {
     const { recordMs, keepMs } = retention(spec, request, this.#dedupTtlMs, now);
     const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
     const id = claim?.id ?? randomUUID();
-    const watched = () => new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+    const client = { jobs: this.#jobs, replies: this.#replies };
+    const handle = (settled: () => Promise<Settled>) =>
+      new Handle(queue, id, this.#jobs, () => untilOverdue(client, { queue, id }, spec.deadline, settled()));
+    const watched = () => handle(() => this.#replies.watch(queue, id));
     if (claim?.known === true) return watched();
     if (batch?.sealed === true) throw batchSealed(batch.name);
     const job = toJob(spec, {
@@ -119,6 +154,8 @@ export class Enqueuer {
         ? { replyTo: this.#replies.name }
         : { batch: { name: batch.name, index: batch.index } }),
     });
+    // Nobody waits for it any more, and nothing is there yet.
+    request.signal?.throwIfAborted();
     using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
     let added = true;
     // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
@@ -126,15 +163,29 @@ export class Enqueuer {
     const open = this.#queues.get(queue);
     if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
     else {
-      const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
+      const add = {
+        queue: open,
+        name: queue,
+        keys: this.#keys,
+        insist: () => this.#insist && !hasGone(request, spec),
+      };
       added = await addOnce(add, job, {
         record: claim?.record,
         batch: batch?.name,
         batchKeepMs: batch?.keepMs,
       });
     }
+    // It was accepted after all. One that others may have added is theirs.
+    if (added && request.signal?.aborted === true && request.keep !== true)
+      this.#jobs.cancel(queue, id).catch(() => {});
     if (!added || reply === null) return watched();
     reply.accepted();
-    return new Handle(queue, id, this.#jobs, () => reply.outcome());
+    const dueMs = job.opts.delay ?? 0;
+    return handle(() => this.#unserved.during(queue, id, dueMs, reply.outcome()));
   }
+}
+
+/** Whether its caller has stopped waiting for Redis. */
+function hasGone({ signal }: EnqueueRequest, { deadline }: NormalSpec): boolean {
+  return signal?.aborted === true || (deadline !== undefined && deadline <= Date.now());
 }

@@ -17,6 +17,7 @@ import {
   namedFields,
   withNamed,
 } from '@sluice/shared';
+import { warnOnce } from '../warn-once.ts';
 
 export type PolicyChange = 'created' | 'changed' | 'same';
 
@@ -53,15 +54,6 @@ export function differences(from: unknown, to: unknown, path = ''): string[] {
 export function conflicts(inForce: Policy, input: PolicyInput): string[] {
   const { named, others } = namedFields(input, inForce);
   return differences(others, named);
-}
-
-const warned = new Set<string>();
-
-/** However many clients a process opens. */
-function warnOnce(message: string): void {
-  if (warned.has(message)) return;
-  warned.add(message);
-  process.emitWarning(message, { type: 'SluiceWarning', code: 'SLUICE_POLICY_CONFLICT' });
 }
 
 const replaced = (now: Policy | null, input: PolicyInput) => (now === null ? input : withNamed(now, input));
@@ -115,6 +107,7 @@ export class Policies {
       throw new SluiceError('SLUICE_POLICY_CONFLICT', `${text}; ${cure}`);
     }
     warnOnce(
+      'SLUICE_POLICY_CONFLICT',
       `${text}; the queue's is used. To change it for the whole fleet: sluice queue set, or onConflict: 'replace'`,
     );
     return 'same';

@@ -12,6 +12,7 @@ import {
   renewScript,
   validate,
 } from '@sluice/shared';
+import { bounded } from '../bounded.ts';
 import { clientClosed } from '../closed.ts';
 import { Lease } from './lease.ts';
 import type { Turns } from './turns.ts';
@@ -88,9 +89,19 @@ export class Semaphore {
    * @throws SluiceError SLUICE_WAIT_ABORTED, SLUICE_SEMAPHORE_CONFLICT (others use it with another `n` now), SLUICE_CLOSED
    */
   async acquire({ signal }: { signal?: AbortSignal } = {}): Promise<Lease> {
-    const { closed, turns, scripts } = this.#client;
+    const { closed } = this.#client;
     const stop = AbortSignal.any([closed, ...(signal === undefined ? [] : [signal])]);
     if (stop.aborted) throw this.#stopped(signal);
+    // A caller that stops while Redis is away does not wait for it: its turn is given back when Redis is there.
+    return await bounded(
+      this.#turn(stop, signal),
+      { signal },
+      `stopped waiting for semaphore "${this.name}"`,
+    );
+  }
+
+  async #turn(stop: AbortSignal, signal: AbortSignal | undefined): Promise<Lease> {
+    const { closed, turns, scripts } = this.#client;
     const token = randomUUID();
     try {
       for (;;) {
