@@ -6,10 +6,10 @@ await using sluice = await connect({ redis, queue: 'timeout', policy: { egress }
 const say = (error: SluiceError) => console.log(error.code);
 
 // One attempt, from its permit to the last byte. A retry gets the same time again.
-await sluice.fetch(`${upstream}/hang`, { timeoutMs: 200, attempts: 1 }).catch(say);
+await sluice.fetch(`${upstream}/hang`, { timeout: '200ms', attempts: 1 }).catch(say);
 
 // The job with all its attempts, including its wait in the queue.
-await sluice.fetch(`${upstream}/json`, { delayMs: 60_000, deadline: Date.now() + 500 }).catch(say);
+await sluice.fetch(`${upstream}/json`, { delay: '1m', deadline: '500ms' }).catch(say);
 
 // This caller's wait. The job is cancelled, and the request in flight is aborted …
 const slow = await sluice.enqueue(`${upstream}/delay/1000`);

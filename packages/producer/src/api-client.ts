@@ -1,7 +1,9 @@
 import { text } from 'node:stream/consumers';
 import {
   type JobSpec,
+  type HeaderFields,
   type PolicyInput,
+  type RequestSpec,
   SluiceError,
   duration,
   parseDuration,
@@ -29,14 +31,14 @@ export type ApiClientOptions = {
   /** Default: the host of `baseUrl`, so that all clients of one API share one queue. */
   queue?: string;
   /** Sent with every request. */
-  headers?: Record<string, string>;
+  headers?: HeaderFields;
   /** More of the queue's policy than its rate. */
   policy?: Omit<PolicyInput, 'rate'>;
 };
 
 export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
-  JobSpec,
-  'url' | 'method' | 'json'
+  RequestSpec,
+  'method' | 'json'
 > &
   WaitOptions & {
     query?: Record<string, string | number | boolean>;
@@ -51,6 +53,17 @@ export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.ou
 async function jsonOf(response: FetchResponse): Promise<unknown> {
   const body = response.stored === undefined ? response.text() : await text(await response.stream());
   return body === '' ? null : JSON.parse(body);
+}
+
+/** Headers laid over one another: of a name that is in several, the last counts. */
+function merged(...all: (HeaderFields | undefined)[]): Record<string, string> {
+  const fields = new Map<string, string>();
+  for (const some of all) {
+    if (some === undefined) continue;
+    const pairs = Symbol.iterator in some ? (some as Iterable<[string, string]>) : Object.entries(some);
+    for (const [name, value] of pairs) fields.set(name.toLowerCase(), value);
+  }
+  return Object.fromEntries(fields);
 }
 
 /** An API answered with a status that is not 2xx. */
@@ -154,7 +167,7 @@ export class ApiClient {
     const response = await sluice.fetch(url.href, {
       ...rest,
       ...(method === undefined ? {} : { method }),
-      headers: { accept: 'application/json', ...this.#options.headers, ...headers },
+      headers: merged([['accept', 'application/json']], this.#options.headers, headers),
       ...(json === undefined ? {} : { json: json as never }),
       queue: this.#queue,
     });

@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type JobSpec, type StoredBody, keysOf, sealScript } from '@sluice/shared';
+import { type RequestSpec, type StoredBody, keysOf, sealScript } from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
 import { type Connections, disconnect } from './connection/connections.ts';
-import { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
-import { type EnqueueOptions, type EnqueueRequest, Enqueuer, type Specs } from './enqueue/enqueue.ts';
-import { defaultKeepMs } from './enqueue/to-job.ts';
+import { type AddOne, type BatchOptions, enqueueMany } from './enqueue/enqueue-many.ts';
+import {
+  type EnqueueOptions,
+  type EnqueueRequest,
+  Enqueuer,
+  type Input,
+  type Specs,
+} from './enqueue/enqueue.ts';
+import { defaultKeepMs, keepSchema } from './enqueue/to-job.ts';
+import { durationOption } from './options.ts';
 import { DeadLetters } from './dead/dead-letters.ts';
 import { type FetchClient, type FetchInit, fetchJob } from './fetch.ts';
 import { gatherJobs } from './gather.ts';
@@ -107,12 +114,17 @@ export class Sluice {
   }
 
   /**
-   * Puts a job on the queue and returns at once (`create_task`). When it resolves, the job is accepted: it will be
+   * Puts a job on the queue and returns at once (`create_task`): `enqueue(url, { method, json, … })`, as with fetch, or
+   * `enqueue(spec)`. When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
-  async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
-    return await this.#add(spec, this.#kept(options));
+  async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
+  async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;
+  async enqueue(input: Input, init: RequestSpec & EnqueueOptions = {}): Promise<Handle> {
+    const { queue, keep, keepMs, ...more } = init;
+    const spec = typeof input === 'string' || input instanceof URL ? { url: input } : input;
+    return await this.#add({ ...spec, ...more }, this.#kept({ queue, keep, keepMs }));
   }
 
   /**
@@ -122,17 +134,21 @@ export class Sluice {
    *
    * With `batch`, the outcomes are added to that batch, and this process need not stay for them. At the end of the
    * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs whose
-   * `id` or `idempotencyKey` is already in the batch are not added twice. The batch is kept for `batchKeepMs` after its
+   * `id` or `idempotencyKey` is already in the batch are not added twice. The batch is kept for `batchKeep` after its
    * last outcome (1 min to 7 days, the default).
    * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
    */
   enqueueMany(
     specs: Specs,
-    options: EnqueueOptions & { batch?: string; batchKeepMs?: number; seal?: boolean } = {},
+    options: EnqueueOptions & BatchOptions = {},
   ): AsyncGenerator<Handle, void, undefined> {
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
-    const add: AddOne = (spec, what, position) =>
-      this.#add(spec, { ...this.#kept(options), what, ...(position !== undefined && { batch: position }) });
+    const add: AddOne = async (spec, what, position) =>
+      await this.#add(spec, {
+        ...this.#kept(options),
+        what,
+        ...(position !== undefined && { batch: position }),
+      });
     return enqueueMany(add, specs, batch, options);
   }
 
@@ -164,7 +180,7 @@ export class Sluice {
    * Enqueues and awaits, as if fetched here. Ends at its deadline even if no worker serves the queue.
    * @throws JobError when the job ends without a response
    */
-  async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
+  async fetch(url: string | URL, init: FetchInit = {}): Promise<FetchResponse> {
     const { queue = this.#queue, ...rest } = init;
     return await fetchJob(this.#fetches, url, queue, rest);
   }
@@ -191,7 +207,7 @@ export class Sluice {
     options: StreamOptions & { queue?: string } = {},
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
-    const enqueue = (spec: string | JobSpec, index: number) =>
+    const enqueue = (spec: Input, index: number) =>
       this.#add(spec, { queue, brief: true, what: `job spec [${index}]` });
     return streamJobs(
       { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
@@ -225,11 +241,12 @@ export class Sluice {
     await this.close();
   }
 
-  #kept({ queue = this.#queue, keepMs = defaultKeepMs }: EnqueueOptions): EnqueueRequest {
-    return { queue, keepMs };
+  #kept(options: EnqueueOptions): EnqueueRequest {
+    const keepMs = durationOption(keepSchema, options, ['keep', 'keepMs'], 'SLUICE_INVALID_SPEC');
+    return { queue: options.queue ?? this.#queue, keepMs: keepMs ?? defaultKeepMs };
   }
 
-  async #add(spec: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
+  async #add(spec: Input, request: EnqueueRequest): Promise<Handle> {
     if (this.#closed) throw clientClosed();
     return await this.#enqueuer.add(spec, request);
   }

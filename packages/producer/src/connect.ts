@@ -1,12 +1,20 @@
 import type { BodyStore } from '@sluice/body-store';
 import type { Redis } from 'ioredis';
-import { type PolicyInput, defaultPrefix, queueNameSchema, validate, prefixSchema } from '@sluice/shared';
+import {
+  type Duration,
+  type PolicyInput,
+  defaultPrefix,
+  queueNameSchema,
+  validate,
+  prefixSchema,
+} from '@sluice/shared';
 import { defaultRedisUrl, openClient, redisUrlSchema } from '@sluice/redis';
 import { Sluice } from './client.ts';
 import { type WhenDown, openConnections } from './connection/connections.ts';
 import type { OnConflict } from './queues/policies.ts';
 import { StoredBodies } from './stored-bodies.ts';
-import { keepMsSchema } from './enqueue/to-job.ts';
+import { keepSchema } from './enqueue/to-job.ts';
+import { durationOption } from './options.ts';
 
 const defaultFetchDeadlineMs = 900_000;
 const defaultDedupTtlMs = 86_400_000;
@@ -43,13 +51,17 @@ export type ConnectOptions = {
    * been accepted all the same: give it an `id`, and enqueue it again. A job whose outcome was awaited goes on.
    */
   whenDown?: WhenDown;
-  /** Deadline of a `fetch` that gives none, ms from its call. Default 15 minutes. */
-  fetchDeadlineMs?: number;
+  /** Deadline of a `fetch` that gives none, from its call: `"15m"` (default), or ms. 1 ms to 366 days. */
+  fetchDeadline?: Duration | undefined;
+  /** @deprecated `fetchDeadline`. ms */
+  fetchDeadlineMs?: number | undefined;
   /**
    * How long an `id` or `idempotencyKey` is remembered after its job was added, and how long the outcome of that job is
-   * kept after its end, ms. Default 24 hours; longer takes more of Redis' memory.
+   * kept after its end: `"24h"` (default), or ms. 1 ms to 366 days; longer takes more of Redis' memory.
    */
-  dedupTtlMs?: number;
+  dedupTtl?: Duration | undefined;
+  /** @deprecated `dedupTtl`. ms */
+  dedupTtlMs?: number | undefined;
 };
 
 /**
@@ -62,12 +74,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const url = validate(redisUrlSchema, options.redis ?? defaultRedisUrl, 'SLUICE_INVALID_CONFIG', what);
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
   const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
-  const dedupTtlMs = validate(
-    keepMsSchema,
-    options.dedupTtlMs ?? defaultDedupTtlMs,
-    'SLUICE_INVALID_CONFIG',
-    'dedupTtlMs',
-  );
+  const time = (name: 'dedupTtl' | 'fetchDeadline') =>
+    durationOption(keepSchema, options, [name, `${name}Ms`], 'SLUICE_INVALID_CONFIG', what);
+  const dedupTtlMs = time('dedupTtl') ?? defaultDedupTtlMs;
+  const fetchDeadlineMs = time('fetchDeadline') ?? defaultFetchDeadlineMs;
   const bodies = new StoredBodies(options.bodyStore);
   const connections = await openConnections({ url, prefix }, options.whenDown ?? 'wait');
   let reader: Redis;
@@ -77,7 +87,6 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
     connections.commands.disconnect();
     throw error;
   }
-  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
   const sluice = new Sluice({
     connections,
     reader,

@@ -1,10 +1,13 @@
-import { type JobSpec, SluiceError } from '@sluice/shared';
+import { type JobSpec, type RequestSpec, SluiceError, timeSchema } from '@sluice/shared';
 import type { Handle, WaitOptions } from './handle.ts';
 import type { Jobs } from './jobs.ts';
 import type { Replies } from './replies/replies.ts';
 import type { FetchResponse } from './response.ts';
 
-export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
+export interface FetchInit extends RequestSpec, WaitOptions {
+  /** Default: the client's. */
+  queue?: string | undefined;
+}
 
 /** Workers end a job within this of its deadline; a job that still waits then has no worker. */
 const deadlineGraceMs = 1500;
@@ -23,7 +26,7 @@ export type FetchClient = {
 /** Enqueues and awaits. Perhaps nobody else knows of the job, so this looks for its end at its deadline. */
 export async function fetchJob(
   { jobs, replies, deadlineMs, add }: FetchClient,
-  url: string,
+  url: string | URL,
   queue: string,
   { signal, keep, ...spec }: Omit<FetchInit, 'queue'>,
 ): Promise<FetchResponse> {
@@ -32,8 +35,9 @@ export async function fetchJob(
       cause: signal.reason,
     });
   }
-  const deadline = spec.deadline ?? Date.now() + deadlineMs;
-  const handle = await add({ ...spec, deadline, url }, queue);
+  // If it is no time, `add` says so, with the other faults.
+  const deadline = timeSchema.safeParse(spec.deadline ?? Date.now() + deadlineMs).data;
+  const handle = await add({ ...spec, deadline: deadline ?? spec.deadline, url }, queue);
   const overdue = async () => {
     try {
       // No reply comes for a job that is gone without an outcome (its queue was removed), or whose outcome went to
@@ -44,7 +48,7 @@ export async function fetchJob(
       // Whoever awaits the outcome gets the error.
     }
   };
-  const overdueMs = deadline - Date.now() + deadlineGraceMs;
+  const overdueMs = deadline! - Date.now() + deadlineGraceMs;
   const timer = setTimeout(() => void overdue(), Math.min(longestTimerMs, overdueMs));
   try {
     return await handle.result({

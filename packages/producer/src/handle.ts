@@ -2,12 +2,12 @@ import { type Settled, SluiceError } from '@sluice/shared';
 import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
 import { type FetchResponse, responseOf } from './response.ts';
 
-export type WaitOptions = {
+export interface WaitOptions {
   /** Stops waiting, and cancels the job. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The job goes on when the waiting stops. */
-  keep?: boolean;
-};
+  keep?: boolean | undefined;
+}
 
 /** A job that was accepted: what `create_task` gives in asyncio. */
 export class Handle {

@@ -2,14 +2,16 @@ export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from '
 export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
 export { Sluice } from './client.ts';
-export type { EnqueueOptions, Specs } from './enqueue/enqueue.ts';
+export type { BatchOptions } from './enqueue/enqueue-many.ts';
+export type { EnqueueOptions, Input, Specs } from './enqueue/enqueue.ts';
 export type { FetchInit } from './fetch.ts';
 export { type ConnectOptions, connect } from './connect.ts';
-export type { DeadLetter, DeadLetterDetail, Redrive } from './dead/dead-letter.ts';
+export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
 export {
   type DeadListOptions,
   DeadLetters,
   type DeadSelection,
+  type PurgeOptions,
   type RedriveOptions,
   type RedriveResult,
 } from './dead/dead-letters.ts';
@@ -36,12 +38,19 @@ export { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.ts';
 export { FetchResponse, JobError } from './response.ts';
 export type { StreamItem, StreamOptions } from './stream.ts';
 export {
+  type Body,
+  type Duration,
+  type HeaderFields,
+  type JobRetry,
   type JobSpec,
   type Outcome,
   type OutcomeKind,
   type Policy,
   type PolicyInput,
+  type RequestSpec,
+  type SearchParams,
   type Settled,
   type StoredBody,
+  type Time,
   SluiceError,
 } from '@sluice/shared';

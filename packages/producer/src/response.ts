@@ -66,9 +66,10 @@ export class FetchResponse {
     return new TextDecoder().decode(this.bytes());
   }
 
-  /** The body parsed as JSON. @throws SyntaxError when it is not JSON */
-  json(): unknown {
-    return JSON.parse(this.text());
+  /** The body parsed as JSON. The caller vouches for the type. @throws SyntaxError when it is not JSON */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only the caller knows what it asked for
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T;
   }
 
   /**

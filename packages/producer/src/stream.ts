@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobSpec, Settled } from '@sluice/shared';
+import type { Settled } from '@sluice/shared';
+import type { Input, Specs } from './enqueue/enqueue.ts';
 import type { Handle } from './handle.ts';
 
 /** One job of a stream that ended. */
@@ -7,7 +8,7 @@ export type StreamItem = {
   /** Position of its spec in the input, from 0. */
   index: number;
   id: string;
-  spec: string | JobSpec;
+  spec: Input;
   outcome: Settled['outcome'];
   body: Uint8Array;
 };
@@ -24,7 +25,7 @@ const takeBackEveryMs = 200;
 
 /** What the stream needs of a client. */
 export type StreamClient = {
-  enqueue(spec: string | JobSpec, index: number): Promise<Handle>;
+  enqueue(spec: Input, index: number): Promise<Handle>;
   withdraw(handle: Handle): Promise<unknown>;
 };
 
@@ -34,7 +35,7 @@ export type StreamClient = {
  */
 export async function* streamJobs(
   client: StreamClient,
-  specs: Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>,
+  specs: Specs,
   options: StreamOptions = {},
 ): AsyncGenerator<StreamItem, void, undefined> {
   const limit = options.inFlight ?? 1000;
@@ -56,7 +57,7 @@ export async function* streamJobs(
     changed();
   };
 
-  const start = async (spec: string | JobSpec, index: number) => {
+  const start = async (spec: Input, index: number) => {
     const handle = await client.enqueue(spec, index);
     running.set(index, handle);
     if (stopped) await client.withdraw(handle);

@@ -172,7 +172,7 @@ describe('misuse', () => {
     ['a body on GET', { method: 'GET', body: 'x' }, 'body', 'a GET request has no body'],
     ['a deadline in the past', { deadline: Date.now() - 1 }, 'deadline', 'is in the past'],
     ['two bodies', { body: 'x', json: 1 }, '', 'body and json; give the body once'],
-    ['an unknown option', { timeout: 5 }, 'timeout', ''],
+    ['an unknown option', { timeuot: 5 }, 'timeuot', ''],
   ])('%s is SLUICE_INVALID_SPEC, with its place', async (_name, init, path, message) => {
     const error: unknown = await rig.sluice
       .fetch(rig.url('/item/1'), init as FetchInit)

@@ -102,7 +102,7 @@ describe('the types of a stream and of handles', () => {
       expectTypeOf(await handle.outcome()).toEqualTypeOf<Settled>();
       expectTypeOf((await sluice.fetch(urls[0]!)).json()).toEqualTypeOf<unknown>();
       // @ts-expect-error -- not a field of a spec
-      await sluice.fetch(urls[0]!, { timeout: 5 });
+      await sluice.fetch(urls[0]!, { timeuot: 5 });
     }
     expectTypeOf(check).returns.resolves.toEqualTypeOf<void>();
   });

@@ -1,6 +1,6 @@
 export { isBullKey } from './state/bull-keys.ts';
 export { clip } from './fields/clip.ts';
-export { duration, formatDuration, parseDuration } from './fields/duration.ts';
+export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
@@ -84,7 +84,12 @@ export {
 } from './policy/rate.ts';
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
-export { type JobSpec, jobSpecSchema } from './job/spec.ts';
+export { jobSpecSchema } from './job/spec.ts';
+export type { JobRetry, JobSpec, RequestSpec } from './job/spec-types.ts';
+export { type Time, timeSchema } from './fields/time.ts';
+export type { Body } from './job/body.ts';
+export type { HeaderFields } from './job/headers.ts';
+export type { SearchParams } from './job/target.ts';
 export { readStoredPolicy, storedPolicy } from './policy/stored-policy.ts';
 export { isObject } from './fields/is-object.ts';
 export { faultsText, validate } from './validate.ts';

@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import type { BoundTo } from '@sluice/redis';
 import {
   type Keys,
@@ -7,6 +6,7 @@ import {
   fault,
   batchTtlMs,
   decodeSettled,
+  duration,
   queueNameSchema,
   type sealScript,
   validate,
@@ -14,8 +14,8 @@ import {
 import { readPages } from './pages.ts';
 import type { StreamItem } from '../stream.ts';
 
-/** How long a batch is kept, ms. Not longer than the stored bodies of its outcomes. */
-export const batchKeepMsSchema = z.int('must be a whole number of ms').min(60_000).max(batchTtlMs);
+/** How long a batch is kept. Not longer than the stored bodies of its outcomes. */
+export const batchKeepSchema = duration({ min: 60_000, max: batchTtlMs });
 
 /** How far a batch is. It is complete when `sealed` and `ended >= total`. */
 export type BatchProgress = {
@@ -66,7 +66,7 @@ export function batchSealed(name: string): SluiceError {
 
 /**
  * A named set of jobs. Redis keeps its outcomes in the order in which the jobs ended, for 7 days after the last one (or
- * less: `batchKeepMs` of `enqueueMany`); `remove` frees them sooner. Any process can add jobs and read outcomes. Made
+ * less: `batchKeep` of `enqueueMany`); `remove` frees them sooner. Any process can add jobs and read outcomes. Made
  * by `sluice.batch`.
  */
 export class Batch {

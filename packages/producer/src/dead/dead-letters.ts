@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
-import { type Keys, purgeScript, redriveScript } from '@sluice/shared';
+import { type Duration, type Keys, duration, purgeScript, redriveScript } from '@sluice/shared';
+import { durationOption } from '../options.ts';
 import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
 import { type FailedEntry, cursorOf, failedPages } from './pages.ts';
 
@@ -33,6 +34,19 @@ export type RedriveResult = {
   /** Ids of jobs that may have been performed, left where they are. */
   ambiguous: string[];
 };
+
+export interface PurgeOptions {
+  /** Only those that failed at least this long ago: `"7d"`, or ms. Default 0: all. */
+  olderThan?: Duration | undefined;
+  /** @deprecated `olderThan`. ms */
+  olderThanMs?: number | undefined;
+  /** Only these. Default: all. */
+  ids?: readonly string[] | undefined;
+  /** Only those that failed with this code, such as `SLUICE_TIMEOUT`. Default: all. */
+  code?: string | undefined;
+}
+
+const ageSchema = duration({ min: 0, max: 3660 * 86_400_000 });
 
 const atOnce = 100;
 const readAtOnce = 20;
@@ -102,13 +116,13 @@ export class DeadLetters {
 
   /**
    * Removes failed jobs for good. One that is redriven meanwhile is left alone.
-   * @param options `olderThanMs`: only those that failed at least this long ago. Default: all
+   * @param options `olderThan`: only those that failed at least this long ago, `"7d"`, or ms; `ids`; `code`. Default: all
    * @returns how many were removed
    */
-  async purge(
-    queue: string,
-    { olderThanMs = 0, ids, code }: { olderThanMs?: number; ids?: readonly string[]; code?: string } = {},
-  ): Promise<number> {
+  async purge(queue: string, options: PurgeOptions = {}): Promise<number> {
+    const { ids, code } = options;
+    const names = ['olderThan', 'olderThanMs'] as const;
+    const olderThanMs = durationOption(ageSchema, options, names, 'SLUICE_INVALID_SPEC') ?? 0;
     const [seconds] = await this.#redis.time();
     // One second more, because the clocks of workers may be ahead of Redis'.
     const until = olderThanMs > 0 ? (Number(seconds) + 1) * 1000 - olderThanMs : Number.MAX_SAFE_INTEGER;

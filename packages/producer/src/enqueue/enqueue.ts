@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
+  type Duration,
   type JobSpec,
   type Keys,
   type NormalSpec,
@@ -18,16 +19,25 @@ import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { Replies } from '../replies/replies.ts';
-import { keepMsSchema, toJob } from './to-job.ts';
+import { isUnread, readBody, withTextType } from './read-body.ts';
+import { toJob } from './to-job.ts';
 
-export type EnqueueOptions = {
+export interface EnqueueOptions {
   /** Default: the client's. */
-  queue?: string;
-  /** How long the outcome can be read by its id, ms. Default 1 hour for `enqueue`; `fetch` and `stream` keep none. */
-  keepMs?: number;
-};
+  queue?: string | undefined;
+  /**
+   * How long the outcome can be read by its id: `"1h"`, or ms. 1 ms to 366 days. Default 1 hour for `enqueue`; `fetch`
+   * and `stream` keep none.
+   */
+  keep?: Duration | undefined;
+  /** @deprecated `keep`. ms */
+  keepMs?: number | undefined;
+}
 
-export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
+/** One request of many: its URL, or a spec. */
+export type Input = string | URL | JobSpec;
+
+export type Specs = Iterable<Input> | AsyncIterable<Input>;
 
 /** What an add needs besides the spec. */
 export type EnqueueRequest = {
@@ -83,14 +93,15 @@ export class Enqueuer {
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED;
    *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
-  async add(input: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
+  async add(input: Input, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
-    const given = typeof input === 'string' ? { url: input } : input;
-    const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
-    validate(keepMsSchema.optional(), request.keepMs, 'SLUICE_INVALID_SPEC', 'keepMs');
+    const given = typeof input === 'string' || input instanceof URL ? { url: input } : input;
+    // Otherwise at once: what the caller changes later must not get into the job.
+    const read = isUnread(given) ? await readBody(given) : given;
+    const spec = withTextType(validate(normalSpecSchema, read, 'SLUICE_INVALID_SPEC', what));
     const now = Date.now();
     if (spec.deadline !== undefined && spec.deadline <= now) {
-      const message = 'is in the past; give a later time, in epoch ms, or leave it out';
+      const message = 'is in the past; give a later time, or leave it out';
       throw new SluiceError('SLUICE_INVALID_SPEC', `${what}: deadline: ${message}`, {
         faults: [fault(['deadline'], message)],
       });
