@@ -13,12 +13,12 @@ await sluice.fetch(`${upstream}/json`, { delay: '1m', deadline: '500ms' }).catch
 
 // This caller's wait. The job is cancelled, and the request in flight is aborted …
 const slow = await sluice.enqueue(`${upstream}/delay/1000`);
-await slow.result({ signal: AbortSignal.timeout(200) }).catch(say);
+await slow.result({ signal: AbortSignal.timeout(200), cancel: true }).catch(say);
 await slow.result().catch(say);
 
 // … unless the caller keeps it.
 const kept = await sluice.enqueue(`${upstream}/delay/1000`);
-await kept.result({ signal: AbortSignal.timeout(200), keep: true }).catch(say);
+await kept.result({ signal: AbortSignal.timeout(200) }).catch(say);
 console.log((await kept.result()).status);
 
 // Output:

@@ -1,4 +1,4 @@
-import { text } from 'node:stream/consumers';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   type JobSpec,
   type HeaderFields,
@@ -9,11 +9,10 @@ import {
   parseDuration,
   validate,
 } from '@sluice/shared';
-import type { z } from 'zod';
 import type { Sluice } from './client.ts';
 import { connect } from './connect.ts';
 import type { WaitOptions } from './handle.ts';
-import { type FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 
 export type ApiClientOptions = {
   /** `https://api.example.com/v1`: paths are appended to it. */
@@ -36,24 +35,16 @@ export type ApiClientOptions = {
   policy?: Omit<PolicyInput, 'rate'>;
 };
 
-export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
+export type RequestOptions<S extends StandardSchemaV1 | undefined = undefined> = Omit<
   RequestSpec,
   'method' | 'json'
 > &
   WaitOptions & {
+    /** Added to the query of the path; a name that is there already gets this value. */
     query?: Record<string, string | number | boolean>;
-    /** Checks the JSON and gives it its type. */
+    /** Checks the JSON and gives it its type: a zod, valibot or arktype schema, or any other Standard Schema. */
     schema?: S;
   };
-
-/** The type that a schema gives the JSON; without a schema, unknown. */
-export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : unknown;
-
-/** The JSON of a body, also of one in the body store, because all of it is needed; null for an empty one. */
-async function jsonOf(response: FetchResponse): Promise<unknown> {
-  const body = response.stored === undefined ? response.text() : await text(await response.stream());
-  return body === '' ? null : JSON.parse(body);
-}
 
 /** Headers laid over one another: of a name that is in several, the last counts. */
 function merged(...all: (HeaderFields | undefined)[]): Record<string, string> {
@@ -64,17 +55,6 @@ function merged(...all: (HeaderFields | undefined)[]): Record<string, string> {
     for (const [name, value] of pairs) fields.set(name.toLowerCase(), value);
   }
   return Object.fromEntries(fields);
-}
-
-/** An API answered with a status that is not 2xx. */
-export class StatusError extends SluiceError {
-  override readonly name = 'StatusError';
-  readonly response: FetchResponse;
-
-  constructor(message: string, response: FetchResponse) {
-    super('SLUICE_STATUS', message);
-    this.response = response;
-  }
 }
 
 /**
@@ -103,17 +83,16 @@ export class ApiClient {
   }
 
   /**
-   * @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when it does not
-   * fit the schema
+   * @throws StatusError, JobError, SyntaxError when it is not JSON, SchemaError when it does not fit the schema
    */
-  async get<S extends z.ZodType | undefined = undefined>(
+  async get<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     options?: RequestOptions<S>,
   ): Promise<Parsed<S>> {
     return await this.#request('GET', path, undefined, options);
   }
 
-  async post<S extends z.ZodType | undefined = undefined>(
+  async post<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     json?: unknown,
     options?: RequestOptions<S>,
@@ -121,7 +100,7 @@ export class ApiClient {
     return await this.#request('POST', path, json, options);
   }
 
-  async put<S extends z.ZodType | undefined = undefined>(
+  async put<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     json?: unknown,
     options?: RequestOptions<S>,
@@ -129,7 +108,7 @@ export class ApiClient {
     return await this.#request('PUT', path, json, options);
   }
 
-  async patch<S extends z.ZodType | undefined = undefined>(
+  async patch<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     json?: unknown,
     options?: RequestOptions<S>,
@@ -137,7 +116,7 @@ export class ApiClient {
     return await this.#request('PATCH', path, json, options);
   }
 
-  async delete<S extends z.ZodType | undefined = undefined>(
+  async delete<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     options?: RequestOptions<S>,
   ): Promise<Parsed<S>> {
@@ -156,7 +135,7 @@ export class ApiClient {
     await this.close();
   }
 
-  async #request<S extends z.ZodType | undefined>(
+  async #request<S extends StandardSchemaV1 | undefined>(
     method: JobSpec['method'],
     path: string,
     json: unknown,
@@ -170,15 +149,10 @@ export class ApiClient {
       headers: merged([['accept', 'application/json']], this.#options.headers, headers),
       ...(json === undefined ? {} : { json: json as never }),
       queue: this.#queue,
+      ...(schema !== undefined && { schema }),
     });
-    if (!response.ok) {
-      const start =
-        response.stored === undefined ? response.text().slice(0, 200) : `${response.stored.bytes} bytes`;
-      throw new StatusError(`${method} ${url.href} answered ${response.status}: ${start}`, response);
-    }
-    const value = response.transformed === undefined ? await jsonOf(response) : response.value();
-    if (schema === undefined) return value as Parsed<S>;
-    return validate(schema, value, 'SLUICE_BAD_RESPONSE', `the JSON of ${method} ${url.href}`) as Parsed<S>;
+    if (!response.ok) throw response.statusError();
+    return (schema === undefined ? await response.whole() : response.json()) as Parsed<S>;
   }
 
   /** The path is appended, not resolved against the base: even `//other.example/` is a path of this API. */

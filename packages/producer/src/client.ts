@@ -7,26 +7,24 @@ import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
 import { type Connections, disconnect } from './connection/connections.ts';
 import { type AddOne, type BatchOptions, enqueueMany } from './enqueue/enqueue-many.ts';
-import {
-  type EnqueueOptions,
-  type EnqueueRequest,
-  Enqueuer,
-  type Input,
-  type Specs,
-} from './enqueue/enqueue.ts';
+import { type EnqueueOptions, type EnqueueRequest, Enqueuer } from './enqueue/enqueue.ts';
 import { defaultKeepMs, keepSchema } from './enqueue/to-job.ts';
 import { durationOption } from './options.ts';
 import { DeadLetters } from './dead/dead-letters.ts';
-import { type FetchClient, type FetchInit, fetchJob } from './fetch.ts';
-import { gatherJobs } from './gather.ts';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type FetchClient, type FetchOptions, fetchJob } from './fetch.ts';
+import { type GatherOptions, type Gatherable, type Gathered, gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle } from './handle.ts';
+import { endOf } from './job-error.ts';
+import type { Input, Specs } from './input.ts';
 import { Jobs } from './jobs.ts';
 import { OpenQueues } from './connection/open-queues.ts';
 import { Policies } from './queues/policies.ts';
 import { Queues } from './queues/queues.ts';
 import { Replies } from './replies/replies.ts';
 import type { FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 import { Schedules } from './queues/schedules.ts';
 import {
   Semaphore,
@@ -107,6 +105,7 @@ export class Sluice {
       open,
       blockMs: connections.blockMs,
       closed,
+      bodies: parts.bodies,
       seal: bindScript(redis, keys, sealScript),
     };
     const turns = new Turns(keys.turns, open);
@@ -177,28 +176,35 @@ export class Sluice {
   }
 
   /**
-   * Enqueues and awaits, as if fetched here. Ends at its deadline even if no worker serves the queue.
-   * @throws JobError when the job ends without a response
+   * Enqueues and awaits, as if fetched here. Ends at its deadline even if no worker serves the queue. When its `signal`
+   * aborts, the job is cancelled, unless `cancel: false`. With a `schema`, the JSON of a 2xx response is checked.
+   * @throws JobError when the job ends without a response; SchemaError; SluiceError SLUICE_WAIT_ABORTED
    */
-  async fetch(url: string | URL, init: FetchInit = {}): Promise<FetchResponse> {
+  async fetch<S extends StandardSchemaV1 | undefined = undefined>(
+    url: string | URL,
+    init: FetchOptions<S> = {},
+  ): Promise<FetchResponse<Parsed<S>>> {
     const { queue = this.#queue, ...rest } = init;
     return await fetchJob(this.#fetches, url, queue, rest);
   }
 
   /**
-   * Enqueues all and awaits all (`gather`): the responses in input order. The first failure is thrown and the other
-   * jobs go on; `{ settled: true }` gives every outcome instead (`return_exceptions=True`).
+   * Enqueues all and awaits all (`gather`): the responses in the order of a list, or under the names of a record. The
+   * first failure is thrown and the other jobs go on; `{ settled: true }` gives every outcome instead
+   * (`return_exceptions=True`). When `signal` aborts, the jobs are cancelled.
+   * @throws JobError; SluiceError SLUICE_INVALID_SPEC, SLUICE_WAIT_ABORTED
    */
-  async gather(
-    specs: Specs,
-    options: { queue?: string; settled: true },
-  ): Promise<PromiseSettledResult<FetchResponse>[]>;
-  async gather(specs: Specs, options?: { queue?: string; settled?: false }): Promise<FetchResponse[]>;
-  async gather(
-    specs: Specs,
-    { queue = this.#queue, settled = false }: { queue?: string; settled?: boolean } = {},
-  ): Promise<FetchResponse[] | PromiseSettledResult<FetchResponse>[]> {
-    return await gatherJobs((spec, what) => this.#add(spec, { queue, what }), specs, settled);
+  async gather<const T extends Gatherable>(
+    specs: T,
+    options: GatherOptions & { settled: true },
+  ): Promise<Gathered<T, PromiseSettledResult<FetchResponse>>>;
+  async gather<const T extends Gatherable>(
+    specs: T,
+    options?: GatherOptions & { settled?: false | undefined },
+  ): Promise<Gathered<T>>;
+  async gather(specs: Gatherable, options: GatherOptions = {}): Promise<unknown> {
+    const { queue = this.#queue } = options;
+    return await gatherJobs((spec, what) => this.#add(spec, { queue, what }), specs, options);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */
@@ -210,7 +216,11 @@ export class Sluice {
     const enqueue = (spec: Input, index: number) =>
       this.#add(spec, { queue, brief: true, what: `job spec [${index}]` });
     return streamJobs(
-      { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
+      {
+        enqueue,
+        withdraw: (handle) => this.#jobs.withdraw(queue, handle.id),
+        end: (handle, settled) => endOf(settled, this.#jobs.bodies.opener, handle.name(settled)),
+      },
       specs,
       options,
     );

@@ -1,13 +1,19 @@
 import { type JobSpec, type RequestSpec, SluiceError, timeSchema } from '@sluice/shared';
-import type { Handle, WaitOptions } from './handle.ts';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Handle, ResultOptions, WaitOptions } from './handle.ts';
 import type { Jobs } from './jobs.ts';
 import type { Replies } from './replies/replies.ts';
 import type { FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 
 export interface FetchInit extends RequestSpec, WaitOptions {
   /** Default: the client's. */
   queue?: string | undefined;
 }
+
+/** What `fetch` takes besides the URL. */
+export type FetchOptions<S extends StandardSchemaV1 | undefined = undefined> = FetchInit &
+  Pick<ResultOptions<S>, 'schema'>;
 
 /** Workers end a job within this of its deadline; a job that still waits then has no worker. */
 const deadlineGraceMs = 1500;
@@ -24,12 +30,12 @@ export type FetchClient = {
 };
 
 /** Enqueues and awaits. Perhaps nobody else knows of the job, so this looks for its end at its deadline. */
-export async function fetchJob(
+export async function fetchJob<S extends StandardSchemaV1 | undefined>(
   { jobs, replies, deadlineMs, add }: FetchClient,
   url: string | URL,
   queue: string,
-  { signal, keep, ...spec }: Omit<FetchInit, 'queue'>,
-): Promise<FetchResponse> {
+  { signal, keep = false, cancel = !keep, schema, ...spec }: Omit<FetchOptions<S>, 'queue'>,
+): Promise<FetchResponse<Parsed<S>>> {
   if (signal?.aborted === true) {
     throw new SluiceError('SLUICE_WAIT_ABORTED', 'stopped before the job was enqueued', {
       cause: signal.reason,
@@ -51,10 +57,7 @@ export async function fetchJob(
   const overdueMs = deadline! - Date.now() + deadlineGraceMs;
   const timer = setTimeout(() => void overdue(), Math.min(longestTimerMs, overdueMs));
   try {
-    return await handle.result({
-      ...(signal === undefined ? {} : { signal }),
-      ...(keep === undefined ? {} : { keep }),
-    });
+    return await handle.result({ signal, cancel, ...(schema !== undefined && { schema }) });
   } finally {
     clearTimeout(timer);
   }

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type JobSpec, type RequestSpec, SluiceError } from '@sluice/shared';
 import type { Handle } from './handle.ts';
-import { type FetchResponse, JobError } from './response.ts';
+import { JobError } from './job-error.ts';
+import type { FetchResponse } from './response.ts';
 
 /** What the failure of a group causes in its other jobs, and in a body that goes on. */
 const broughtAbout = new Set<string>(['SLUICE_CANCELLED', 'SLUICE_GROUP_ENDED']);

@@ -1,10 +1,12 @@
 export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from './batch/batch.ts';
 export type { BodyStore } from '@sluice/body-store';
-export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
+export { ApiClient, type ApiClientOptions } from './api-client.ts';
 export { Sluice } from './client.ts';
 export type { BatchOptions } from './enqueue/enqueue-many.ts';
-export type { EnqueueOptions, Input, Specs } from './enqueue/enqueue.ts';
-export type { FetchInit } from './fetch.ts';
+export type { EnqueueOptions } from './enqueue/enqueue.ts';
+export type { Input, Specs } from './input.ts';
+export type { FetchInit, FetchOptions } from './fetch.ts';
+export type { GatherOptions, Gatherable, Gathered } from './gather.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
 export {
@@ -16,7 +18,7 @@ export {
   type RedriveResult,
 } from './dead/dead-letters.ts';
 export { Group } from './group.ts';
-export { Handle, type WaitOptions } from './handle.ts';
+export { Handle, type ResultOptions, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';
 export {
   type OnConflict,
@@ -35,8 +37,10 @@ export {
   type When,
 } from './queues/schedules.ts';
 export { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.ts';
-export { FetchResponse, JobError } from './response.ts';
-export type { StreamItem, StreamOptions } from './stream.ts';
+export { type Ended, JobError } from './job-error.ts';
+export { FetchResponse, StatusError } from './response.ts';
+export { type Parsed, SchemaError } from './schema.ts';
+export type { EndedItem, StreamItem, StreamOptions } from './stream.ts';
 export {
   type Body,
   type Duration,

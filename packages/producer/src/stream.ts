@@ -1,24 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settled } from '@sluice/shared';
-import type { Input, Specs } from './enqueue/enqueue.ts';
+import type { Input, Specs } from './input.ts';
 import type { Handle } from './handle.ts';
+import { type Ended, withEnd } from './job-error.ts';
 
-/** One job of a stream that ended. */
-export type StreamItem = {
+/** One job that ended: `response` if fetch would have given one (`ok`), else `error`, which fetch would have thrown. */
+export type EndedItem = {
   /** Position of its spec in the input, from 0. */
   index: number;
   id: string;
-  spec: Input;
+  /** The same as data. */
   outcome: Settled['outcome'];
+  /** The body of the last response; empty where there was none, or where it is in the body store. */
   body: Uint8Array;
-};
+} & Ended;
 
-export type StreamOptions = {
+/** One job of a stream that ended. */
+export type StreamItem = EndedItem & { spec: Input };
+
+export interface StreamOptions {
   /** The most jobs enqueued and not yet yielded. Default 1000; more keeps more workers busy and takes more memory. */
-  inFlight?: number;
+  inFlight?: number | undefined;
   /** Stops taking specs and takes back the jobs that wait; those that run are awaited and yielded. */
-  signal?: AbortSignal;
-};
+  signal?: AbortSignal | undefined;
+}
 
 /** How often a stopped stream checks whether a job waits again, ms. */
 const takeBackEveryMs = 200;
@@ -27,6 +32,7 @@ const takeBackEveryMs = 200;
 export type StreamClient = {
   enqueue(spec: Input, index: number): Promise<Handle>;
   withdraw(handle: Handle): Promise<unknown>;
+  end(handle: Handle, settled: Settled): Ended;
 };
 
 /**
@@ -61,9 +67,10 @@ export async function* streamJobs(
     const handle = await client.enqueue(spec, index);
     running.set(index, handle);
     if (stopped) await client.withdraw(handle);
-    const { outcome, body } = await handle.outcome();
+    const settled = await handle.outcome();
     running.delete(index);
-    ended.push({ index, id: handle.id, spec, outcome, body });
+    const item = { index, id: handle.id, spec, outcome: settled.outcome, body: settled.body };
+    ended.push(withEnd(item, () => client.end(handle, settled)));
     changed();
   };
 

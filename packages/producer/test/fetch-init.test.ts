@@ -14,8 +14,10 @@ type Echo = { method: string; url: string; headers: Record<string, string>; body
 const echo = async (init: FetchInit) =>
   (await rig.sluice.fetch(rig.url('/echo'), { method: 'POST', ...init })).json<Echo>();
 
+type FetchBody = NonNullable<ConstructorParameters<typeof Response>[0]>;
+
 /** What fetch itself sends of a body. */
-async function asFetched(body: BodyInit): Promise<{ type: string | null; text: string }> {
+async function asFetched(body: FetchBody): Promise<{ type: string | null; text: string }> {
   const request = new Request('http://a.test/', { method: 'POST', body });
   return { type: request.headers.get('content-type'), text: await request.text() };
 }
@@ -33,7 +35,7 @@ describe('a body', () => {
     ['a Blob without a type', new Blob(['x'])],
   ])('that is %s is sent as fetch sends it', async (_, body) => {
     const { headers, body: text } = await echo({ body });
-    const fetched = await asFetched(body as BodyInit);
+    const fetched = await asFetched(body as FetchBody);
     expect({ type: headers['content-type'] ?? null, text }).toEqual(fetched);
   });
 
@@ -172,7 +174,7 @@ describe('times', () => {
   test.each(forms)('runAt and deadline are %s', async (_, time) => {
     const handle = await rig.sluice.enqueue(rig.url('/item/1'), { runAt: time, deadline: time });
     const job = await rig.bull.getJob(handle.id);
-    const { deadline } = job?.data as { deadline: number };
+    const { deadline } = job!.data as { deadline: number };
     // The test's own time, at most.
     for (const at of [deadline, job!.timestamp + job!.delay]) {
       expect(at).toBeGreaterThanOrEqual(later - 1);

@@ -1,5 +1,6 @@
 export { isBullKey } from './state/bull-keys.ts';
 export { clip } from './fields/clip.ts';
+export { excerpt, withoutQuery } from './fields/excerpt.ts';
 export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';

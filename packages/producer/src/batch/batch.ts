@@ -12,7 +12,10 @@ import {
   validate,
 } from '@sluice/shared';
 import { readPages } from './pages.ts';
-import type { StreamItem } from '../stream.ts';
+import { endOf, withEnd } from '../job-error.ts';
+import { nameOf } from '../request-line.ts';
+import type { StoredBodies } from '../stored-bodies.ts';
+import type { EndedItem } from '../stream.ts';
 
 /** How long a batch is kept. Not longer than the stored bodies of its outcomes. */
 export const batchKeepSchema = duration({ min: 60_000, max: batchTtlMs });
@@ -29,7 +32,7 @@ export type BatchProgress = {
 };
 
 /** The outcome of one job of a batch. `index`: position of its spec in the `enqueueMany` that added it. */
-export type BatchItem = Omit<StreamItem, 'spec'> & {
+export type BatchItem = EndedItem & {
   /** Where to read on after this one. */
   cursor: string;
 };
@@ -53,6 +56,8 @@ export type BatchClient = {
   blockMs: number;
   /** Aborts when the client is closed. */
   closed: AbortSignal;
+  /** Those of the responses, where they are stored. */
+  bodies: StoredBodies;
   seal: BoundTo<typeof sealScript>;
 };
 
@@ -122,8 +127,12 @@ export class Batch {
       const settled = values.get('settled');
       // The entry that seals the batch has no outcome.
       if (settled === undefined) continue;
-      const { outcome, body } = decodeSettled(settled)!;
-      yield { cursor, id: String(values.get('id')), index: Number(values.get('index')), outcome, body };
+      const end = decodeSettled(settled)!;
+      const id = String(values.get('id'));
+      const item = { cursor, id, index: Number(values.get('index')), outcome: end.outcome, body: end.body };
+      // A batch does not know the queues of its jobs.
+      const job = nameOf({ id, queue: undefined, batch: this.name }, end);
+      yield withEnd(item, () => endOf(end, this.#client.bodies.opener, job));
     }
     if (closed.aborted && options.signal?.aborted !== true) {
       throw new SluiceError(

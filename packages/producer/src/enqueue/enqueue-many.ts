@@ -1,6 +1,7 @@
 import type { Duration } from '@sluice/shared';
 import { type Batch, batchKeepSchema } from '../batch/batch.ts';
-import type { EnqueueRequest, Input, Specs } from './enqueue.ts';
+import type { EnqueueRequest } from './enqueue.ts';
+import type { Input, Specs } from '../input.ts';
 import type { Handle } from '../handle.ts';
 import { durationOption } from '../options.ts';
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   type Duration,
-  type JobSpec,
   type Keys,
   type NormalSpec,
   SluiceError,
@@ -15,9 +14,11 @@ import { addOnce, defineAdded } from './add-once.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
+import type { Input } from '../input.ts';
 import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
+import { requestOf } from '../request-line.ts';
 import type { Replies } from '../replies/replies.ts';
 import { isUnread, readBody, withTextType } from './read-body.ts';
 import { toJob } from './to-job.ts';
@@ -33,11 +34,6 @@ export interface EnqueueOptions {
   /** @deprecated `keep`. ms */
   keepMs?: number | undefined;
 }
-
-/** One request of many: its URL, or a spec. */
-export type Input = string | URL | JobSpec;
-
-export type Specs = Iterable<Input> | AsyncIterable<Input>;
 
 /** What an add needs besides the spec. */
 export type EnqueueRequest = {
@@ -119,7 +115,8 @@ export class Enqueuer {
     const { recordMs, keepMs } = retention(spec, request, this.#dedupTtlMs, now);
     const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
     const id = claim?.id ?? randomUUID();
-    const watched = () => new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+    const line = requestOf(spec.request);
+    const watched = () => new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id), line);
     if (claim?.known === true) return watched();
     if (batch?.sealed === true) throw batchSealed(batch.name);
     const job = toJob(spec, {
@@ -146,6 +143,6 @@ export class Enqueuer {
     }
     if (!added || reply === null) return watched();
     reply.accepted();
-    return new Handle(queue, id, this.#jobs, () => reply.outcome());
+    return new Handle(queue, id, this.#jobs, () => reply.outcome(), line);
   }
 }

@@ -35,7 +35,7 @@ function hasType(headers: HeaderFields): boolean {
     Symbol.iterator in headers
       ? [...(headers as Iterable<[string]>)].map(([name]) => name)
       : Object.keys(headers);
-  return names.some((name) => String(name).toLowerCase() === 'content-type');
+  return names.some((name) => name.toLowerCase() === 'content-type');
 }
 
 function withType(headers: HeaderFields, type: string): HeaderFields {
