@@ -93,5 +93,5 @@ export type { HeaderFields } from './job/headers.ts';
 export type { SearchParams } from './job/target.ts';
 export { readStoredPolicy, storedPolicy } from './policy/stored-policy.ts';
 export { isObject } from './fields/is-object.ts';
-export { faultsText, validate } from './validate.ts';
+export { faultsText, parse, validate } from './validate.ts';
 export { type Reader, variables, variablesOf } from './variables.ts';

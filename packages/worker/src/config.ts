@@ -3,6 +3,7 @@ import { bodyStoreUrlSchema } from '@sluice/body-store';
 import {
   duration,
   defaultPrefix,
+  parse,
   queueNameSchema,
   replyTtlMs,
   validate,
@@ -23,7 +24,7 @@ const queueList = z.string().transform((text, ctx) => {
   if (text.trim() === '*') return '*' as const;
   const names = text.split(',').map((name) => name.trim());
   for (const name of names) {
-    const fault = queueNameSchema.safeParse(name).error?.issues[0];
+    const fault = parse(queueNameSchema, name).error?.issues[0];
     if (fault) ctx.addIssue(`queue "${name}" ${fault.message}`);
   }
   return names;
