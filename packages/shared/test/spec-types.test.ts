@@ -1,0 +1,24 @@
+import { describe, expectTypeOf, test } from 'vitest';
+import type { z } from 'zod';
+import type { Body, JobRetry, JobSpec, jobSpecSchema } from '../src/index.ts';
+import type { jobRetrySchema } from '../src/policy/retry-policy.ts';
+
+/**
+ * The interfaces carry the documentation, the schemas the checks: each has to take what the other takes. Checked by tsc;
+ * nothing happens when this runs.
+ */
+type Given = z.input<typeof jobSpecSchema>;
+
+/** What the schema sees: a Blob or FormData has been read by then. */
+type Read = Omit<JobSpec, 'body'> & { body?: Body | undefined };
+
+describe('the documented types', () => {
+  test('are what the schemas take', () => {
+    expectTypeOf<Read>().toExtend<Given>();
+    expectTypeOf<Given>().toExtend<Read>();
+    expectTypeOf<keyof Read>().toEqualTypeOf<keyof Given>();
+    expectTypeOf<JobRetry>().toExtend<z.input<typeof jobRetrySchema>>();
+    expectTypeOf<z.input<typeof jobRetrySchema>>().toExtend<JobRetry>();
+    expectTypeOf<keyof JobRetry>().toEqualTypeOf<keyof z.input<typeof jobRetrySchema>>();
+  });
+});
