@@ -11,6 +11,7 @@ import {
 } from '@sluice/shared';
 import type { Sluice } from './client.ts';
 import { connect } from './connect.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import type { WaitOptions } from './handle.ts';
 import type { Parsed } from './schema.ts';
 
@@ -24,7 +25,7 @@ export type ApiClientOptions = {
   /** A client to share. Default: one of its own, on `redis`. */
   sluice?: Sluice;
   /** Default `redis://127.0.0.1:6379`. */
-  redis?: string;
+  redis?: ConnectOptions['redis'];
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string;
   /** Default: the host of `baseUrl`, so that all clients of one API share one queue. */

@@ -23,6 +23,7 @@ import { OpenQueues } from './connection/open-queues.ts';
 import { Policies } from './queues/policies.ts';
 import { Queues } from './queues/queues.ts';
 import { Replies } from './replies/replies.ts';
+import type { Reports } from './reports.ts';
 import type { FetchResponse } from './response.ts';
 import type { Parsed } from './schema.ts';
 import { Schedules } from './queues/schedules.ts';
@@ -42,6 +43,7 @@ export type ClientParts = {
   /** A connection of its own for replies: it blocks. */
   reader: Redis;
   bodies: StoredBodies;
+  reports: Reports;
   prefix: string;
   queue: string;
   url: string;
@@ -66,6 +68,7 @@ export class Sluice {
   readonly #fetches: FetchClient;
   readonly #batches: BatchClient;
   readonly #semaphores: SemaphoreClient;
+  readonly #reports: Reports;
   readonly #closing = new AbortController();
   #closed = false;
 
@@ -75,11 +78,14 @@ export class Sluice {
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
     this.#redis = redis;
+    this.#reports = parts.reports;
     this.#open = new OpenQueues(redis, prefix);
-    this.policies = new Policies(redis, keys);
+    this.policies = new Policies(redis, keys, (warning) => parts.reports.warning(warning));
     this.queues = new Queues(redis, keys, this.policies, this.#open);
     this.dead = new DeadLetters(redis, keys);
-    this.#replies = new Replies(randomUUID(), keys, connections, parts.reader);
+    this.#replies = new Replies(randomUUID(), keys, connections, parts.reader, (job) =>
+      parts.reports.settled(job),
+    );
     this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
     this.#enqueuer = new Enqueuer({
       url,
@@ -89,6 +95,7 @@ export class Sluice {
       replies: this.#replies,
       jobs: this.#jobs,
       dedupTtlMs: parts.dedupTtlMs,
+      accepted: (job) => parts.reports.accepted(job),
       insist: connections.whenDown === 'wait',
     });
     this.#fetches = {
@@ -240,6 +247,7 @@ export class Sluice {
     if (this.#closed) return;
     this.#closed = true;
     this.#closing.abort();
+    this.#reports.close();
     this.#jobs.close();
     this.#semaphores.turns.close();
     await this.#replies.close();

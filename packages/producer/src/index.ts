@@ -7,7 +7,9 @@ export type { EnqueueOptions } from './enqueue/enqueue.ts';
 export type { Input, Specs } from './input.ts';
 export type { FetchInit, FetchOptions } from './fetch.ts';
 export type { GatherOptions, Gatherable, Gathered } from './gather.ts';
-export { type ConnectOptions, connect } from './connect.ts';
+export type { RedisClient } from '@sluice/redis';
+export { connect } from './connect.ts';
+export type { ConnectOptions } from './connect-options.ts';
 export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
 export {
   type DeadListOptions,
@@ -38,6 +40,7 @@ export {
 } from './queues/schedules.ts';
 export { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.ts';
 export { type Ended, JobError } from './job-error.ts';
+export type { AcceptedJob, Hooks, Logger, SettledJob, Warning } from './reports.ts';
 export { FetchResponse, StatusError } from './response.ts';
 export { type Parsed, SchemaError } from './schema.ts';
 export type { EndedItem, StreamItem, StreamOptions } from './stream.ts';

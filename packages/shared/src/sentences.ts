@@ -50,6 +50,7 @@ function unknownFields({ keys, inst }: { keys: string[]; inst?: unknown }): stri
 export const sentences: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type': {
+      if (issue.expected === 'nonoptional') return 'is missing';
       const expected = types[issue.expected] ?? issue.expected;
       return issue.input === undefined ? `is missing; expected ${expected}` : `must be ${expected}`;
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { SluiceError, jobSpecSchema, normalSpecSchema, policySchema, validate } from '../src/index.ts';
+import { type SluiceError, jobSpecSchema, normalSpecSchema, policySchema, validate } from '../src/index.ts';
 import { retryPolicySchema } from '../src/policy/retry-policy.ts';
 import { similar } from '../src/fields/similar.ts';
 import { sentences } from '../src/sentences.ts';

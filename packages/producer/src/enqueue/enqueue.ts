@@ -19,6 +19,7 @@ import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import { requestOf } from '../request-line.ts';
+import type { AcceptedJob } from '../reports.ts';
 import type { Replies } from '../replies/replies.ts';
 import { isUnread, readBody, withTextType } from './read-body.ts';
 import { toJob } from './to-job.ts';
@@ -59,6 +60,7 @@ export class Enqueuer {
   readonly #memory: MemoryWatch;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
+  readonly #accepted: (job: AcceptedJob) => void;
   readonly #insist: boolean;
 
   constructor(parts: {
@@ -69,6 +71,8 @@ export class Enqueuer {
     replies: Replies;
     jobs: Jobs;
     dedupTtlMs: number;
+    /** Called with each job that was added. */
+    accepted: (job: AcceptedJob) => void;
     /** Calls wait while Redis is away, instead of failing. */
     insist: boolean;
   }) {
@@ -81,6 +85,7 @@ export class Enqueuer {
     this.#memory = new MemoryWatch(parts.redis, parts.url);
     this.#dedup = new Dedup(parts.redis, parts.keys);
     this.#dedupTtlMs = parts.dedupTtlMs;
+    this.#accepted = parts.accepted;
     this.#insist = parts.insist;
     defineAdded(parts.redis);
   }
@@ -141,6 +146,7 @@ export class Enqueuer {
         batchKeepMs: batch?.keepMs,
       });
     }
+    if (added) this.#accepted({ id, queue, ...line });
     if (!added || reply === null) return watched();
     reply.accepted();
     return new Handle(queue, id, this.#jobs, () => reply.outcome(), line);

@@ -18,6 +18,8 @@ import {
   withNamed,
 } from '@sluice/shared';
 
+import type { Warning } from '../reports.ts';
+
 export type PolicyChange = 'created' | 'changed' | 'same';
 
 /**
@@ -55,15 +57,6 @@ export function conflicts(inForce: Policy, input: PolicyInput): string[] {
   return differences(others, named);
 }
 
-const warned = new Set<string>();
-
-/** However many clients a process opens. */
-function warnOnce(message: string): void {
-  if (warned.has(message)) return;
-  warned.add(message);
-  process.emitWarning(message, { type: 'SluiceWarning', code: 'SLUICE_POLICY_CONFLICT' });
-}
-
 const replaced = (now: Policy | null, input: PolicyInput) => (now === null ? input : withNamed(now, input));
 
 /** The policies of all queues: read and written here, obeyed by the workers. */
@@ -72,7 +65,10 @@ export class Policies {
   readonly #keys: Keys;
   readonly #apply: BoundTo<typeof applyPolicyScript>;
 
-  constructor(redis: Redis, keys: Keys) {
+  readonly #warn: (warning: Warning) => void;
+
+  constructor(redis: Redis, keys: Keys, warn: (warning: Warning) => void) {
+    this.#warn = warn;
     this.#redis = redis;
     this.#keys = keys;
     this.#apply = bindScript(redis, keys, applyPolicyScript);
@@ -114,9 +110,8 @@ export class Policies {
       const cure = `leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`;
       throw new SluiceError('SLUICE_POLICY_CONFLICT', `${text}; ${cure}`);
     }
-    warnOnce(
-      `${text}; the queue's is used. To change it for the whole fleet: sluice queue set, or onConflict: 'replace'`,
-    );
+    const message = `${text}; the queue's is used. To change it for the whole fleet: sluice queue set, or onConflict: 'replace'`;
+    this.#warn({ code: 'SLUICE_POLICY_CONFLICT', message });
     return 'same';
   }
 
