@@ -74,15 +74,9 @@ export {
 } from './job/outcome.ts';
 export { namedFields, withNamed } from './policy/named-fields.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './policy/pace.ts';
-export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy/policy.ts';
-export {
-  type Rate,
-  type RateInput,
-  formatRate,
-  parseRateText,
-  rateSchema,
-  storedRateSchema,
-} from './policy/rate.ts';
+export { type Policy, policySchema, queueNameSchema } from './policy/policy.ts';
+export type { EgressSpec, PolicyInput, RateInput, RateSpec, RetrySpec } from './policy/policy-types.ts';
+export { type Rate, formatRate, parseRateText, rateSchema, storedRateSchema } from './policy/rate.ts';
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
 export { jobSpecSchema } from './job/spec.ts';

@@ -1,6 +1,17 @@
 import { describe, expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
-import type { Body, JobRetry, JobSpec, jobSpecSchema } from '../src/index.ts';
+import type {
+  Body,
+  EgressSpec,
+  JobRetry,
+  JobSpec,
+  PolicyInput,
+  Rate,
+  RateSpec,
+  RetrySpec,
+  jobSpecSchema,
+  policySchema,
+} from '../src/index.ts';
 import type { jobRetrySchema } from '../src/policy/retry-policy.ts';
 
 /**
@@ -20,5 +31,21 @@ describe('the documented types', () => {
     expectTypeOf<JobRetry>().toExtend<z.input<typeof jobRetrySchema>>();
     expectTypeOf<z.input<typeof jobRetrySchema>>().toExtend<JobRetry>();
     expectTypeOf<keyof JobRetry>().toEqualTypeOf<keyof z.input<typeof jobRetrySchema>>();
+  });
+
+  test('of a policy are what its schema takes', () => {
+    type Policy = z.input<typeof policySchema>;
+    expectTypeOf<Omit<PolicyInput, 'rate'>>().toExtend<Omit<Policy, 'rate'>>();
+    expectTypeOf<keyof PolicyInput>().toEqualTypeOf<keyof Policy>();
+    // The schema takes any object as a rate, and looks into it later.
+    expectTypeOf<Omit<Policy, 'rate'>>().toExtend<Omit<PolicyInput, 'rate'>>();
+    expectTypeOf<keyof RateSpec>().toEqualTypeOf<keyof Rate | 'permitAge'>();
+    expectTypeOf<keyof RetrySpec>().toEqualTypeOf<keyof NonNullable<Policy['retry']>>();
+    expectTypeOf<keyof EgressSpec>().toEqualTypeOf<keyof NonNullable<Policy['egress']>>();
+    const misspelt: PolicyInput = {
+      // @ts-expect-error -- misspelt
+      rate: { limti: 3, per: '1s' },
+    };
+    expectTypeOf(misspelt).toEqualTypeOf<PolicyInput>();
   });
 });
