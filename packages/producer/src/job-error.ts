@@ -37,7 +37,7 @@ export class JobError extends SluiceError {
     const times = `${outcome.attempts} ${outcome.attempts === 1 ? 'attempt' : 'attempts'}`;
     const place = job.queue === undefined ? `batch "${job.batch}"` : `queue "${job.queue}"`;
     const name = `job ${job.id} in ${place}, ${times}`;
-    super(code, `${message} (${line === '' ? '' : `${line}, `}${name})`);
+    super(code, `${message}; ${line === '' ? '' : `${line}, `}${name}`);
     this.id = job.id;
     this.queue = job.queue;
     this.method = job.method;

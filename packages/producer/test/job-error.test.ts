@@ -29,7 +29,7 @@ describe('the error of a job', () => {
       attempts: 2,
       code: 'SLUICE_HTTP_ERROR',
     });
-    expect(error.message).toContain(`(PUT ${url}, job ${handle.id} in queue "${rig.queue}", 2 attempts)`);
+    expect(error.message).toContain(`; PUT ${url}, job ${handle.id} in queue "${rig.queue}", 2 attempts`);
     expect(error.response?.status).toBe(500);
     expect(error.outcome.kind).toBe('http-error');
     expect(inspect(error)).not.toContain('secret');
