@@ -34,7 +34,7 @@ export async function setStage(stack: AsyncDisposableStack, seed: number): Promi
   const upstream = stack.use(await startUpstreamProcess());
   const { origins } = upstream;
   const { limit, perMs } = settings.rate;
-  const client = await connect({ redis: redis.url, queue });
+  const client = await connect({ redis: redis.url });
   await client.policies.set(queue, {
     // Not adaptive: a 429 here is made up, and the rate must go on to show what the faults do to it.
     rate: { limit, per: perMs, adaptive: false },

@@ -36,6 +36,7 @@ export async function performHere(
     stderr: stderr.stream,
     terminal,
     interrupt: new AbortController().signal,
+    stopping: { text: '', again: () => {} },
   });
   return { code, stdout: await stdout.text(), stderr: await stderr.text() };
 }

@@ -21,6 +21,7 @@ async function idleFor(lab: Lab, ms: number): Promise<void> {
   await lab.redis.hset(lab.own.schedule, {
     due: now - ms * 1000,
     last: 0,
+    floor: 0,
     logged: 0,
     bank: 0,
     waiting: 0,
@@ -77,6 +78,19 @@ test('what is earned stays when more jobs come, and is spent once', async () => 
   expect(await atOnce(lab, 20)).toBe(7);
 });
 
+test('what is not used, or exchanged, is saved up again', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate: { ...rate, burst: 3 } });
+  expect(await atOnce(lab, 3)).toBe(3);
+  const third = lab.granted();
+  expect(await atOnce(lab, 1)).toBe(0);
+  const later = lab.granted();
+  expect(await lab.unused(third)).toBe(true);
+  // Not before what was granted since.
+  await lab.permit({ id: 'fourth' });
+  expect(lab.granted()[0]).toBe(later[0]);
+});
+
 test('a pause that ends leaves nothing of what was earned', async () => {
   await using lab = openLab();
   await lab.apply({ rate });
@@ -109,7 +123,7 @@ test('a queue whose starts are not known goes at an even pace for a window', asy
   await lab.redis.del(lab.own.schedule);
   expect(await atOnce(lab, 10)).toBe(1);
   const past = (await lab.now()) - 20_000_000;
-  await lab.redis.hset(lab.own.schedule, { due: past, last: past });
+  await lab.redis.hset(lab.own.schedule, { due: past, last: past, floor: past });
   expect(await atOnce(lab, 10)).toBe(1);
 });
 

@@ -25,7 +25,7 @@ async function paceInForce(lab: Lab): Promise<number> {
   // Nothing is late, and nothing is in the window.
   const due = (await lab.now()) + 30_000_000;
   await lab.redis.del(lab.own.starts);
-  await lab.redis.hset(lab.own.schedule, { due, last: 0, logged: 0 });
+  await lab.redis.hset(lab.own.schedule, { due, last: 0, floor: 0, logged: 0 });
   expect((await lab.permit({ longestMs: 60_000 })).verdict).toBe('go');
   return Number(await lab.redis.hget(lab.own.schedule, 'due')) - due;
 }

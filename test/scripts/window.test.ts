@@ -13,7 +13,7 @@ import { type Granted, type Lab, openLab, origin } from './lab.ts';
  */
 
 const runs = process.env['SLUICE_PROPERTY_RUNS'];
-const chance = runs === undefined ? { numRuns: 12, seed: 20_261_124 } : { numRuns: Number(runs) };
+const chance = runs === undefined ? { numRuns: 40, seed: 20_261_124 } : { numRuns: Number(runs) };
 
 /** As far ahead as starts are reserved here, ms. */
 const longestMs = 1e9;
@@ -136,7 +136,7 @@ async function earlier(lab: Lab, starts: Start[], us: number): Promise<void> {
   const { last = '0' } = await lab.redis.hgetall(lab.own.schedule);
   const by = Number(last) - (await lab.now()) + us;
   if (by <= 0) return;
-  for (const name of ['due', 'last', 'even', 'calm']) {
+  for (const name of ['due', 'last', 'floor', 'even', 'calm']) {
     const time = Number((await lab.redis.hget(lab.own.schedule, name)) ?? 0);
     if (time > 0) await lab.redis.hset(lab.own.schedule, name, (time - by).toFixed(0));
   }

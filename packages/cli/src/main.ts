@@ -1,4 +1,4 @@
-import { interruptSignal } from './interrupt.ts';
+import { defaultStopping, interruptSignal } from './interrupt.ts';
 import { perform } from './perform.ts';
 import { exitCodes } from './process-io.ts';
 import { reason } from './reason.ts';
@@ -13,9 +13,10 @@ stderr.on('error', () => {});
 // Text from upstreams and other writers must not steer the terminal, wherever it is written.
 printableOnly(stdout);
 const terminal = printableOnly(stderr);
-const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`));
+const stopping = defaultStopping(process);
+const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`), stopping);
 
-let code = await perform(argv, { env, stdin, stdout, stderr, terminal, interrupt });
+let code = await perform(argv, { env, stdin, stdout, stderr, terminal, interrupt, stopping });
 const flushed = (stream: NodeJS.WriteStream) =>
   new Promise<void>((resolve) => {
     if (stream.destroyed || stream.errored !== null) resolve();

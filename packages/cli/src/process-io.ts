@@ -10,6 +10,16 @@ export type ProcessIo = {
   terminal: NodeJS.WriteStream;
   /** Aborts on the first Ctrl-C, SIGTERM or SIGHUP; its reason is the exit code. */
   interrupt: AbortSignal;
+  /** What Ctrl-C does; a command may change it. */
+  stopping: Stopping;
+};
+
+/** What Ctrl-C does besides aborting `interrupt`. */
+export type Stopping = {
+  /** What the user is told at the first one. */
+  text: string;
+  /** What the second one does, with the exit code that belongs to it: most commands end at once. */
+  again: (code: number) => void;
 };
 
 /** `fault`: bad usage, or something that the command needs does not work. */

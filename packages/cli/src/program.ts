@@ -5,6 +5,7 @@ import { runCommand } from './run/command.ts';
 import type { RawRunOptions } from './run/options.ts';
 import type { ProcessIo } from './process-io.ts';
 import { packageVersion } from './version.ts';
+import { addWorkerCommand } from './worker/command.ts';
 
 const runExamples = `
 Input: one URL or one JSON job spec per line ({"url": …, "method": …, "headers": …, "body": …, "json": …});
@@ -83,5 +84,6 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     .action(async (file: string, options: RawRunOptions) => done(await runCommand(file, options, io)));
   addQueueCommands(program, io, done);
   addDeadCommands(program, io, done);
+  addWorkerCommand(program, io, done);
   return program;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { QueueState } from '@sluice/producer';
+import type { QueueState, WorkerRecord } from '@sluice/producer';
 import { type PolicyInput, policySchema } from '@sluice/shared';
 import { readRedisOptions } from '../src/fleet-options.ts';
 import { listText, showText, stateText } from '../src/queue/show-text.ts';
@@ -22,6 +22,15 @@ const state = (change: Partial<QueueState> = {}): QueueState => ({
   sent: 0,
   rejected: 0,
   ...change,
+});
+
+const worker = (version: string): WorkerRecord => ({
+  id: version,
+  pid: 1,
+  version,
+  queues: '*',
+  honours: [],
+  since: 1,
 });
 
 test('columns are as wide as their widest cell, and no line ends in spaces', () => {
@@ -119,6 +128,7 @@ test('show has everything an operator asks for', () => {
       sent: 1000,
       rejected: 25,
     }),
+    [worker('0.2.0'), worker('0.1.9'), worker('0.2.0')],
   );
   const summary = text.slice(0, text.indexOf('policy\n'));
   expect(summary).toBe(
@@ -133,6 +143,7 @@ test('show has everything an operator asks for', () => {
       'jobs         10 waiting, 3 active, 2 delayed, 1 failed',
       'requests     1000 sent, 25 rejected (2.5 % of those sent)',
       "concurrency  each worker's own in a worker, any number in the fleet",
+      'workers      3 serve it (1 of 0.1.9, 2 of 0.2.0)',
       '',
     ].join('\n'),
   );
@@ -140,8 +151,13 @@ test('show has everything an operator asks for', () => {
   expect(text).toMatch(/^ {2}maxHold +15m$/m);
 });
 
+test('show says which workers serve the queue, and what to start when none does', () => {
+  expect(showText(state(), [worker('0.2.0')])).toMatch(/^workers +1 serves it \(0\.2\.0\)$/m);
+  expect(showText(state(), [])).toMatch(/^workers +none has announced itself .* npx sluice worker$/m);
+});
+
 test('show lists the ports that are blocked where requests may go inside and none are named', () => {
-  const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }));
+  const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }), []);
   for (const egress of [{ allow: ['10.0.0.0/8'] }, { allowHosts: ['*.corp.internal'] }]) {
     const text = shown(egress);
     expect(text).toMatch(/^ports +blocked unless egress\.ports lists them/m);

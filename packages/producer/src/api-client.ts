@@ -7,8 +7,10 @@ import {
   SluiceError,
   duration,
   parseDuration,
+  timeSchema,
   validate,
 } from '@sluice/shared';
+import { bounded } from './bounded.ts';
 import type { Sluice } from './client.ts';
 import { connect } from './connect.ts';
 import type { ConnectOptions } from './connect-options.ts';
@@ -143,7 +145,11 @@ export class ApiClient {
     { query, schema, headers, ...rest }: RequestOptions<S> = {},
   ): Promise<Parsed<S>> {
     const url = this.#url(path, query);
-    const sluice = await this.#open();
+    const { signal } = rest;
+    const sluice = await bounded(this.#open(), {
+      signal,
+      deadline: timeSchema.safeParse(rest.deadline).data,
+    });
     const response = await sluice.fetch(url.href, {
       ...rest,
       ...(method === undefined ? {} : { method }),

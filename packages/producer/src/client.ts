@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
-import { type RequestSpec, type StoredBody, keysOf, sealScript } from '@sluice/shared';
+import {
+  type Keys,
+  type RequestSpec,
+  type StoredBody,
+  type WorkerRecord,
+  keysOf,
+  sealScript,
+} from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
@@ -19,11 +26,14 @@ import { Handle } from './handle.ts';
 import { endOf } from './job-error.ts';
 import type { Input, Specs } from './input.ts';
 import { Jobs } from './jobs.ts';
+import { liveWorkers } from './connection/workers.ts';
+import { KnownQueues } from './enqueue/known-queues.ts';
+import { UnservedWatch } from './enqueue/unserved.ts';
 import { OpenQueues } from './connection/open-queues.ts';
 import { Policies } from './queues/policies.ts';
 import { Queues } from './queues/queues.ts';
 import { Replies } from './replies/replies.ts';
-import type { Reports } from './reports.ts';
+import type { Reports, Warning } from './reports.ts';
 import type { FetchResponse } from './response.ts';
 import type { Parsed } from './schema.ts';
 import { Schedules } from './queues/schedules.ts';
@@ -61,10 +71,12 @@ export class Sluice {
   readonly schedules: Schedules;
   readonly #queue: string;
   readonly #redis: Redis;
+  readonly #keys: Keys;
   readonly #open: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #enqueuer: Enqueuer;
+  readonly #unserved: UnservedWatch;
   readonly #fetches: FetchClient;
   readonly #batches: BatchClient;
   readonly #semaphores: SemaphoreClient;
@@ -78,15 +90,19 @@ export class Sluice {
     const keys = keysOf(prefix);
     this.#queue = parts.queue;
     this.#redis = redis;
+    this.#keys = keys;
     this.#reports = parts.reports;
     this.#open = new OpenQueues(redis, prefix);
-    this.policies = new Policies(redis, keys, (warning) => parts.reports.warning(warning));
-    this.queues = new Queues(redis, keys, this.policies, this.#open);
+    const warn = (warning: Warning, about?: string) => parts.reports.warning(warning, about);
+    this.policies = new Policies(redis, keys, warn);
+    const known = new KnownQueues(redis, keys);
+    this.queues = new Queues(redis, keys, this.policies, this.#open, known);
     this.dead = new DeadLetters(redis, keys);
     this.#replies = new Replies(randomUUID(), keys, connections, parts.reader, (job) =>
       parts.reports.settled(job),
     );
     this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
+    this.#unserved = new UnservedWatch(redis, keys, warn);
     this.#enqueuer = new Enqueuer({
       url,
       keys,
@@ -94,17 +110,17 @@ export class Sluice {
       queues: this.#open,
       replies: this.#replies,
       jobs: this.#jobs,
+      known,
+      unserved: this.#unserved,
       dedupTtlMs: parts.dedupTtlMs,
       accepted: (job) => parts.reports.accepted(job),
       insist: connections.whenDown === 'wait',
     });
     this.#fetches = {
-      jobs: this.#jobs,
-      replies: this.#replies,
       deadlineMs: parts.fetchDeadlineMs,
-      add: (spec, queue) => this.#add(spec, { queue }),
+      add: (spec, queue, { signal, cancel }) => this.#add(spec, { queue, signal, keep: cancel === false }),
     };
-    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open });
+    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
     this.#batches = {
       redis,
@@ -123,14 +139,16 @@ export class Sluice {
    * Puts a job on the queue and returns at once (`create_task`): `enqueue(url, { method, json, … })`, as with fetch, or
    * `enqueue(spec)`. When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
+   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_WAIT_ABORTED; SLUICE_REDIS_UNREACHABLE;
+   *   SLUICE_REDIS_FULL
    */
   async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
   async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;
   async enqueue(input: Input, init: RequestSpec & EnqueueOptions = {}): Promise<Handle> {
-    const { queue, keep, keepMs, ...more } = init;
+    const { queue, keep, keepMs, signal, ...more } = init;
     const spec = typeof input === 'string' || input instanceof URL ? { url: input } : input;
-    return await this.#add({ ...spec, ...more }, this.#kept({ queue, keep, keepMs }));
+    return await this.#add({ ...spec, ...more }, this.#kept({ queue, keep, keepMs, signal }));
   }
 
   /**
@@ -152,6 +170,7 @@ export class Sluice {
     const add: AddOne = async (spec, what, position) =>
       await this.#add(spec, {
         ...this.#kept(options),
+        listed: true,
         what,
         ...(position !== undefined && { batch: position }),
       });
@@ -211,7 +230,7 @@ export class Sluice {
   ): Promise<Gathered<T>>;
   async gather(specs: Gatherable, options: GatherOptions = {}): Promise<unknown> {
     const { queue = this.#queue } = options;
-    return await gatherJobs((spec, what) => this.#add(spec, { queue, what }), specs, options);
+    return await gatherJobs((spec, what) => this.#add(spec, { queue, listed: true, what }), specs, options);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */
@@ -221,7 +240,7 @@ export class Sluice {
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
     const enqueue = (spec: Input, index: number) =>
-      this.#add(spec, { queue, brief: true, what: `job spec [${index}]` });
+      this.#add(spec, { queue, brief: true, listed: true, what: `job spec [${index}]` });
     return streamJobs(
       {
         enqueue,
@@ -242,6 +261,14 @@ export class Sluice {
     return await runGroup((spec) => this.#add(spec, { queue }), body);
   }
 
+  /**
+   * The workers that are alive, the oldest first: each announces itself every 5 s, and is gone 15 s after it died, or at
+   * once when it was stopped. Workers of 0.1 announce nothing.
+   */
+  async workers(): Promise<WorkerRecord[]> {
+    return await liveWorkers(this.#redis, this.#keys);
+  }
+
   /** Closes the connections. Jobs go on; results still awaited reject with SLUICE_CLOSED. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -249,6 +276,7 @@ export class Sluice {
     this.#closing.abort();
     this.#reports.close();
     this.#jobs.close();
+    this.#unserved.close();
     this.#semaphores.turns.close();
     await this.#replies.close();
     await this.#open.close();
@@ -261,7 +289,8 @@ export class Sluice {
 
   #kept(options: EnqueueOptions): EnqueueRequest {
     const keepMs = durationOption(keepSchema, options, ['keep', 'keepMs'], 'SLUICE_INVALID_SPEC');
-    return { queue: options.queue ?? this.#queue, keepMs: keepMs ?? defaultKeepMs };
+    const { queue = this.#queue, signal } = options;
+    return { queue, keepMs: keepMs ?? defaultKeepMs, signal };
   }
 
   async #add(spec: Input, request: EnqueueRequest): Promise<Handle> {

@@ -19,7 +19,7 @@ export interface ConnectOptions {
   redis?: string | RedisClient | undefined;
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string | undefined;
-  /** The queue for calls that name none. Default `default`. */
+  /** The queue for calls that name none. Default `default`. It must have a policy, or `policy` or `rate` gives it one. */
   queue?: string | undefined;
   /** The policy of `queue`: created where there is none. Where there is one, only the fields named here count. */
   policy?: PolicyInput | undefined;
@@ -54,12 +54,14 @@ export interface ConnectOptions {
   /** @deprecated `dedupTtl`. ms */
   dedupTtlMs?: number | undefined;
   /**
-   * Takes what an operator should know: another policy than the one named, a connection that was lost or is back.
-   * `console` and a pino logger fit. Default: none; then a conflict of policies is a warning of the process.
+   * Takes what an operator should know: another policy than the one named, a queue without workers, a connection that was lost or is back.
+   * `console` and a pino logger fit. Default: none; then warnings are those of the process.
    */
   logger?: Logger | undefined;
   /** Called when a job was accepted, when one has ended, and with each warning. Default: none. */
   on?: Hooks | undefined;
+  /** Ends the wait for Redis, with SLUICE_WAIT_ABORTED. When the client is connected, it has no more effect. */
+  signal?: AbortSignal | undefined;
 }
 
 const isClient = (value: unknown) =>
@@ -86,6 +88,7 @@ export const connectOptionsSchema = z.strictObject({
   fetchDeadlineMs: z.unknown().optional(),
   dedupTtl: z.unknown().optional(),
   dedupTtlMs: z.unknown().optional(),
+  signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
   logger: z
     .custom(
       (value) =>

@@ -1,9 +1,11 @@
 import type { Redis } from 'ioredis';
 import { defaultPrefix, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
 import { defaultRedisUrl, duplicatesOf, openClient, redisUrlSchema } from '@sluice/redis';
+import { bounded } from './bounded.ts';
 import { Sluice } from './client.ts';
 import { type ConnectOptions, connectOptionsSchema } from './connect-options.ts';
 import { type Server, openConnections } from './connection/connections.ts';
+import { policyMissing } from './enqueue/known-queues.ts';
 import { keepSchema } from './enqueue/to-job.ts';
 import { durationOption } from './options.ts';
 import { Reports } from './reports.ts';
@@ -23,10 +25,25 @@ function serverOf(redis: NonNullable<ConnectOptions['redis']>, prefix: string): 
 /**
  * Connects to the Redis that the workers use.
  * @throws SluiceError SLUICE_REDIS_UNREACHABLE, SLUICE_REDIS_AUTH, SLUICE_REDIS_VERSION, SLUICE_INVALID_CONFIG,
- *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT
+ *   SLUICE_INVALID_POLICY, SLUICE_POLICY_CONFLICT; SLUICE_POLICY_MISSING when `queue` is named, and neither it nor the
+ *   options have a policy; SLUICE_WAIT_ABORTED
  */
 export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   validate(connectOptionsSchema, options, code, what);
+  const opening = open(options);
+  try {
+    return await bounded(opening, { signal: options.signal }, 'stopped before the client was connected');
+  } catch (error) {
+    // If it connects after all, nobody has it.
+    opening.then(
+      (sluice) => sluice.close(),
+      () => {},
+    );
+    throw error;
+  }
+}
+
+async function open(options: ConnectOptions): Promise<Sluice> {
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, code, what);
   const server = serverOf(options.redis ?? defaultRedisUrl, prefix);
   const queue = validate(queueNameSchema, options.queue ?? 'default', code, what);
@@ -51,9 +68,16 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.ensure(queue, policy, options.onConflict ?? 'keep');
+    else if (options.queue !== undefined) await assertQueue(sluice, queue);
     return sluice;
   } catch (error) {
     await sluice.close();
     throw error;
   }
+}
+
+/** A name with a typo, or of another fleet, shows now and not with the first job. */
+async function assertQueue({ queues }: Sluice, queue: string): Promise<void> {
+  const names = await queues.list();
+  if (!names.includes(queue)) throw policyMissing(queue, names);
 }

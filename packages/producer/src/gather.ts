@@ -1,4 +1,4 @@
-import { SluiceError } from '@sluice/shared';
+import { waitAborted } from './bounded.ts';
 import { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
 import type { Input, Specs } from './input.ts';
 import type { Handle } from './handle.ts';
@@ -39,10 +39,8 @@ async function* until(specs: Specs, signal: AbortSignal | undefined): AsyncGener
   }
 }
 
-function aborted(signal: AbortSignal): SluiceError {
-  const message = 'stopped waiting for the gathered jobs; they are cancelled';
-  return new SluiceError('SLUICE_WAIT_ABORTED', message, { cause: signal.reason });
-}
+const aborted = (signal: AbortSignal) =>
+  waitAborted(signal, 'stopped waiting for the gathered jobs; they are cancelled');
 
 /**
  * Adds all jobs, then awaits all: the responses in input order. Without `settled` the first failure is thrown, as in
@@ -57,10 +55,16 @@ export async function gatherJobs(
   const specs = isRecord(input) ? Object.values(input) : input;
   const handles: Handle[] = [];
   const given = signal === undefined ? specs : until(specs, signal);
-  for await (const handle of enqueueMany(add, given, undefined, {})) handles.push(handle);
-  const waits = handles.map((handle) => handle.result());
-  const all: Promise<Result[]> = settled ? Promise.allSettled(waits) : Promise.all(waits);
-  const results = await (signal === undefined ? all : orAbort(all, handles, signal));
+  const work = async (): Promise<Result[]> => {
+    for await (const handle of enqueueMany(add, given, undefined, {})) {
+      handles.push(handle);
+      // It was being added when the caller stopped.
+      if (signal?.aborted === true) handle.cancel().catch(() => {});
+    }
+    const waits = handles.map((handle) => handle.result());
+    return await (settled ? Promise.allSettled(waits) : Promise.all(waits));
+  };
+  const results = await (signal === undefined ? work() : orAbort(work(), handles, signal));
   if (!isRecord(input)) return results;
   return Object.fromEntries(Object.keys(input).map((name, index) => [name, results[index]!]));
 }

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { type Settled, SluiceError } from '@sluice/shared';
+import type { Settled } from '@sluice/shared';
+import { bounded, waitAborted } from './bounded.ts';
 import { responseOf } from './job-error.ts';
 import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
 import { type JobName, nameOf, requestLine } from './request-line.ts';
@@ -49,20 +50,24 @@ export class Handle {
     this.#request = request;
   }
 
-  /** Where the job is now. */
-  async status(): Promise<JobStatus> {
-    return await this.#jobs.status(this.queue, this.id);
-  }
-
-  /** Ends the job wherever it is; its `result()` then throws SLUICE_CANCELLED. Cancelling again does nothing. */
-  async cancel(): Promise<CancelResult> {
-    return await this.#jobs.cancel(this.queue, this.id);
+  /** Where the job is now. @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED */
+  async status({ signal }: { signal?: AbortSignal } = {}): Promise<JobStatus> {
+    return await bounded(this.#jobs.status(this.queue, this.id), { signal });
   }
 
   /**
-   * Waits for the response.
+   * Ends the job wherever it is; its `result()` then throws SLUICE_CANCELLED. Cancelling again does nothing.
+   * @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED; the job is cancelled when Redis is back
+   */
+  async cancel({ signal }: { signal?: AbortSignal } = {}): Promise<CancelResult> {
+    return await bounded(this.#jobs.cancel(this.queue, this.id), { signal });
+  }
+
+  /**
+   * Waits for the response: until `signal` aborts, and a job with a deadline until a few seconds after it, also while
+   * Redis is away.
    * @throws JobError when the job ended without one; SchemaError; SluiceError SLUICE_WAIT_ABORTED, SLUICE_CLOSED,
-   *   SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
+   *   SLUICE_REDIS_UNREACHABLE, SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
    */
   async result<S extends StandardSchemaV1 | undefined = undefined>(
     options: ResultOptions<S> = {},
@@ -87,7 +92,7 @@ export class Handle {
       const line = this.#request === undefined ? '' : ` for ${requestLine(this.#request)}`;
       const end = cancels ? 'is cancelled' : 'goes on';
       const message = `stopped waiting${line}; job ${this.id} in queue "${this.queue}" ${end}`;
-      reject(new SluiceError('SLUICE_WAIT_ABORTED', message, { cause: signal.reason }));
+      reject(waitAborted(signal, message));
       if (cancels) this.cancel().catch(() => {});
     };
     if (signal.aborted) stop();

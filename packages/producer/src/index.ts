@@ -62,5 +62,6 @@ export {
   type Settled,
   type StoredBody,
   type Time,
+  type WorkerRecord,
   SluiceError,
 } from '@sluice/shared';

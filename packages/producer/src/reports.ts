@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Outcome } from '@sluice/shared';
 import { redactRedisUrl } from '@sluice/redis';
+import { warnOnce } from './warn-once.ts';
 
 /** Where a client writes what an operator should know: `console`, a pino logger, or anything like them. */
 export interface Logger {
@@ -25,8 +26,8 @@ export interface SettledJob {
 }
 
 export interface Warning {
-  /** A code of docs/errors.md. */
-  code: 'SLUICE_POLICY_CONFLICT' | 'SLUICE_REDIS_UNREACHABLE';
+  /** See docs/errors.md. */
+  code: 'SLUICE_POLICY_CONFLICT' | 'SLUICE_NO_WORKER' | 'SLUICE_REDIS_UNREACHABLE';
   message: string;
 }
 
@@ -40,16 +41,7 @@ export interface Hooks {
   warning?: ((warning: Warning) => void) | undefined;
 }
 
-const warned = new Set<string>();
-
-/** Once in a process, however many clients it opens. */
-function warnProcess({ code, message }: Warning): void {
-  if (warned.has(message)) return;
-  warned.add(message);
-  process.emitWarning(message, { type: 'SluiceWarning', code });
-}
-
-/** The logger and the hooks of one client. Without either, conflicts of policies are warnings of the process. */
+/** The logger and the hooks of one client. Without either, warnings are those of the process. */
 export class Reports {
   readonly #logger: Logger | undefined;
   readonly #hooks: Hooks;
@@ -73,12 +65,15 @@ export class Reports {
     this.#call('settled', () => this.#hooks.settled?.(job));
   }
 
-  warning(warning: Warning): void {
+  /** @param about one of the same is enough for a process. Default: the message */
+  warning(warning: Warning, about?: string): void {
     if (this.#closed) return;
     this.#logger?.warn(warning.message);
     this.#call('warning', () => this.#hooks.warning?.(warning));
     const isHeard = this.#logger !== undefined || this.#hooks.warning !== undefined;
-    if (!isHeard && warning.code === 'SLUICE_POLICY_CONFLICT') warnProcess(warning);
+    // A connection that is lost comes back by itself: nobody needs to hear of it who did not ask.
+    if (isHeard || warning.code === 'SLUICE_REDIS_UNREACHABLE') return;
+    warnOnce(warning.code, warning.message, about);
   }
 
   /** Reports when a connection is lost, once, and when it is back. */

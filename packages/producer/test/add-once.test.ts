@@ -10,7 +10,7 @@ test('an add to a batch that is sent again after its answer was lost counts once
   const { keys, queue } = rig;
   defineAdded(rig.redis);
   const queues = new OpenQueues(rig.redis, rig.prefix);
-  const add = { queue: queues.get(queue), name: queue, keys, insist: true };
+  const add = { queue: queues.get(queue), name: queue, keys, insist: () => true };
   const spec = normalSpecSchema.parse({ url: rig.url('/item/1') });
   const job = toJob(spec, { id: 'unnamed', now: Date.now(), batch: { name: 'b', index: 0 } });
   const batch = rig.sluice.batch('b');

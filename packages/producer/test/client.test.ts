@@ -138,7 +138,8 @@ describe('a handle', () => {
 
   test('that nobody awaits does no harm, whatever becomes of its job', async () => {
     await using rig = await Rig.open();
-    await rig.sluice.enqueue({ url: 'http://10.0.0.1/', id: 'ignored' });
+    const specs = [{ url: 'http://10.0.0.1/', id: 'ignored' }];
+    for await (const handle of rig.sluice.enqueueMany(specs)) expect(handle.id).toBe('ignored');
     expect((await rig.end('/')).outcome.kind).toBe('response');
   });
 
@@ -201,7 +202,7 @@ describe('closing', () => {
         .trim()
         .split('\n').length;
     expect(await clients()).toBe(1);
-    const sluice = await connect({ redis: own.url });
+    const sluice = await connect({ redis: own.url, queue: 'q', policy: { egress: loopback } });
     await sluice.enqueue('http://127.0.0.1:1/');
     expect(await clients()).toBeGreaterThan(2);
     await sluice.close();

@@ -43,7 +43,8 @@ describe('a job by its id, in another client', () => {
   });
 
   test('in another queue than the client’s needs its name', async () => {
-    await using other = await connect({ redis: inject('redisUrl'), prefix: rig.prefix, queue: 'other' });
+    const place = { redis: inject('redisUrl'), prefix: rig.prefix };
+    await using other = await connect({ ...place, queue: 'other', policy: {} });
     const { id } = await rig.sluice.enqueue(rig.url('/item/1'));
     expect((await other.job(id, { queue: rig.queue }).result()).status).toBe(200);
     await expect(other.job(id).result()).rejects.toMatchObject({ code: 'SLUICE_RESULT_EXPIRED' });

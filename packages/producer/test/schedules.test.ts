@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from 'vitest';
 import { startProgram } from '../../../test/lab/processes.ts';
-import { Rig, until } from '../../worker/test/rig.ts';
+import { Rig, until, loopback } from '../../worker/test/rig.ts';
 import type { RecurringSpec, When } from '../src/index.ts';
 
 describe('a schedule', () => {
@@ -121,6 +121,7 @@ describe('a schedule', () => {
 
   test('belongs to its queue', async () => {
     await using rig = await Rig.open({ idle: true });
+    await rig.sluice.policies.set('other', { egress: loopback });
     await rig.sluice.schedules.upsert('tick', { every: '1h' }, rig.url('/'), { queue: 'other' });
     expect(await rig.sluice.schedules.list()).toEqual([]);
     expect(await rig.sluice.schedules.list({ queue: 'other' })).toHaveLength(1);

@@ -120,7 +120,7 @@ export function pathText(parts: readonly (string | number)[]): string {
 export class SluiceError extends Error {
   override readonly name: string = 'SluiceError';
   readonly code: ErrorCode;
-  /** Every fault of the input, when the code is one of the SLUICE_INVALID_ ones. */
+  /** Every fault of the input, when the code is one of the SLUICE_INVALID_ ones (and the URL, when it is blocked). */
   declare readonly faults: readonly Fault[];
 
   constructor(

@@ -1,10 +1,12 @@
 export { isBullKey } from './state/bull-keys.ts';
+export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';
 export { excerpt, withoutQuery } from './fields/excerpt.ts';
 export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
+export { judgeLiteral, literalAddress } from './egress/judge-literal.ts';
 export { type RequestJudgement, judgeHeaders, judgeMethod, judgeRequest } from './egress/judge-request.ts';
 export { type UrlJudgement, judgeUrl } from './egress/judge-url.ts';
 export { type Cidr, parseCidr } from './egress/parse-cidr.ts';
@@ -28,6 +30,15 @@ export {
 } from './errors.ts';
 export { type Keys, defaultPrefix, keysOf, prefixSchema } from './state/keys.ts';
 export { type Script, type ScriptArgument, defineScript } from './state/define-script.ts';
+export {
+  type WorkerRecord,
+  decodeWorkerRecord,
+  encodeWorkerRecord,
+  serves,
+  workerBeatMs,
+  workerTtlMs,
+} from './state/worker-record.ts';
+export { announceScript, departScript } from './state/scripts/announce.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';

@@ -1,7 +1,14 @@
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 import { clip } from '@sluice/shared';
 
-export type { Logger } from 'pino';
+/** One line of the log: a sentence, or fields and a sentence. */
+export type LogLine = {
+  (fields: object, message: string): void;
+  (message: string): void;
+};
+
+/** What the worker needs of a logger: four methods of pino's, which bunyan's, Fastify's and `console` have, too. */
+export type Logger = Record<'debug' | 'info' | 'warn' | 'error', LogLine>;
 
 /** How much of an error's stack is logged, bytes. The stack begins with the message. */
 const longestStack = 4096;
@@ -25,6 +32,26 @@ export function loggedError(error: unknown, depth = 0): unknown {
     ...(code === undefined ? {} : { code }),
     ...(hasCause ? { cause: loggedError(cause, depth + 1) } : {}),
   };
+}
+
+/** The methods of a logger. */
+export const logMethods = ['debug', 'info', 'warn', 'error'] as const;
+
+/**
+ * Somebody else's logger, for our lines: errors are reduced to what belongs in a log, because most loggers write every
+ * field of an error, and those of Redis hold the command with its arguments.
+ */
+export function guardedLogger(logger: Logger): Logger {
+  const line = (method: (typeof logMethods)[number]): LogLine => {
+    return (...args: [object, string] | [string]) => {
+      if (args.length === 1) logger[method](args[0]);
+      else {
+        const [fields, message] = args;
+        logger[method]('err' in fields ? { ...fields, err: loggedError(fields.err) } : fields, message);
+      }
+    };
+  };
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { corkPerTurn, heartbeat, openClient, withFailureRule } from '@sluice/redis';
 import { keysOf } from '@sluice/shared';
-import type { WorkerConfig } from './config.ts';
+import type { PoolConfig } from './settings.ts';
 import { IdleConnections } from './http/idle-connections.ts';
 import { Holds } from './limits/holds.ts';
 import { Permits } from './limits/permits.ts';
@@ -27,7 +27,7 @@ const fewestConnections = 256;
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** @throws SluiceError when Redis, the body store or a transform cannot be used */
-export async function openParts(config: WorkerConfig, log: Logger) {
+export async function openParts(config: PoolConfig, log: Logger) {
   const keys = keysOf(config.prefix);
   const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
@@ -62,7 +62,7 @@ export async function openParts(config: WorkerConfig, log: Logger) {
 }
 
 /** One connection for commands, one that listens. */
-async function connect(config: WorkerConfig, log: Logger): Promise<{ redis: Redis; subscriber: Redis }> {
+async function connect(config: PoolConfig, log: Logger): Promise<{ redis: Redis; subscriber: Redis }> {
   const outages = new OutageLog(log);
   const place = { url: config.redisUrl, prefix: config.prefix };
   const each = (client: Redis) => outages.watch(client);

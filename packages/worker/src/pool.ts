@@ -1,13 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeMessage } from '@sluice/shared';
-import type { WorkerConfig } from './config.ts';
+import type { PoolConfig } from './settings.ts';
 import type { Logger } from './logger.ts';
+import { Announcement } from './maintenance/announcement.ts';
 import { DeadlineSweeper } from './maintenance/deadlines.ts';
 import { FailedJobs } from './maintenance/failed-jobs.ts';
 import { type Parts, openParts } from './parts.ts';
 import { Drain } from './queue/drain.ts';
 import { PolicyReader } from './queue/policy-reader.ts';
 import { ServedQueues } from './queue/served-queues.ts';
+import { packageVersion } from './version.ts';
 
 /** How long a drain waits for the transforms and the body store to close, ms. */
 const closingMs = 100;
@@ -27,7 +30,7 @@ export type RunningPool = {
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
  * @throws SluiceError when Redis, the clock, the body store or a transform cannot be used
  */
-export async function startPool(config: WorkerConfig, log: Logger): Promise<RunningPool> {
+export async function startPool(config: PoolConfig, log: Logger): Promise<RunningPool> {
   const pool = await Pool.open(config, log);
   await pool.serve();
   return pool;
@@ -35,10 +38,13 @@ export async function startPool(config: WorkerConfig, log: Logger): Promise<Runn
 
 /** The queues of a process, from the first connection to the last. */
 export class Pool implements RunningPool {
+  /** What the fleet knows this pool by. */
+  readonly id = randomUUID();
   readonly #parts: Parts;
   readonly #queues: ServedQueues;
   readonly #policies: PolicyReader;
   readonly #sweepers: readonly (DeadlineSweeper | FailedJobs)[];
+  readonly #announcement: Announcement;
   #isServing = false;
   #draining: { drain: Drain; ended: Promise<boolean> } | undefined;
 
@@ -51,13 +57,15 @@ export class Pool implements RunningPool {
       new DeadlineSweeper({ ...parts, queues: () => this.#queues.names() }),
       new FailedJobs({ ...parts, queues: () => this.#queues.policies() }),
     ];
+    const about = { id: this.id, pid: process.pid, version: packageVersion(), queues: config.queues };
+    this.#announcement = new Announcement({ ...parts, about, takesJobs: () => parts.clock.fault === null });
   }
 
   /**
    * Connects, and checks what can be checked; takes no jobs before `serve`. The pool can be drained at any time.
    * @throws SluiceError as `startPool`
    */
-  static async open(config: WorkerConfig, log: Logger): Promise<Pool> {
+  static async open(config: PoolConfig, log: Logger): Promise<Pool> {
     const parts = await openParts(config, log);
     const pool = new Pool(parts);
     try {
@@ -78,6 +86,7 @@ export class Pool implements RunningPool {
     if (this.#draining !== undefined) return;
     for (const sweeper of this.#sweepers) sweeper.start();
     this.#parts.bodies.start();
+    await this.#announcement.start();
   }
 
   notReady(): string[] {
@@ -108,7 +117,8 @@ export class Pool implements RunningPool {
   async #end(drain: Drain, graceMs: number): Promise<boolean> {
     const { clock, permitWatch, transforms, bodies } = this.#parts;
     this.#policies.stop();
-    const swept = Promise.all(this.#sweepers.map((sweeper) => sweeper.stop()));
+    const others = [this.#announcement, ...this.#sweepers];
+    const swept = Promise.all(others.map((other) => other.stop()));
     const isEmpty = await drain.run(graceMs, swept);
     clock.stop();
     permitWatch.stop();

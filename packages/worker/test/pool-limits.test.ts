@@ -109,8 +109,8 @@ describe('a queue', () => {
     await using rig = await Rig.open({ idle: true });
     const pool = await rig.startPool({ SLUICE_QUEUES: `${rig.queue},later` });
     expect(pool.notReady()).toEqual([expect.stringContaining('queue "later" has no policy')]);
-    const handle = await rig.sluice.enqueue(rig.url('/'), { queue: 'later' });
     await rig.sluice.policies.create('later', { egress: loopback });
+    const handle = await rig.sluice.enqueue(rig.url('/'), { queue: 'later' });
     expect((await handle.outcome()).outcome.kind).toBe('response');
     expect(pool.notReady()).toEqual([]);
   });

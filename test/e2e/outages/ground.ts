@@ -26,8 +26,8 @@ export async function openGround<Set extends AsyncDisposable & { url: string }>(
   try {
     const set = stack.use(await start());
     const upstream = stack.use(await spawnUpstream());
-    const client = stack.use(await connect({ redis: set.url, queue: 'api' }));
-    await client.policies.create('api', { rate: `${perSecond}/s`, egress: { allow: ['127.0.0.0/8'] } });
+    const policy = { rate: `${perSecond}/s`, egress: { allow: ['127.0.0.0/8'] } };
+    const client = stack.use(await connect({ redis: set.url, queue: 'api', policy }));
     const startWorker = () =>
       stack.use(
         startProgram('packages/worker/src/main.ts', [], {

@@ -45,7 +45,7 @@ export async function openShakyFleet({
     const url = `redis://${proxy.host}:${proxy.port}`;
     const open = async (options: ConnectOptions = {}) =>
       disposables.use(await connect({ redis: url, queue: 'api', ...options }));
-    const client = await open(clientOptions);
+    const client = await open({ policy: { egress: { allow: ['127.0.0.0/8'] } }, ...clientOptions });
     const fleet: ShakyFleet = {
       redis,
       proxy,

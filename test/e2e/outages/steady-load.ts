@@ -81,7 +81,7 @@ class Load {
         adds.push(client.enqueue(`${upstream.url}/item/${this.#ends.length + adds.length}`));
       }
       for (const handle of await Promise.all(adds)) {
-        const end = this.#follow(handle);
+        const end = this.#follow(handle, `/item/${this.#ends.length}`);
         // Thrown by `end`.
         end.catch(() => {});
         this.#ends.push(end);
@@ -90,11 +90,15 @@ class Load {
     }
   }
 
-  async #follow(handle: Handle): Promise<void> {
+  async #follow(handle: Handle, path: string): Promise<void> {
     const { outcome } = await handle.outcome();
     this.#open -= 1;
     if (outcome.kind !== 'response' || outcome.attempts !== 1) {
-      throw new Error(`a job of the load ended ${outcome.kind} after ${outcome.attempts} attempts`);
+      const arrivals = await this.#fleet.upstream.arrivals();
+      const seen = arrivals.filter((arrival) => arrival.path === path).map(({ t }) => Math.round(t));
+      throw new Error(
+        `the job of ${path} ended ${outcome.kind} after ${outcome.attempts} attempts; it is now ${Math.round(performance.now())} ms, and the upstream saw it at ${seen.join(', ') || 'no time'}`,
+      );
     }
   }
 

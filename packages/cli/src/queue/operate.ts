@@ -1,4 +1,4 @@
-import { SluiceError, closedPorts } from '@sluice/shared';
+import { SluiceError, closedPorts, serves } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { type RawPolicyOptions, patchPolicy } from './policy-patch.ts';
 import { listText, showText } from './show-text.ts';
@@ -39,8 +39,10 @@ export async function queueShow(
   await withSluice(raw, io, async (sluice) => {
     await knownQueue(sluice, name);
     const state = await sluice.queues.show(name);
+    const workers = (await sluice.workers()).filter((worker) => serves(worker, name));
     const closed = closedPorts(state.policy.egress);
-    io.stdout.write(raw.json ? `${JSON.stringify({ ...state, closedPorts: closed })}\n` : showText(state));
+    const json = () => `${JSON.stringify({ ...state, closedPorts: closed, workers })}\n`;
+    io.stdout.write(raw.json ? json() : showText(state, workers));
   });
   return exitCodes.allCompleted;
 }

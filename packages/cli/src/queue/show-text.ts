@@ -1,4 +1,4 @@
-import type { QueueState } from '@sluice/producer';
+import type { QueueState, WorkerRecord } from '@sluice/producer';
 import { closedPorts, formatRate } from '@sluice/shared';
 import { policyFields } from './policy-text.ts';
 import { table } from '../text/table.ts';
@@ -50,8 +50,19 @@ function closedRows({ policy }: QueueState): string[][] {
   return [['ports', 'blocked unless egress.ports lists them, with every other port in use:'], ...rows];
 }
 
-/** Everything about one queue. Pure. */
-export function showText(state: QueueState): string {
+/** How many workers of which version serve a queue: `3 serve it (2 of 0.2.0, 1 of 0.3.0)`. Pure. */
+function workersText(workers: readonly WorkerRecord[]): string {
+  if (workers.length === 0)
+    return 'none has announced itself (those of 0.1 never do); start one: npx sluice worker';
+  const versions = Map.groupBy(workers, ({ version }) => version);
+  const each = [...versions]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([version, of]) => (versions.size === 1 ? version : `${of.length} of ${version}`));
+  return `${workers.length} ${workers.length === 1 ? 'serves' : 'serve'} it (${each.join(', ')})`;
+}
+
+/** Everything about one queue. @param workers those that serve it. Pure. */
+export function showText(state: QueueState, workers: readonly WorkerRecord[]): string {
   const { policy, slowedTo, holds, counts, sent, rejected } = state;
   const { worker, global } = policy.concurrency;
   const share = sent === 0 ? '' : ` (${numberText((100 * rejected) / sent)} % of those sent)`;
@@ -79,6 +90,7 @@ export function showText(state: QueueState): string {
     ],
     ['requests', `${sent} sent, ${rejected} rejected${share}`],
     ['concurrency', `${worker ?? "each worker's own"} in a worker, ${global ?? 'any number'} in the fleet`],
+    ['workers', workersText(workers)],
     ...closedRows(state),
   ];
   const fields = policyFields(policy).map(([path, text]) => [`  ${path}`, text]);

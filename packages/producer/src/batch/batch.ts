@@ -11,6 +11,7 @@ import {
   type sealScript,
   validate,
 } from '@sluice/shared';
+import { bounded } from '../bounded.ts';
 import { readPages } from './pages.ts';
 import { endOf, withEnd } from '../job-error.ts';
 import { nameOf } from '../request-line.ts';
@@ -112,7 +113,7 @@ export class Batch {
     let seen = cursor !== '0-0';
     // Checked before each read: what had ended by then is in the stream, so an empty read means that all was read.
     const goesOn = async () => {
-      const state = await this.#look();
+      const state = await bounded(this.#look(), { signal });
       if (state === null && seen) {
         const message = `batch "${this.name}" was removed, or its outcomes are no longer kept`;
         throw new SluiceError('SLUICE_RESULT_EXPIRED', message);

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { bounded } from '../bounded.ts';
 
 /** How much is read at once, bytes: outcomes of 10 MiB come one by one, small ones by the hundred. */
 const pageBytes = 2 ** 20;
@@ -28,9 +29,14 @@ export async function* readPages(options: PagesOptions): AsyncGenerator<Entry, v
   const { open, blockMs, stream, signal, goesOn } = options;
   if (isAborted(signal)) return;
   let redis: Redis;
+  const opening = open(signal);
   try {
-    redis = await open(signal);
+    redis = await bounded(opening, { signal });
   } catch (error) {
+    opening.then(
+      (late) => late.disconnect(),
+      () => {},
+    );
     if (isAborted(signal)) return;
     throw error;
   }

@@ -30,7 +30,7 @@ export type AddPlace = {
   name: string;
   keys: Keys;
   /** Retry while Redis is away: ioredis does not, once it has received a part of the answer. */
-  insist: boolean;
+  insist: () => boolean;
 };
 
 /**
@@ -47,7 +47,7 @@ export async function addOnce(add: AddPlace, job: BullJob, note: Note): Promise<
       const isPassing =
         isUnavailableForNow(error) ||
         (error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE');
-      if (!add.insist || !isPassing) throw error;
+      if (!isPassing || !add.insist()) throw error;
       await sleep(againMs);
     }
   }

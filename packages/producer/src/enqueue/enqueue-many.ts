@@ -1,5 +1,6 @@
 import type { Duration } from '@sluice/shared';
 import { type Batch, batchKeepSchema } from '../batch/batch.ts';
+import { bounded } from '../bounded.ts';
 import type { EnqueueRequest } from './enqueue.ts';
 import type { Input, Specs } from '../input.ts';
 import type { Handle } from '../handle.ts';
@@ -28,16 +29,16 @@ export async function* enqueueMany(
   add: AddOne,
   specs: Specs,
   batch: Batch | undefined,
-  options: BatchOptions,
+  options: BatchOptions & { signal?: AbortSignal | undefined },
 ): AsyncGenerator<Handle, void, undefined> {
-  const { seal = true } = options;
+  const { seal = true, signal } = options;
   const keepMs = durationOption(
     batchKeepSchema,
     options,
     ['batchKeep', 'batchKeepMs'],
     'SLUICE_INVALID_SPEC',
   );
-  const sealed = (await batch?.progress())?.sealed ?? false;
+  const sealed = batch === undefined ? false : (await bounded(batch.progress(), { signal })).sealed;
   const inFlight: Promise<Handle>[] = [];
   let index = 0;
   for await (const spec of specs) {
@@ -48,5 +49,5 @@ export async function* enqueueMany(
     if (inFlight.length >= addsInFlight) yield await inFlight.shift()!;
   }
   for (const added of inFlight) yield await added;
-  if (seal) await batch?.seal();
+  if (seal && batch !== undefined) await bounded(batch.seal(), { signal });
 }

@@ -4,25 +4,30 @@ import {
   type Duration,
   type Keys,
   type NormalSpec,
+  type Settled,
   SluiceError,
   fault,
   normalSpecSchema,
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
+import { bounded } from '../bounded.ts';
 import { addOnce, defineAdded } from './add-once.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
 import type { Input } from '../input.ts';
+import type { KnownQueues } from './known-queues.ts';
 import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import { requestOf } from '../request-line.ts';
 import type { AcceptedJob } from '../reports.ts';
 import type { Replies } from '../replies/replies.ts';
+import { untilOverdue } from './overdue.ts';
 import { isUnread, readBody, withTextType } from './read-body.ts';
 import { toJob } from './to-job.ts';
+import type { UnservedWatch } from './unserved.ts';
 
 export interface EnqueueOptions {
   /** Default: the client's. */
@@ -34,6 +39,11 @@ export interface EnqueueOptions {
   keep?: Duration | undefined;
   /** @deprecated `keep`. ms */
   keepMs?: number | undefined;
+  /**
+   * Ends the wait for Redis, with SLUICE_WAIT_ABORTED. A job that is accepted later all the same is cancelled. Nobody has
+   * to wait longer than `deadline` of the job either. Default: none.
+   */
+  signal?: AbortSignal | undefined;
 }
 
 /** What an add needs besides the spec. */
@@ -43,8 +53,16 @@ export type EnqueueRequest = {
   keepMs?: number | undefined;
   /** The batch that takes the outcome, instead of a reply. `sealed`: it takes no new jobs. */
   batch?: { name: string; index: number; sealed: boolean; keepMs?: number | undefined };
+  /** The caller stops waiting. */
+  signal?: AbortSignal | undefined;
+  /** The job goes on when the caller has stopped waiting. */
+  keep?: boolean | undefined;
   /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
+  /**
+   * One of a list: a URL that the workers would block ends as `blocked`, with its job, and does not stop the list.
+   */
+  listed?: boolean;
   /** What a fault calls the spec: `job spec [3]`. */
   what?: string;
 };
@@ -57,6 +75,8 @@ export class Enqueuer {
   readonly #queues: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
+  readonly #known: KnownQueues;
+  readonly #unserved: UnservedWatch;
   readonly #memory: MemoryWatch;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
@@ -70,6 +90,8 @@ export class Enqueuer {
     queues: OpenQueues;
     replies: Replies;
     jobs: Jobs;
+    known: KnownQueues;
+    unserved: UnservedWatch;
     dedupTtlMs: number;
     /** Called with each job that was added. */
     accepted: (job: AcceptedJob) => void;
@@ -82,6 +104,8 @@ export class Enqueuer {
     this.#queues = parts.queues;
     this.#replies = parts.replies;
     this.#jobs = parts.jobs;
+    this.#known = parts.known;
+    this.#unserved = parts.unserved;
     this.#memory = new MemoryWatch(parts.redis, parts.url);
     this.#dedup = new Dedup(parts.redis, parts.keys);
     this.#dedupTtlMs = parts.dedupTtlMs;
@@ -91,8 +115,8 @@ export class Enqueuer {
   }
 
   /**
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED;
-   *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
+   *   SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async add(input: Input, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
@@ -107,12 +131,20 @@ export class Enqueuer {
         faults: [fault(['deadline'], message)],
       });
     }
-    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
+    const { signal } = request;
+    const { deadline } = spec;
     try {
-      return await this.#put(spec, request, now, what);
+      return await bounded(this.#accept(spec, request, now, what), { signal, deadline });
     } catch (error) {
       throw redisFault(error, this.#url);
     }
+  }
+
+  async #accept(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
+    await this.#known.assertKnown(request.queue, what);
+    if (request.listed !== true) await this.#known.assertAllowed(request.queue, spec.request.url, what);
+    await this.#memory.assertRoom(spec.request.body?.length ?? 0);
+    return await this.#put(spec, request, now, what);
   }
 
   async #put(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
@@ -121,7 +153,12 @@ export class Enqueuer {
     const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
     const id = claim?.id ?? randomUUID();
     const line = requestOf(spec.request);
-    const watched = () => new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id), line);
+    const client = { jobs: this.#jobs, replies: this.#replies };
+    const handle = (settled: () => Promise<Settled>) => {
+      const inTime = () => untilOverdue(client, { queue, id }, spec.deadline, settled());
+      return new Handle(queue, id, this.#jobs, inTime, line);
+    };
+    const watched = () => handle(() => this.#replies.watch(queue, id));
     if (claim?.known === true) return watched();
     if (batch?.sealed === true) throw batchSealed(batch.name);
     const job = toJob(spec, {
@@ -132,6 +169,8 @@ export class Enqueuer {
         ? { replyTo: this.#replies.name }
         : { batch: { name: batch.name, index: batch.index } }),
     });
+    // Nobody waits for it any more, and nothing is there yet.
+    request.signal?.throwIfAborted();
     using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
     let added = true;
     // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
@@ -139,7 +178,12 @@ export class Enqueuer {
     const open = this.#queues.get(queue);
     if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
     else {
-      const add = { queue: open, name: queue, keys: this.#keys, insist: this.#insist };
+      const add = {
+        queue: open,
+        name: queue,
+        keys: this.#keys,
+        insist: () => this.#insist && !hasGone(request, spec),
+      };
       added = await addOnce(add, job, {
         record: claim?.record,
         batch: batch?.name,
@@ -147,8 +191,17 @@ export class Enqueuer {
       });
     }
     if (added) this.#accepted({ id, queue, ...line });
+    // It was accepted after all. One that others may have added is theirs.
+    if (added && request.signal?.aborted === true && request.keep !== true)
+      this.#jobs.cancel(queue, id).catch(() => {});
     if (!added || reply === null) return watched();
     reply.accepted();
-    return new Handle(queue, id, this.#jobs, () => reply.outcome(), line);
+    const dueMs = job.opts.delay ?? 0;
+    return handle(() => this.#unserved.during(queue, id, dueMs, reply.outcome()));
   }
+}
+
+/** Whether its caller has stopped waiting for Redis. */
+function hasGone({ signal }: EnqueueRequest, { deadline }: NormalSpec): boolean {
+  return signal?.aborted === true || (deadline !== undefined && deadline <= Date.now());
 }

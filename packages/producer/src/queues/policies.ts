@@ -17,7 +17,6 @@ import {
   namedFields,
   withNamed,
 } from '@sluice/shared';
-
 import type { Warning } from '../reports.ts';
 
 export type PolicyChange = 'created' | 'changed' | 'same';

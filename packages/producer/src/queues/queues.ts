@@ -11,6 +11,7 @@ import {
   startEvenlyScript,
 } from '@sluice/shared';
 import type { OpenQueues } from '../connection/open-queues.ts';
+import type { KnownQueues } from '../enqueue/known-queues.ts';
 import type { Policies } from './policies.ts';
 import { QueueRemoval } from './removal.ts';
 
@@ -46,14 +47,16 @@ export class Queues {
   readonly #keys: Keys;
   readonly #policies: Policies;
   readonly #open: OpenQueues;
+  readonly #known: KnownQueues;
   readonly #release: BoundTo<typeof releaseScript>;
   readonly #startEvenly: BoundTo<typeof startEvenlyScript>;
 
-  constructor(redis: Redis, keys: Keys, policies: Policies, open: OpenQueues) {
+  constructor(redis: Redis, keys: Keys, policies: Policies, open: OpenQueues, known: KnownQueues) {
     this.#redis = redis;
     this.#keys = keys;
     this.#policies = policies;
     this.#open = open;
+    this.#known = known;
     this.#release = bindScript(redis, keys, releaseScript);
     this.#startEvenly = bindScript(redis, keys, startEvenlyScript);
   }
@@ -151,6 +154,7 @@ export class Queues {
     const queue = this.#open.get(name);
     const removal = new QueueRemoval(this.#redis, keys, name);
     await this.#redis.hdel(keys.queues, name);
+    this.#known.forget();
     await queue.pause();
     const active = await removal.active();
     await removal.endWaiting();

@@ -15,6 +15,7 @@ import {
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
 import type { OpenQueues } from '../connection/open-queues.ts';
+import type { KnownQueues } from '../enqueue/known-queues.ts';
 import { isUnread, readBody, withTextType } from '../enqueue/read-body.ts';
 import { defaultKeepMs, keepSchema, toJob } from '../enqueue/to-job.ts';
 import { durationOption } from '../options.ts';
@@ -84,17 +85,20 @@ export class Schedules {
   readonly #url: string;
   readonly #queue: string;
   readonly #queues: OpenQueues;
+  readonly #known: KnownQueues;
 
   /** @param parts `queue`: for calls that name none */
-  constructor(parts: { url: string; queue: string; queues: OpenQueues }) {
+  constructor(parts: { url: string; queue: string; queues: OpenQueues; known: KnownQueues }) {
     this.#url = parts.url;
     this.#queue = parts.queue;
     this.#queues = parts.queues;
+    this.#known = parts.known;
   }
 
   /**
    * Creates a schedule, or changes the one with this name: its waiting job is replaced.
-   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_REDIS_UNREACHABLE
+   * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
+   *   SLUICE_REDIS_UNREACHABLE
    */
   async upsert(
     name: string,
@@ -115,9 +119,11 @@ export class Schedules {
     const { name: type, data, opts } = toJob(spec, { id: '', now: Date.now(), keepMs });
     // BullMQ gives each job its id: repeat:NAME:TIME.
     const { jobId: _, ...template } = opts;
-    await this.#ask(() =>
-      this.#queues.get(queue).upsertJobScheduler(name, repeat, { name: type, data, opts: template }),
-    );
+    await this.#ask(async () => {
+      await this.#known.assertKnown(queue, what);
+      await this.#known.assertAllowed(queue, spec.request.url, what);
+      await this.#queues.get(queue).upsertJobScheduler(name, repeat, { name: type, data, opts: template });
+    });
   }
 
   /** The schedules of a queue, by the time of their next job. */

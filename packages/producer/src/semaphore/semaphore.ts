@@ -14,6 +14,7 @@ import {
   renewScript,
   validate,
 } from '@sluice/shared';
+import { bounded } from '../bounded.ts';
 import { clientClosed } from '../closed.ts';
 import { durationOption } from '../options.ts';
 import { Lease } from './lease.ts';
@@ -94,9 +95,19 @@ export class Semaphore {
    * @throws SluiceError SLUICE_WAIT_ABORTED, SLUICE_SEMAPHORE_CONFLICT (others use it with another `n` now), SLUICE_CLOSED
    */
   async acquire({ signal }: { signal?: AbortSignal } = {}): Promise<Lease> {
-    const { closed, turns, scripts } = this.#client;
+    const { closed } = this.#client;
     const stop = AbortSignal.any([closed, ...(signal === undefined ? [] : [signal])]);
     if (stop.aborted) throw this.#stopped(signal);
+    // A caller that stops while Redis is away does not wait for it: its turn is given back when Redis is there.
+    return await bounded(
+      this.#turn(stop, signal),
+      { signal },
+      `stopped waiting for semaphore "${this.name}"`,
+    );
+  }
+
+  async #turn(stop: AbortSignal, signal: AbortSignal | undefined): Promise<Lease> {
+    const { closed, turns, scripts } = this.#client;
     const token = randomUUID();
     try {
       for (;;) {

@@ -4,7 +4,7 @@ import { closedTo } from './infrastructure-ports.ts';
 import { internalName, isLocalhost } from './internal-names.ts';
 import { judgeAddress } from './judge-address.ts';
 import { isMetadataName } from './never-allowed.ts';
-import { parseAddress } from './parse-cidr.ts';
+import { literalAddress } from './judge-literal.ts';
 
 export type UrlJudgement = { ok: true; url: URL } | { ok: false; reason: string };
 
@@ -101,8 +101,8 @@ export function judgeUrl(raw: string, egress: Egress): UrlJudgement {
   const port = judgePort(url, egress);
   if (!port.ok) return port;
 
-  const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (parseAddress(literal) !== null) {
+  const literal = literalAddress(url);
+  if (literal !== null) {
     const address = judgeAddress(literal, egress);
     if (!address.ok) return address;
     known.add(place);

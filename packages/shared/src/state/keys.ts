@@ -13,6 +13,10 @@ export function keysOf(prefix: string) {
   return {
     /** Hash: queue -> version of its policy. The list of all queues. */
     queues: `${prefix}/queues`,
+    /** Sorted set with TTL: workers that are alive -> when each last said so, ms of Redis' clock. */
+    workers: `${prefix}/workers`,
+    /** String with TTL: what a worker says of itself (see worker-record.ts). */
+    worker: (id: string) => `${prefix}/worker/${id}`,
     /** Channel: what workers should look at now (see messages.ts). */
     events: `${prefix}/events`,
     /** Hash: `json`, `version`, and what scripts need of it (see scripts/parts/rate-terms.ts). */

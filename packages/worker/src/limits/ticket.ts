@@ -13,7 +13,7 @@ export class StalePermit extends Error {
   override readonly name = 'StalePermit';
 }
 
-/** Later than this after it was looked at, ms, a permit was used late. */
+/** What writing takes, ms. A permit that was used later than that was used late. */
 const lateMs = 2;
 
 export type TicketContext = {
@@ -35,6 +35,7 @@ export class Ticket implements AsyncDisposable {
   /** The permit script takes a token back itself when it grants nothing. */
   #hasToken = true;
   #permit: Permit | null = null;
+  #spent: Permit | null = null;
   #isMarked = false;
   #isSpent = false;
   #startAt: number | null = null;
@@ -111,14 +112,21 @@ export class Ticket implements AsyncDisposable {
     if (permit.slot[0] !== '') this.#context.permits.observeAge(ageMs);
     if (ageMs > permit.oldestMs) throw new StalePermit(`the permit was ${Math.round(ageMs)} ms old`);
     this.#context.observeAge(ageMs);
-    // The byte is written before this runs; the process may have lost its CPU in between.
-    queueMicrotask(() => {
-      if (performance.now() - permit.startAt > permit.oldestMs + lateMs)
-        this.#context.permits.wasLate(this.#job.queue);
-    });
     this.#permit = null;
+    this.#spent = permit;
     this.#hasToken = false;
     this.#isSpent = true;
+  }
+
+  /**
+   * To be called when the first byte has been written: the process may have lost its CPU since `spend` looked at the
+   * clock. A request that left late counts in the log of starts from now on.
+   */
+  written(): void {
+    const permit = this.#spent;
+    this.#spent = null;
+    if (permit === null || performance.now() - permit.startAt <= permit.oldestMs + lateMs) return;
+    this.#context.permits.wasLate(this.#job.queue);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

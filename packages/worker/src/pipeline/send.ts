@@ -78,6 +78,8 @@ async function exchange(request: HttpRequest, url: URL, context: SendContext): P
         { origin: url.origin, path, method, headers: allHeaders, body: bodyOf(request), onHead },
         exchange,
       );
+      // An open connection writes at once.
+      ticket.written();
       return (reason) => exchange.cancel(reason);
     });
     return { head: { status, headers, url: url.href }, ...content };

@@ -1,6 +1,6 @@
 import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { WorkerConfig } from '../config.ts';
+import type { PoolConfig } from '../settings.ts';
 import { backoffStrategy } from '../pipeline/settle.ts';
 
 /** A sleeping worker notices a changed limit or a due retry within this. */
@@ -33,7 +33,7 @@ export type BullWorker = Pick<Worker, 'concurrency' | 'resume' | 'pause' | 'clos
 export function startBullWorker(
   queue: string,
   redis: Redis,
-  config: WorkerConfig,
+  config: PoolConfig,
   handlers: BullHandlers,
 ): BullWorker {
   const worker = new Worker(queue, (bull: Job) => handlers.perform(bull), {

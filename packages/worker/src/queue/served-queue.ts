@@ -1,7 +1,7 @@
 import { type Job, type KeepJobs, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Policy } from '@sluice/shared';
-import type { WorkerConfig } from '../config.ts';
+import type { PoolConfig } from '../settings.ts';
 import { type GuardedAgent, createAgent } from '../http/agent.ts';
 import type { IdleConnections } from '../http/idle-connections.ts';
 import type { LivePolicy } from '../job/live-policy.ts';
@@ -21,7 +21,7 @@ import { RunsInFlight } from './runs-in-flight.ts';
 
 /** What all queues of a process share. */
 export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
-  config: WorkerConfig;
+  config: PoolConfig;
   redis: Redis;
   locks: Locks;
   outcomes: Outcomes;

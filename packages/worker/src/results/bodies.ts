@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type BodyStore, bodyKey, openBodyStore } from '@sluice/body-store';
 import type { Logger } from '../logger.ts';
 import type { StoredBody } from '@sluice/shared';
-import type { WorkerConfig } from '../config.ts';
+import type { PoolConfig } from '../settings.ts';
 import { BodyNotStored } from '../http/failure.ts';
 
 const sweepEveryMs = 600_000;
@@ -20,7 +20,7 @@ export class Bodies {
   }
 
   /** @throws SluiceError SLUICE_INVALID_CONFIG when the store cannot be used */
-  static async open(location: WorkerConfig['bodyStore'], log: Logger): Promise<Bodies> {
+  static async open(location: PoolConfig['bodyStore'], log: Logger): Promise<Bodies> {
     return new Bodies(location === null ? null : await openBodyStore(location, 'write'), log);
   }
 

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Logger } from '../logger.ts';
 import { SluiceError, fault, faultsText, formatDuration } from '@sluice/shared';
-import { type WorkerConfig } from '../config.ts';
+import type { PoolConfig } from '../settings.ts';
 import { Slots } from '../slots.ts';
 import type { TransformInput, TransformTask, Transformed } from './contract.ts';
 
@@ -25,7 +25,7 @@ export class Transforms {
   readonly #threads: Slots;
   readonly #pool: Piscina<TransformTask, Transformed> | null;
 
-  private constructor({ modules, threads, timeoutMs }: WorkerConfig['transforms'], log: Logger) {
+  private constructor({ modules, threads, timeoutMs }: PoolConfig['transforms'], log: Logger) {
     this.#modules = new Map(modules.map(({ name, module }) => [name, hrefOf(module)]));
     this.#timeoutMs = timeoutMs;
     this.#log = log;
@@ -50,7 +50,7 @@ export class Transforms {
   }
 
   /** Loads every module once. @throws SluiceError SLUICE_INVALID_CONFIG naming each that cannot be used */
-  static async open(config: WorkerConfig['transforms'], log: Logger): Promise<Transforms> {
+  static async open(config: PoolConfig['transforms'], log: Logger): Promise<Transforms> {
     const transforms = new Transforms(config, log);
     const checks = config.modules.map(async ({ name, module }) => {
       const loaded = await transforms.#perform(name, null, new AbortController().signal);

@@ -34,7 +34,7 @@ if start ~= '-' then
   redis.call('HINCRBY', stats, 'sent', -1)
   if start ~= '' then
     redis.call('HINCRBY', schedule, 'sent', -1)
-    isFree = takeBack(starts, schedule, start, last, terms.paceUs)
+    isFree = takeBack(starts, schedule, terms, start, last)
   end
 end
 return {isFree and 1 or 0, refund(limiter, terms, tonumber(ageMs))}

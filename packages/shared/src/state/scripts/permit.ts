@@ -65,7 +65,7 @@ if not terms then return {5, 0} end
 local age = tonumber(ageMs)
 
 if staleEnd ~= '' then
-  takeBack(starts, schedule, staleStart, staleEnd, terms.paceUs)
+  takeBack(starts, schedule, terms, staleStart, staleEnd)
   redis.call('HINCRBY', schedule, 'sent', -1)
   redis.call('HINCRBY', stats, 'sent', -1)
   redis.call('HINCRBY', stats, 'stale', 1)

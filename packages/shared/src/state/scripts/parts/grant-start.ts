@@ -20,12 +20,12 @@ local function catchUp(s, starts, pace, terms, paceUs, now, longest, sent)
     local latest = math.max(now, tonumber(redis.call('GET', pace) or '0') - paceUs)
     logStarts(starts, latest, older, terms.spanUs, terms.cellUs, now)
     s.logged = s.logged + older
-    s.last, s.due = math.max(s.last, latest), math.max(s.due, latest + paceUs)
+    s.last, s.floor, s.due = math.max(s.last, latest), math.max(s.floor, latest), math.max(s.due, latest + paceUs)
     s.bank, s.even, s.calm = 0, now + math.max(60000000, terms.spanUs), now + terms.spanUs
   end
   if s.last > now + longest + paceUs then
     redis.call('DEL', starts)
-    s.logged, s.bank, s.last, s.due = 0, 0, now, now + paceUs
+    s.logged, s.bank, s.last, s.floor, s.due = 0, 0, now, now, now + paceUs
     s.even, s.calm = now + terms.spanUs, now + terms.spanUs
   end
   s.sent = sent
@@ -41,8 +41,8 @@ local function earn(s, terms, paceUs, now, waitedMs)
 end
 
 local function nextStart(s, paceUs, now)
-  if s.bank >= 1 then return math.max(now, s.last) end
-  return math.max(now, s.due, s.last + math.floor(paceUs / 1.3))
+  if s.bank >= 1 then return math.max(now, s.floor) end
+  return math.max(now, s.floor, s.due, s.last + math.floor(paceUs / 1.3))
 end
 
 -- Returns the start, and its end in the log; no end where the start is too far away, and nothing is granted.
@@ -60,7 +60,7 @@ local function grant(s, starts, terms, paceUs, limit, now, longest, extraUs, job
     if s.waiting and now >= s.calm and paceUs == terms.paceUs then credit = math.min(terms.spanUs / 8, 1000000) end
     s.due = math.max(s.due, start - credit) + paceUs + math.floor(extraUs / limit)
   end
-  s.last, s.waiting = start, jobsWait
+  s.last, s.floor, s.waiting = start, start, jobsWait
   return start, last
 end
 `;
