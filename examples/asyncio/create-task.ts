@@ -14,7 +14,7 @@ await using elsewhere = await connect({ redis, queue: 'create-task' });
 const same = elsewhere.job(task.id);
 console.log((await same.result()).text());
 
-const tomorrow = await sluice.enqueue({ url: `${upstream}/json`, delayMs: 86_400_000 });
+const tomorrow = await sluice.enqueue({ url: `${upstream}/json`, delay: '1d' });
 console.log(await tomorrow.status());
 console.log(await tomorrow.cancel());
 console.log(await task.cancel());

@@ -5,7 +5,7 @@ import { egress, redis, upstream } from './setting.ts';
 await using sluice = await connect({ redis, queue: 'fetch', policy: { egress } });
 
 const response = await sluice.fetch(`${upstream}/echo`, { json: { name: 'Ada' } });
-const echo = response.json() as { method: string; body: string };
+const echo = response.json<{ method: string; body: string }>();
 console.log(response.status, response.ok, response.headers.get('content-type'));
 console.log(echo.method, echo.body);
 

@@ -1,5 +1,5 @@
 // asyncio.gather(*aws), with and without return_exceptions=True.
-import { connect } from '@sluice/producer';
+import { type JobError, connect } from '@sluice/producer';
 import { egress, redis, upstream } from './setting.ts';
 
 await using sluice = await connect({ redis, queue: 'gather', policy: { egress } });
@@ -9,7 +9,7 @@ const responses = await sluice.gather(urls);
 for (const response of responses) console.log(response.text());
 
 const failing = { url: `${upstream}/status/500`, attempts: 1 };
-await sluice.gather([...urls, failing]).catch((error: Error) => console.log(error.message));
+await sluice.gather([...urls, failing]).catch((error: JobError) => console.log(error.code));
 
 const results = await sluice.gather([...urls, failing], { settled: true });
 for (const result of results) console.log(result.status);
@@ -18,7 +18,7 @@ for (const result of results) console.log(result.status);
 // {"delayedMs":300}
 // {"delayedMs":100}
 // {"delayedMs":200}
-// the upstream answered 500 to attempt 1 (the last attempt)
+// SLUICE_HTTP_ERROR
 // fulfilled
 // fulfilled
 // fulfilled

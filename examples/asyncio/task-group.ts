@@ -1,5 +1,5 @@
 // async with asyncio.TaskGroup() as tg: all or none, on every machine.
-import { connect } from '@sluice/producer';
+import { type JobError, connect } from '@sluice/producer';
 import { egress, redis, upstream } from './setting.ts';
 
 await using sluice = await connect({ redis, queue: 'task-group', policy: { egress } });
@@ -14,14 +14,14 @@ console.log(statuses);
 try {
   await sluice.group(async (group) => {
     const hangs = group.fetch(`${upstream}/hang`);
-    hangs.catch((error: Error) => console.log('the sibling:', error.message));
+    hangs.catch((error: JobError) => console.log('the sibling:', error.code));
     void group.fetch(`${upstream}/status/500`, { attempts: 1 });
   });
 } catch (error) {
-  for (const cause of (error as AggregateError).errors) console.log('the group:', cause.message);
+  for (const cause of (error as AggregateError).errors) console.log('the group:', cause.code);
 }
 
 // Output:
 // [ 200, 200 ]
-// the sibling: the job was cancelled
-// the group: the upstream answered 500 to attempt 1 (the last attempt)
+// the sibling: SLUICE_CANCELLED
+// the group: SLUICE_HTTP_ERROR

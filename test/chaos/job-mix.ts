@@ -1,4 +1,4 @@
-import type { JobSpec } from '../../packages/producer/src/index.ts';
+import type { PlainSpec } from '../../packages/producer/src/index.ts';
 import type { Random } from './random.ts';
 
 /**
@@ -15,7 +15,7 @@ export interface ChaosJob {
   kind: JobKind;
   /** What the upstream does with its requests, one step each, the last for ever. */
   script: string;
-  spec: JobSpec;
+  spec: PlainSpec;
   /** Of a `cancelled` one: cancelled so long after it was accepted, ms. */
   cancelAfterMs: number;
 }
@@ -61,7 +61,7 @@ export function nextJob(job: string, origins: Origins, random: Random, now: numb
   const refused = kind !== 'expiring' && random.chance(0.02);
   const steps = refused ? `r429-${random.pick([1, 2])}.${ending(random)}` : script(kind, random);
   const url = `${refused ? origins.refusing : origins.steady}/${job}/${steps}`;
-  const spec: JobSpec = { url };
+  const spec: PlainSpec = { url };
   if (kind === 'post' || kind === 'post-key') Object.assign(spec, { method: 'POST', body: job });
   if (kind === 'post-key') spec.headers = { 'idempotency-key': `mine-${job}` };
   if (kind === 'once') spec.delivery = 'at-most-once';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { JobSpec } from '../../packages/producer/src/index.ts';
+import type { PlainSpec } from '../../packages/producer/src/index.ts';
 import { loopback, quick, Rig, until } from '../../packages/worker/test/rig.ts';
 
 /**
@@ -63,13 +63,13 @@ async function survey(
 
 /** Jobs of each kind. */
 const kinds = 8;
-const spread = (make: (n: number) => JobSpec) => Array.from({ length: kinds }, (_, n) => make(n));
+const spread = (make: (n: number) => PlainSpec) => Array.from({ length: kinds }, (_, n) => make(n));
 
 /** Jobs of every kind, to their ends. */
 async function runEverything(rig: Rig, round: string): Promise<void> {
   const { sluice, queue } = rig;
   const url = (path: string) => rig.url(`${path}${path.includes('?') ? '&' : '?'}round=${round}`);
-  const specs: JobSpec[] = [
+  const specs: PlainSpec[] = [
     ...spread((n) => ({ url: url(`/item/${n}`) })),
     ...spread((n) => ({ url: url(`/status/500?failed=${n}`), attempts: 2 })),
     ...spread((n) => ({ url: url(`/status/503?times=1&retried=${n}`) })),

@@ -9,7 +9,7 @@ import {
   policySchema,
   readStoredPolicy,
 } from '../../packages/shared/src/index.ts';
-import { JobError, responseOf } from '../../packages/producer/src/response.ts';
+import { JobError, responseOf } from '../../packages/producer/src/job-error.ts';
 import { Rig, until } from '../../packages/worker/test/rig.ts';
 
 const folder = (name: string) => fileURLToPath(new URL(`${name}/`, import.meta.url));
@@ -85,6 +85,7 @@ describe('a policy that another version stored', () => {
 
 describe('an outcome that another version wrote', () => {
   const open = () => Promise.reject(new Error('there is none'));
+  const job = { id: 'j', queue: 'q' };
 
   test.each(filesOf('outcomes'))('%s is read', (file, bytes) => {
     const { outcome, body } = decodeSettled(bytes)!;
@@ -92,13 +93,13 @@ describe('an outcome that another version wrote', () => {
     expect(outcome.attempts).toBeGreaterThanOrEqual(0);
     expect(encodeSettled(outcome, body).equals(bytes)).toBe(true);
     if (outcome.kind === 'response') {
-      const response = responseOf({ outcome, body }, open);
+      const response = responseOf({ outcome, body }, open, job);
       expect([response.status, response.text(), response.headers.getSetCookie()]).toEqual([
         200,
         'Grüße\n',
         ['a', 'b'],
       ]);
-    } else expect(() => responseOf({ outcome, body }, open)).toThrow(JobError);
+    } else expect(() => responseOf({ outcome, body }, open, job)).toThrow(JobError);
   });
 
   test('each kind has a file', () => {

@@ -9,13 +9,15 @@ import { reason } from '../src/reason.ts';
 import { summarize, summaryText } from '../src/run/summary.ts';
 import { Tally } from '../src/run/tally.ts';
 
-const item = (outcome: Partial<StreamItem['outcome']>, body: Uint8Array = new Uint8Array()): StreamItem => ({
-  index: 4,
-  id: 'id-4',
-  spec: { url: 'http://a.example/4' },
-  outcome: { kind: 'response', attempts: 1, endedAt: 0, durationMs: 12, ...outcome },
-  body,
-});
+// Without the response and the error: the report is made from the data.
+const item = (outcome: Partial<StreamItem['outcome']>, body: Uint8Array = new Uint8Array()) =>
+  ({
+    index: 4,
+    id: 'id-4',
+    spec: { url: 'http://a.example/4' },
+    outcome: { kind: 'response', attempts: 1, endedAt: 0, durationMs: 12, ...outcome },
+    body,
+  }) as StreamItem;
 const response = { status: 200, headers: {}, url: 'http://a.example/4' };
 
 test('a result line says how the job ended', () => {

@@ -1,18 +1,21 @@
-import { text } from 'node:stream/consumers';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   type JobSpec,
+  type HeaderFields,
   type PolicyInput,
+  type RequestSpec,
   SluiceError,
   duration,
   parseDuration,
+  timeSchema,
   validate,
 } from '@sluice/shared';
-import type { z } from 'zod';
 import { bounded } from './bounded.ts';
 import type { Sluice } from './client.ts';
 import { connect } from './connect.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import type { WaitOptions } from './handle.ts';
-import { type FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 
 export type ApiClientOptions = {
   /** `https://api.example.com/v1`: paths are appended to it. */
@@ -24,45 +27,37 @@ export type ApiClientOptions = {
   /** A client to share. Default: one of its own, on `redis`. */
   sluice?: Sluice;
   /** Default `redis://127.0.0.1:6379`. */
-  redis?: string;
+  redis?: ConnectOptions['redis'];
   /** Key prefix shared with the workers. Default `{sluice}`. */
   prefix?: string;
   /** Default: the host of `baseUrl`, so that all clients of one API share one queue. */
   queue?: string;
   /** Sent with every request. */
-  headers?: Record<string, string>;
+  headers?: HeaderFields;
   /** More of the queue's policy than its rate. */
   policy?: Omit<PolicyInput, 'rate'>;
 };
 
-export type RequestOptions<S extends z.ZodType | undefined = undefined> = Omit<
-  JobSpec,
-  'url' | 'method' | 'json'
+export type RequestOptions<S extends StandardSchemaV1 | undefined = undefined> = Omit<
+  RequestSpec,
+  'method' | 'json'
 > &
   WaitOptions & {
+    /** Added to the query of the path; a name that is there already gets this value. */
     query?: Record<string, string | number | boolean>;
-    /** Checks the JSON and gives it its type. */
+    /** Checks the JSON and gives it its type: a zod, valibot or arktype schema, or any other Standard Schema. */
     schema?: S;
   };
 
-/** The type that a schema gives the JSON; without a schema, unknown. */
-export type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : unknown;
-
-/** The JSON of a body, also of one in the body store, because all of it is needed; null for an empty one. */
-async function jsonOf(response: FetchResponse): Promise<unknown> {
-  const body = response.stored === undefined ? response.text() : await text(await response.stream());
-  return body === '' ? null : JSON.parse(body);
-}
-
-/** An API answered with a status that is not 2xx. */
-export class StatusError extends SluiceError {
-  override readonly name = 'StatusError';
-  readonly response: FetchResponse;
-
-  constructor(message: string, response: FetchResponse) {
-    super('SLUICE_STATUS', message);
-    this.response = response;
+/** Headers laid over one another: of a name that is in several, the last counts. */
+function merged(...all: (HeaderFields | undefined)[]): Record<string, string> {
+  const fields = new Map<string, string>();
+  for (const some of all) {
+    if (some === undefined) continue;
+    const pairs = Symbol.iterator in some ? (some as Iterable<[string, string]>) : Object.entries(some);
+    for (const [name, value] of pairs) fields.set(name.toLowerCase(), value);
   }
+  return Object.fromEntries(fields);
 }
 
 /**
@@ -91,17 +86,16 @@ export class ApiClient {
   }
 
   /**
-   * @throws StatusError, JobError, SyntaxError when it is not JSON, SluiceError SLUICE_BAD_RESPONSE when it does not
-   * fit the schema
+   * @throws StatusError, JobError, SyntaxError when it is not JSON, SchemaError when it does not fit the schema
    */
-  async get<S extends z.ZodType | undefined = undefined>(
+  async get<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     options?: RequestOptions<S>,
   ): Promise<Parsed<S>> {
     return await this.#request('GET', path, undefined, options);
   }
 
-  async post<S extends z.ZodType | undefined = undefined>(
+  async post<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     json?: unknown,
     options?: RequestOptions<S>,
@@ -109,7 +103,7 @@ export class ApiClient {
     return await this.#request('POST', path, json, options);
   }
 
-  async put<S extends z.ZodType | undefined = undefined>(
+  async put<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     json?: unknown,
     options?: RequestOptions<S>,
@@ -117,7 +111,7 @@ export class ApiClient {
     return await this.#request('PUT', path, json, options);
   }
 
-  async patch<S extends z.ZodType | undefined = undefined>(
+  async patch<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     json?: unknown,
     options?: RequestOptions<S>,
@@ -125,7 +119,7 @@ export class ApiClient {
     return await this.#request('PATCH', path, json, options);
   }
 
-  async delete<S extends z.ZodType | undefined = undefined>(
+  async delete<S extends StandardSchemaV1 | undefined = undefined>(
     path: string,
     options?: RequestOptions<S>,
   ): Promise<Parsed<S>> {
@@ -144,29 +138,28 @@ export class ApiClient {
     await this.close();
   }
 
-  async #request<S extends z.ZodType | undefined>(
+  async #request<S extends StandardSchemaV1 | undefined>(
     method: JobSpec['method'],
     path: string,
     json: unknown,
     { query, schema, headers, ...rest }: RequestOptions<S> = {},
   ): Promise<Parsed<S>> {
     const url = this.#url(path, query);
-    const sluice = await bounded(this.#open(), rest);
+    const { signal } = rest;
+    const sluice = await bounded(this.#open(), {
+      signal,
+      deadline: timeSchema.safeParse(rest.deadline).data,
+    });
     const response = await sluice.fetch(url.href, {
       ...rest,
       ...(method === undefined ? {} : { method }),
-      headers: { accept: 'application/json', ...this.#options.headers, ...headers },
+      headers: merged([['accept', 'application/json']], this.#options.headers, headers),
       ...(json === undefined ? {} : { json: json as never }),
       queue: this.#queue,
+      ...(schema !== undefined && { schema }),
     });
-    if (!response.ok) {
-      const start =
-        response.stored === undefined ? response.text().slice(0, 200) : `${response.stored.bytes} bytes`;
-      throw new StatusError(`${method} ${url.href} answered ${response.status}: ${start}`, response);
-    }
-    const value = response.transformed === undefined ? await jsonOf(response) : response.value();
-    if (schema === undefined) return value as Parsed<S>;
-    return validate(schema, value, 'SLUICE_BAD_RESPONSE', `the JSON of ${method} ${url.href}`) as Parsed<S>;
+    if (!response.ok) throw response.statusError();
+    return (schema === undefined ? await response.whole() : response.json()) as Parsed<S>;
   }
 
   /** The path is appended, not resolved against the base: even `//other.example/` is a path of this API. */

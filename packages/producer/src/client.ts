@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Redis } from 'ioredis';
 import {
-  type JobSpec,
   type Keys,
+  type RequestSpec,
   type StoredBody,
   type WorkerRecord,
   keysOf,
@@ -13,14 +13,18 @@ import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
 import { type Connections, disconnect } from './connection/connections.ts';
-import { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
-import { type EnqueueOptions, type EnqueueRequest, Enqueuer, type Specs } from './enqueue/enqueue.ts';
-import { defaultKeepMs } from './enqueue/to-job.ts';
+import { type AddOne, type BatchOptions, enqueueMany } from './enqueue/enqueue-many.ts';
+import { type EnqueueOptions, type EnqueueRequest, Enqueuer } from './enqueue/enqueue.ts';
+import { defaultKeepMs, keepSchema } from './enqueue/to-job.ts';
+import { durationOption } from './options.ts';
 import { DeadLetters } from './dead/dead-letters.ts';
-import { type FetchClient, type FetchInit, fetchJob } from './fetch.ts';
-import { gatherJobs } from './gather.ts';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type FetchClient, type FetchOptions, fetchJob } from './fetch.ts';
+import { type GatherOptions, type Gatherable, type Gathered, gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle } from './handle.ts';
+import { endOf } from './job-error.ts';
+import type { Input, Specs } from './input.ts';
 import { Jobs } from './jobs.ts';
 import { liveWorkers } from './connection/workers.ts';
 import { KnownQueues } from './enqueue/known-queues.ts';
@@ -29,7 +33,9 @@ import { OpenQueues } from './connection/open-queues.ts';
 import { Policies } from './queues/policies.ts';
 import { Queues } from './queues/queues.ts';
 import { Replies } from './replies/replies.ts';
+import type { Reports, Warning } from './reports.ts';
 import type { FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 import { Schedules } from './queues/schedules.ts';
 import {
   Semaphore,
@@ -47,6 +53,7 @@ export type ClientParts = {
   /** A connection of its own for replies: it blocks. */
   reader: Redis;
   bodies: StoredBodies;
+  reports: Reports;
   prefix: string;
   queue: string;
   url: string;
@@ -73,6 +80,7 @@ export class Sluice {
   readonly #fetches: FetchClient;
   readonly #batches: BatchClient;
   readonly #semaphores: SemaphoreClient;
+  readonly #reports: Reports;
   readonly #closing = new AbortController();
   #closed = false;
 
@@ -83,14 +91,18 @@ export class Sluice {
     this.#queue = parts.queue;
     this.#redis = redis;
     this.#keys = keys;
+    this.#reports = parts.reports;
     this.#open = new OpenQueues(redis, prefix);
-    this.policies = new Policies(redis, keys);
+    const warn = (warning: Warning, about?: string) => parts.reports.warning(warning, about);
+    this.policies = new Policies(redis, keys, warn);
     const known = new KnownQueues(redis, keys);
     this.queues = new Queues(redis, keys, this.policies, this.#open, known);
     this.dead = new DeadLetters(redis, keys);
-    this.#replies = new Replies(randomUUID(), keys, connections, parts.reader);
+    this.#replies = new Replies(randomUUID(), keys, connections, parts.reader, (job) =>
+      parts.reports.settled(job),
+    );
     this.#jobs = new Jobs(redis, keys, this.#open, parts.bodies);
-    this.#unserved = new UnservedWatch(redis, keys);
+    this.#unserved = new UnservedWatch(redis, keys, warn);
     this.#enqueuer = new Enqueuer({
       url,
       keys,
@@ -101,11 +113,12 @@ export class Sluice {
       known,
       unserved: this.#unserved,
       dedupTtlMs: parts.dedupTtlMs,
+      accepted: (job) => parts.reports.accepted(job),
       insist: connections.whenDown === 'wait',
     });
     this.#fetches = {
       deadlineMs: parts.fetchDeadlineMs,
-      add: (spec, queue, { signal, keep }) => this.#add(spec, { queue, signal, keep }),
+      add: (spec, queue, { signal, cancel }) => this.#add(spec, { queue, signal, keep: cancel === false }),
     };
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
@@ -115,6 +128,7 @@ export class Sluice {
       open,
       blockMs: connections.blockMs,
       closed,
+      bodies: parts.bodies,
       seal: bindScript(redis, keys, sealScript),
     };
     const turns = new Turns(keys.turns, open);
@@ -122,14 +136,19 @@ export class Sluice {
   }
 
   /**
-   * Puts a job on the queue and returns at once (`create_task`). When it resolves, the job is accepted: it will be
+   * Puts a job on the queue and returns at once (`create_task`): `enqueue(url, { method, json, … })`, as with fetch, or
+   * `enqueue(spec)`. When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
    *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_WAIT_ABORTED; SLUICE_REDIS_UNREACHABLE;
    *   SLUICE_REDIS_FULL
    */
-  async enqueue(spec: string | JobSpec, options: EnqueueOptions = {}): Promise<Handle> {
-    return await this.#add(spec, this.#kept(options));
+  async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
+  async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;
+  async enqueue(input: Input, init: RequestSpec & EnqueueOptions = {}): Promise<Handle> {
+    const { queue, keep, keepMs, signal, ...more } = init;
+    const spec = typeof input === 'string' || input instanceof URL ? { url: input } : input;
+    return await this.#add({ ...spec, ...more }, this.#kept({ queue, keep, keepMs, signal }));
   }
 
   /**
@@ -139,17 +158,17 @@ export class Sluice {
    *
    * With `batch`, the outcomes are added to that batch, and this process need not stay for them. At the end of the
    * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs whose
-   * `id` or `idempotencyKey` is already in the batch are not added twice. The batch is kept for `batchKeepMs` after its
+   * `id` or `idempotencyKey` is already in the batch are not added twice. The batch is kept for `batchKeep` after its
    * last outcome (1 min to 7 days, the default).
    * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
    */
   enqueueMany(
     specs: Specs,
-    options: EnqueueOptions & { batch?: string; batchKeepMs?: number; seal?: boolean } = {},
+    options: EnqueueOptions & BatchOptions = {},
   ): AsyncGenerator<Handle, void, undefined> {
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
-    const add: AddOne = (spec, what, position) =>
-      this.#add(spec, {
+    const add: AddOne = async (spec, what, position) =>
+      await this.#add(spec, {
         ...this.#kept(options),
         listed: true,
         what,
@@ -183,28 +202,35 @@ export class Sluice {
   }
 
   /**
-   * Enqueues and awaits, as if fetched here. Ends at its deadline even if no worker serves the queue.
-   * @throws JobError when the job ends without a response
+   * Enqueues and awaits, as if fetched here. Ends at its deadline even if no worker serves the queue. When its `signal`
+   * aborts, the job is cancelled, unless `cancel: false`. With a `schema`, the JSON of a 2xx response is checked.
+   * @throws JobError when the job ends without a response; SchemaError; SluiceError SLUICE_WAIT_ABORTED
    */
-  async fetch(url: string, init: FetchInit = {}): Promise<FetchResponse> {
+  async fetch<S extends StandardSchemaV1 | undefined = undefined>(
+    url: string | URL,
+    init: FetchOptions<S> = {},
+  ): Promise<FetchResponse<Parsed<S>>> {
     const { queue = this.#queue, ...rest } = init;
     return await fetchJob(this.#fetches, url, queue, rest);
   }
 
   /**
-   * Enqueues all and awaits all (`gather`): the responses in input order. The first failure is thrown and the other
-   * jobs go on; `{ settled: true }` gives every outcome instead (`return_exceptions=True`).
+   * Enqueues all and awaits all (`gather`): the responses in the order of a list, or under the names of a record. The
+   * first failure is thrown and the other jobs go on; `{ settled: true }` gives every outcome instead
+   * (`return_exceptions=True`). When `signal` aborts, the jobs are cancelled.
+   * @throws JobError; SluiceError SLUICE_INVALID_SPEC, SLUICE_WAIT_ABORTED
    */
-  async gather(
-    specs: Specs,
-    options: { queue?: string; settled: true },
-  ): Promise<PromiseSettledResult<FetchResponse>[]>;
-  async gather(specs: Specs, options?: { queue?: string; settled?: false }): Promise<FetchResponse[]>;
-  async gather(
-    specs: Specs,
-    { queue = this.#queue, settled = false }: { queue?: string; settled?: boolean } = {},
-  ): Promise<FetchResponse[] | PromiseSettledResult<FetchResponse>[]> {
-    return await gatherJobs((spec, what) => this.#add(spec, { queue, listed: true, what }), specs, settled);
+  async gather<const T extends Gatherable>(
+    specs: T,
+    options: GatherOptions & { settled: true },
+  ): Promise<Gathered<T, PromiseSettledResult<FetchResponse>>>;
+  async gather<const T extends Gatherable>(
+    specs: T,
+    options?: GatherOptions & { settled?: false | undefined },
+  ): Promise<Gathered<T>>;
+  async gather(specs: Gatherable, options: GatherOptions = {}): Promise<unknown> {
+    const { queue = this.#queue } = options;
+    return await gatherJobs((spec, what) => this.#add(spec, { queue, listed: true, what }), specs, options);
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */
@@ -213,10 +239,14 @@ export class Sluice {
     options: StreamOptions & { queue?: string } = {},
   ): AsyncGenerator<StreamItem, void, undefined> {
     const queue = options.queue ?? this.#queue;
-    const enqueue = (spec: string | JobSpec, index: number) =>
+    const enqueue = (spec: Input, index: number) =>
       this.#add(spec, { queue, brief: true, listed: true, what: `job spec [${index}]` });
     return streamJobs(
-      { enqueue, withdraw: (handle) => this.#jobs.withdraw(queue, handle.id) },
+      {
+        enqueue,
+        withdraw: (handle) => this.#jobs.withdraw(queue, handle.id),
+        end: (handle, settled) => endOf(settled, this.#jobs.bodies.opener, handle.name(settled)),
+      },
       specs,
       options,
     );
@@ -244,6 +274,7 @@ export class Sluice {
     if (this.#closed) return;
     this.#closed = true;
     this.#closing.abort();
+    this.#reports.close();
     this.#jobs.close();
     this.#unserved.close();
     this.#semaphores.turns.close();
@@ -256,11 +287,13 @@ export class Sluice {
     await this.close();
   }
 
-  #kept({ queue = this.#queue, keepMs = defaultKeepMs, signal }: EnqueueOptions): EnqueueRequest {
-    return { queue, keepMs, signal };
+  #kept(options: EnqueueOptions): EnqueueRequest {
+    const keepMs = durationOption(keepSchema, options, ['keep', 'keepMs'], 'SLUICE_INVALID_SPEC');
+    const { queue = this.#queue, signal } = options;
+    return { queue, keepMs: keepMs ?? defaultKeepMs, signal };
   }
 
-  async #add(spec: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
+  async #add(spec: Input, request: EnqueueRequest): Promise<Handle> {
     if (this.#closed) throw clientClosed();
     return await this.#enqueuer.add(spec, request);
   }

@@ -1,60 +1,26 @@
-import type { BodyStore } from '@sluice/body-store';
 import type { Redis } from 'ioredis';
-import { type PolicyInput, defaultPrefix, queueNameSchema, validate, prefixSchema } from '@sluice/shared';
-import { defaultRedisUrl, openClient, redisUrlSchema } from '@sluice/redis';
+import { defaultPrefix, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
+import { defaultRedisUrl, duplicatesOf, openClient, redisUrlSchema } from '@sluice/redis';
 import { bounded } from './bounded.ts';
 import { Sluice } from './client.ts';
-import { type WhenDown, openConnections } from './connection/connections.ts';
-import type { OnConflict } from './queues/policies.ts';
+import { type ConnectOptions, connectOptionsSchema } from './connect-options.ts';
+import { type Server, openConnections } from './connection/connections.ts';
 import { policyMissing } from './enqueue/known-queues.ts';
+import { keepSchema } from './enqueue/to-job.ts';
+import { durationOption } from './options.ts';
+import { Reports } from './reports.ts';
 import { StoredBodies } from './stored-bodies.ts';
-import { keepMsSchema } from './enqueue/to-job.ts';
 
 const defaultFetchDeadlineMs = 900_000;
 const defaultDedupTtlMs = 86_400_000;
 
-export type ConnectOptions = {
-  /**
-   * Redis URL: `redis://user:password@host:port/db`, `rediss://…` for TLS, `redis+unix:///run/redis.sock`,
-   * `redis+sentinel://host1:26379,host2:26379/primary-name`, or `redis+cluster://host1:6379,host2:6379`. Default
-   * `redis://127.0.0.1:6379`.
-   */
-  redis?: string;
-  /** Key prefix shared with the workers. Default `{sluice}`. */
-  prefix?: string;
-  /** The queue for calls that name none. Default `default`. It must have a policy, or `policy` or `rate` gives it one. */
-  queue?: string;
-  /** The policy of `queue`: created where there is none. Where there is one, only the fields named here count. */
-  policy?: PolicyInput;
-  /** Short for `policy: { rate }`: `"100/60s"`. */
-  rate?: PolicyInput['rate'];
-  /**
-   * What to do when the queue has another policy than `policy` and `rate` name: `keep` the queue's, with one warning of
-   * the process (default: code does not undo what an operator has set); `replace` the named fields, for the whole
-   * fleet; `fail` with SLUICE_POLICY_CONFLICT.
-   */
-  onConflict?: OnConflict;
-  /**
-   * Where the workers store large bodies: `file:///directory`, or `s3://bucket/prefix?endpoint=…&region=…`. Only for
-   * queues whose policy has `store`. Default: none.
-   */
-  bodyStore?: string | BodyStore;
-  /**
-   * What calls do while Redis does not answer, or takes no writes: `wait` for it (default), or `fail` within a second
-   * or so with SLUICE_REDIS_UNREACHABLE, even those that await an outcome. A job whose add failed this way may have
-   * been accepted all the same: give it an `id`, and enqueue it again. A job whose outcome was awaited goes on.
-   */
-  whenDown?: WhenDown;
-  /** Deadline of a `fetch` that gives none, ms from its call. Default 15 minutes. */
-  fetchDeadlineMs?: number;
-  /**
-   * How long an `id` or `idempotencyKey` is remembered after its job was added, and how long the outcome of that job is
-   * kept after its end, ms. Default 24 hours; longer takes more of Redis' memory.
-   */
-  dedupTtlMs?: number;
-  /** Ends the wait for Redis, with SLUICE_WAIT_ABORTED. When the client is connected, it has no more effect. */
-  signal?: AbortSignal;
-};
+const code = 'SLUICE_INVALID_CONFIG';
+const what = 'the options of connect() have faults';
+
+function serverOf(redis: NonNullable<ConnectOptions['redis']>, prefix: string): Server {
+  if (typeof redis === 'string') return { url: validate(redisUrlSchema, redis, code, what), prefix };
+  return { ...duplicatesOf(redis), prefix };
+}
 
 /**
  * Connects to the Redis that the workers use.
@@ -63,10 +29,10 @@ export type ConnectOptions = {
  *   options have a policy; SLUICE_WAIT_ABORTED
  */
 export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
-  const { signal } = options;
+  validate(connectOptionsSchema, options, code, what);
   const opening = open(options);
   try {
-    return await bounded(opening, { signal }, 'stopped before the client was connected');
+    return await bounded(opening, { signal: options.signal }, 'stopped before the client was connected');
   } catch (error) {
     // If it connects after all, nobody has it.
     opening.then(
@@ -78,36 +44,27 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
 }
 
 async function open(options: ConnectOptions): Promise<Sluice> {
-  const what = 'the options of connect() have faults';
-  const url = validate(redisUrlSchema, options.redis ?? defaultRedisUrl, 'SLUICE_INVALID_CONFIG', what);
-  const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, 'SLUICE_INVALID_CONFIG', what);
-  const queue = validate(queueNameSchema, options.queue ?? 'default', 'SLUICE_INVALID_CONFIG', what);
-  const dedupTtlMs = validate(
-    keepMsSchema,
-    options.dedupTtlMs ?? defaultDedupTtlMs,
-    'SLUICE_INVALID_CONFIG',
-    'dedupTtlMs',
-  );
+  const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, code, what);
+  const server = serverOf(options.redis ?? defaultRedisUrl, prefix);
+  const queue = validate(queueNameSchema, options.queue ?? 'default', code, what);
+  const time = (name: 'dedupTtl' | 'fetchDeadline') =>
+    durationOption(keepSchema, options, [name, `${name}Ms`], code, what);
+  const dedupTtlMs = time('dedupTtl') ?? defaultDedupTtlMs;
+  const fetchDeadlineMs = time('fetchDeadline') ?? defaultFetchDeadlineMs;
   const bodies = new StoredBodies(options.bodyStore);
-  const connections = await openConnections({ url, prefix }, options.whenDown ?? 'wait');
+  const connections = await openConnections(server, options.whenDown ?? 'wait');
   let reader: Redis;
   try {
-    reader = await openClient({ url, prefix });
+    reader = await openClient(server, { ...(server.create !== undefined && { create: server.create }) });
   } catch (error) {
     connections.commands.disconnect();
     throw error;
   }
-  const { fetchDeadlineMs = defaultFetchDeadlineMs } = options;
-  const sluice = new Sluice({
-    connections,
-    reader,
-    bodies,
-    prefix,
-    queue,
-    url,
-    fetchDeadlineMs,
-    dedupTtlMs,
-  });
+  const reports = new Reports(options.logger, options.on);
+  reports.watch(connections.commands, server.url);
+  const { url } = server;
+  const parts = { connections, reader, bodies, reports, prefix, queue, url, fetchDeadlineMs, dedupTtlMs };
+  const sluice = new Sluice(parts);
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
     if (policy !== undefined) await sluice.policies.ensure(queue, policy, options.onConflict ?? 'keep');

@@ -1,10 +1,19 @@
-import type { JobSpec } from '@sluice/shared';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type JobSpec, type RequestSpec, timeSchema } from '@sluice/shared';
 import { waitAborted } from './bounded.ts';
-import type { Handle, WaitOptions } from './handle.ts';
+import type { Handle, ResultOptions, WaitOptions } from './handle.ts';
 import type { FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 
 /** `signal` and `deadline` hold whatever happens, also while Redis is away. */
-export type FetchInit = Omit<JobSpec, 'url'> & WaitOptions & { queue?: string };
+export interface FetchInit extends RequestSpec, WaitOptions {
+  /** Default: the client's. */
+  queue?: string | undefined;
+}
+
+/** What `fetch` takes besides the URL. */
+export type FetchOptions<S extends StandardSchemaV1 | undefined = undefined> = FetchInit &
+  Pick<ResultOptions<S>, 'schema'>;
 
 /** What a fetch needs of its client. */
 export type FetchClient = {
@@ -14,18 +23,15 @@ export type FetchClient = {
 };
 
 /** Enqueues and awaits. */
-export async function fetchJob(
+export async function fetchJob<S extends StandardSchemaV1 | undefined>(
   { deadlineMs, add }: FetchClient,
-  url: string,
+  url: string | URL,
   queue: string,
-  { signal, keep, ...spec }: Omit<FetchInit, 'queue'>,
-): Promise<FetchResponse> {
+  { signal, keep = false, cancel = !keep, schema, ...spec }: Omit<FetchOptions<S>, 'queue'>,
+): Promise<FetchResponse<Parsed<S>>> {
   if (signal?.aborted === true) throw waitAborted(signal, 'stopped before the job was enqueued');
-  const wait = {
-    ...(signal === undefined ? {} : { signal }),
-    ...(keep === undefined ? {} : { keep }),
-  };
-  const deadline = spec.deadline ?? Date.now() + deadlineMs;
-  const handle = await add({ ...spec, deadline, url }, queue, wait);
-  return await handle.result(wait);
+  // If it is no time, `add` says so, with the other faults.
+  const deadline = timeSchema.safeParse(spec.deadline ?? Date.now() + deadlineMs).data ?? spec.deadline;
+  const handle = await add({ ...spec, deadline, url }, queue, { signal, cancel });
+  return await handle.result({ signal, cancel, ...(schema !== undefined && { schema }) });
 }

@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type JobSpec, SluiceError } from '@sluice/shared';
+import { type JobSpec, type RequestSpec, SluiceError } from '@sluice/shared';
 import type { Handle } from './handle.ts';
-import { type FetchResponse, JobError } from './response.ts';
+import { JobError } from './job-error.ts';
+import type { FetchResponse } from './response.ts';
 
 /** What the failure of a group causes in its other jobs, and in a body that goes on. */
 const broughtAbout = new Set<string>(['SLUICE_CANCELLED', 'SLUICE_GROUP_ENDED']);
 
-type Add = (spec: string | JobSpec) => Promise<Handle>;
+type Add = (spec: JobSpec) => Promise<Handle>;
 
 /**
  * Jobs that succeed or fail together, as in asyncio's TaskGroup. Made by `sluice.group`.
@@ -27,7 +28,7 @@ export class Group {
    * Enqueues and awaits inside the group. Its failure is the group's, awaited or not.
    * @throws SluiceError SLUICE_GROUP_ENDED
    */
-  fetch(url: string, init: Omit<JobSpec, 'url'> = {}): Promise<FetchResponse> {
+  fetch(url: string | URL, init: RequestSpec = {}): Promise<FetchResponse> {
     if (this.#closed || this.#failures.length > 0) {
       const why = this.#closed ? 'the group has ended' : 'a job of the group failed';
       const refused = Promise.reject(new SluiceError('SLUICE_GROUP_ENDED', `${why}; it takes no more jobs`));

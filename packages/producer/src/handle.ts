@@ -1,14 +1,28 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Settled } from '@sluice/shared';
 import { bounded, waitAborted } from './bounded.ts';
+import { responseOf } from './job-error.ts';
 import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
-import { type FetchResponse, responseOf } from './response.ts';
+import { type JobName, nameOf, requestLine } from './request-line.ts';
+import type { FetchResponse } from './response.ts';
+import type { Parsed } from './schema.ts';
 
-export type WaitOptions = {
-  /** Stops waiting, and cancels the job. */
-  signal?: AbortSignal;
-  /** The job goes on when the waiting stops. */
-  keep?: boolean;
-};
+export interface WaitOptions {
+  /** Stops the waiting when it aborts. The job goes on, unless `cancel` says otherwise. Default: none. */
+  signal?: AbortSignal | undefined;
+  /** Whether the job is cancelled when the waiting stops. Default: false; true for `fetch`. */
+  cancel?: boolean | undefined;
+  /** @deprecated `cancel: false` */
+  keep?: boolean | undefined;
+}
+
+export interface ResultOptions<S extends StandardSchemaV1 | undefined = undefined> extends WaitOptions {
+  /**
+   * Checks the JSON of a 2xx response and gives `json()` its value and type: a zod, valibot or arktype schema, or any other
+   * Standard Schema. Default: none.
+   */
+  schema?: S;
+}
 
 /** A job that was accepted: what `create_task` gives in asyncio. */
 export class Handle {
@@ -16,13 +30,24 @@ export class Handle {
   readonly queue: string;
   readonly #jobs: Jobs;
   readonly #settled: () => Promise<Settled>;
+  readonly #request: Pick<JobName, 'method' | 'url'> | undefined;
 
-  /** @param settled resolves with the outcome; called when somebody awaits it */
-  constructor(queue: string, id: string, jobs: Jobs, settled: () => Promise<Settled>) {
+  /**
+   * @param settled resolves with the outcome; called when somebody awaits it
+   * @param request undefined: another process may have enqueued the job
+   */
+  constructor(
+    queue: string,
+    id: string,
+    jobs: Jobs,
+    settled: () => Promise<Settled>,
+    request?: Pick<JobName, 'method' | 'url'>,
+  ) {
     this.queue = queue;
     this.id = id;
     this.#jobs = jobs;
     this.#settled = settled;
+    this.#request = request;
   }
 
   /** Where the job is now. @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED */
@@ -41,21 +66,34 @@ export class Handle {
   /**
    * Waits for the response: until `signal` aborts, and a job with a deadline until a few seconds after it, also while
    * Redis is away.
-   * @throws JobError when the job ended without one; SluiceError SLUICE_WAIT_ABORTED, SLUICE_CLOSED,
+   * @throws JobError when the job ended without one; SchemaError; SluiceError SLUICE_WAIT_ABORTED, SLUICE_CLOSED,
    *   SLUICE_REDIS_UNREACHABLE, SLUICE_RESULT_EXPIRED (there is no such job, or its outcome is no longer kept)
    */
-  async result(options: WaitOptions = {}): Promise<FetchResponse> {
-    return responseOf(await this.outcome(options), (stored) => this.#jobs.bodies.open(stored));
+  async result<S extends StandardSchemaV1 | undefined = undefined>(
+    options: ResultOptions<S> = {},
+  ): Promise<FetchResponse<Parsed<S>>> {
+    const settled = await this.outcome(options);
+    const open = this.#jobs.bodies.opener;
+    // A job that failed is kept for a while, with its request.
+    const isKnown = this.#request !== undefined || settled.outcome.kind === 'response';
+    const request = isKnown ? this.#request : await this.#jobs.requestOf(this.queue, this.id);
+    const response = responseOf(settled, open, this.#name(request, settled));
+    const { schema } = options;
+    if (schema === undefined) return response;
+    return (await response.check(schema)) as FetchResponse<Parsed<S>>;
   }
 
   /** Waits for the end, as data: a failed job does not throw. Otherwise throws as `result` does. */
-  async outcome({ signal, keep = false }: WaitOptions = {}): Promise<Settled> {
+  async outcome({ signal, cancel = false, keep = false }: WaitOptions = {}): Promise<Settled> {
     if (signal === undefined) return await this.#settled();
+    const cancels = cancel && !keep;
     const { promise, reject } = Promise.withResolvers<never>();
     const stop = () => {
-      const message = keep ? 'stopped waiting; the job goes on' : 'stopped waiting; the job is cancelled';
+      const line = this.#request === undefined ? '' : ` for ${requestLine(this.#request)}`;
+      const end = cancels ? 'is cancelled' : 'goes on';
+      const message = `stopped waiting${line}; job ${this.id} in queue "${this.queue}" ${end}`;
       reject(waitAborted(signal, message));
-      if (!keep) this.cancel().catch(() => {});
+      if (cancels) this.cancel().catch(() => {});
     };
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
@@ -64,5 +102,14 @@ export class Handle {
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** The job as messages name it. @internal */
+  name(settled: Settled): JobName {
+    return this.#name(this.#request, settled);
+  }
+
+  #name(request: Pick<JobName, 'method' | 'url'> | undefined, settled: Settled): JobName {
+    return nameOf({ id: this.id, queue: this.queue, ...request }, settled);
   }
 }

@@ -1,20 +1,26 @@
 export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from './batch/batch.ts';
 export type { BodyStore } from '@sluice/body-store';
-export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
+export { ApiClient, type ApiClientOptions } from './api-client.ts';
 export { Sluice } from './client.ts';
-export type { EnqueueOptions, Specs } from './enqueue/enqueue.ts';
-export type { FetchInit } from './fetch.ts';
-export { type ConnectOptions, connect } from './connect.ts';
-export type { DeadLetter, DeadLetterDetail, Redrive } from './dead/dead-letter.ts';
+export type { BatchOptions } from './enqueue/enqueue-many.ts';
+export type { EnqueueOptions } from './enqueue/enqueue.ts';
+export type { Input, Specs } from './input.ts';
+export type { FetchInit, FetchOptions } from './fetch.ts';
+export type { GatherOptions, Gatherable, Gathered } from './gather.ts';
+export type { RedisClient } from '@sluice/redis';
+export { connect } from './connect.ts';
+export type { ConnectOptions } from './connect-options.ts';
+export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
 export {
   type DeadListOptions,
   DeadLetters,
   type DeadSelection,
+  type PurgeOptions,
   type RedriveOptions,
   type RedriveResult,
 } from './dead/dead-letters.ts';
 export { Group } from './group.ts';
-export { Handle, type WaitOptions } from './handle.ts';
+export { Handle, type ResultOptions, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';
 export {
   type OnConflict,
@@ -33,16 +39,29 @@ export {
   type When,
 } from './queues/schedules.ts';
 export { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.ts';
-export { FetchResponse, JobError } from './response.ts';
-export type { StreamItem, StreamOptions } from './stream.ts';
+export { type Ended, JobError } from './job-error.ts';
+export type { AcceptedJob, Hooks, Logger, SettledJob, Warning } from './reports.ts';
+export { FetchResponse, StatusError } from './response.ts';
+export { type Parsed, SchemaError } from './schema.ts';
+export type { EndedItem, StreamItem, StreamOptions } from './stream.ts';
 export {
+  type Body,
+  type Duration,
+  type HeaderFields,
+  type JobRetry,
   type JobSpec,
   type Outcome,
   type OutcomeKind,
   type Policy,
+  type EgressSpec,
   type PolicyInput,
+  type RateSpec,
+  type RequestSpec,
+  type RetrySpec,
+  type SearchParams,
   type Settled,
   type StoredBody,
+  type Time,
   type WorkerRecord,
   SluiceError,
 } from '@sluice/shared';

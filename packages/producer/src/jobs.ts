@@ -15,6 +15,7 @@ import {
 } from '@sluice/shared';
 import { clientClosed } from './closed.ts';
 import type { OpenQueues } from './connection/open-queues.ts';
+import { requestOf } from './request-line.ts';
 import type { StoredBodies } from './stored-bodies.ts';
 
 /** Where a job is. `unknown`: there is none with this id, or its outcome is no longer kept. */
@@ -55,6 +56,13 @@ export class Jobs {
 
   #assertOpen(): void {
     if (this.#closed) throw clientClosed();
+  }
+
+  /** The request of a job that is still kept; undefined: it is not, or cannot be read, or Redis does not answer. */
+  async requestOf(queue: string, id: string): Promise<{ method: string; url: string } | undefined> {
+    const data = await this.#redis.hget(this.#keys.bull(queue).job(id), 'data').catch(() => null);
+    const read = readEnvelopeText(data);
+    return read.type === 'envelope' ? requestOf(read.envelope.req) : undefined;
   }
 
   async status(queue: string, id: string): Promise<JobStatus> {

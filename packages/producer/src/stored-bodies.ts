@@ -51,6 +51,9 @@ export class StoredBodies {
     return Readable.from(verified(await store.get(stored.key), stored), { objectMode: false });
   }
 
+  /** `open`, to be passed on. */
+  readonly opener: OpenBody = (stored) => this.open(stored);
+
   /** Bodies that are being read go on. */
   close(): void {
     this.#store?.then((store) => store.close()).catch(() => {});

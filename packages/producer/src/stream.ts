@@ -1,31 +1,38 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobSpec, Settled } from '@sluice/shared';
+import type { Settled } from '@sluice/shared';
+import type { Input, Specs } from './input.ts';
 import type { Handle } from './handle.ts';
+import { type Ended, withEnd } from './job-error.ts';
 
-/** One job of a stream that ended. */
-export type StreamItem = {
+/** One job that ended: `response` if fetch would have given one (`ok`), else `error`, which fetch would have thrown. */
+export type EndedItem = {
   /** Position of its spec in the input, from 0. */
   index: number;
   id: string;
-  spec: string | JobSpec;
+  /** The same as data. */
   outcome: Settled['outcome'];
+  /** The body of the last response; empty where there was none, or where it is in the body store. */
   body: Uint8Array;
-};
+} & Ended;
 
-export type StreamOptions = {
+/** One job of a stream that ended. */
+export type StreamItem = EndedItem & { spec: Input };
+
+export interface StreamOptions {
   /** The most jobs enqueued and not yet yielded. Default 1000; more keeps more workers busy and takes more memory. */
-  inFlight?: number;
+  inFlight?: number | undefined;
   /** Stops taking specs and takes back the jobs that wait; those that run are awaited and yielded. */
-  signal?: AbortSignal;
-};
+  signal?: AbortSignal | undefined;
+}
 
 /** How often a stopped stream checks whether a job waits again, ms. */
 const takeBackEveryMs = 200;
 
 /** What the stream needs of a client. */
 export type StreamClient = {
-  enqueue(spec: string | JobSpec, index: number): Promise<Handle>;
+  enqueue(spec: Input, index: number): Promise<Handle>;
   withdraw(handle: Handle): Promise<unknown>;
+  end(handle: Handle, settled: Settled): Ended;
 };
 
 /**
@@ -34,7 +41,7 @@ export type StreamClient = {
  */
 export async function* streamJobs(
   client: StreamClient,
-  specs: Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>,
+  specs: Specs,
   options: StreamOptions = {},
 ): AsyncGenerator<StreamItem, void, undefined> {
   const limit = options.inFlight ?? 1000;
@@ -56,13 +63,14 @@ export async function* streamJobs(
     changed();
   };
 
-  const start = async (spec: string | JobSpec, index: number) => {
+  const start = async (spec: Input, index: number) => {
     const handle = await client.enqueue(spec, index);
     running.set(index, handle);
     if (stopped) await client.withdraw(handle);
-    const { outcome, body } = await handle.outcome();
+    const settled = await handle.outcome();
     running.delete(index);
-    ended.push({ index, id: handle.id, spec, outcome, body });
+    const item = { index, id: handle.id, spec, outcome: settled.outcome, body: settled.body };
+    ended.push(withEnd(item, () => client.end(handle, settled)));
     changed();
   };
 

@@ -97,8 +97,9 @@ describe('a job that runs', () => {
     expect(await handle.status()).toBe('active');
     expect(await handle.cancel()).toBe('cancelling');
     await expect(handle.result()).rejects.toMatchObject(cancelled);
-    await until(async () => (await rig.bull.getJobState(handle.id)) !== 'active');
+    await until(async () => (await rig.bull.getJobState(handle.id)) === 'unknown');
     expect(await handle.status()).toBe('failed');
+    expect(await rig.bull.getFailedCount()).toBe(0);
   });
 
   test('is aborted at the upstream in the process of another worker', async () => {

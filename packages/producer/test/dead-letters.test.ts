@@ -237,3 +237,30 @@ test('a job that may have been performed is sent back only by whoever says so', 
     ambiguous: [],
   });
 });
+
+test('a cancelled job that an older worker left among the failed ones is none: it goes, and is not sent again', async () => {
+  await using rig = await withFailed(['broken', 'by-name', 'by-all']);
+  const { dead } = rig.sluice;
+  const bull = rig.keys.bull(rig.queue);
+  for (const id of ['by-name', 'by-all']) {
+    await rig.redis.hset(bull.job(id), 'failedReason', 'SLUICE_CANCELLED: the job was cancelled');
+  }
+  const { letters } = await dead.list(rig.queue);
+  expect(letters.map(({ id }) => id)).toEqual(['broken']);
+  expect(await dead.get(rig.queue, 'by-name')).toBeNull();
+  expect(await dead.redrive(rig.queue, 'by-name')).toMatchObject({ redriven: 0, skipped: ['by-name'] });
+  expect(await dead.redrive(rig.queue, { all: true })).toEqual({ redriven: 1, skipped: [], ambiguous: [] });
+  expect(await rig.redis.lrange(bull.wait, 0, -1)).toEqual(['broken']);
+  expect(await failedCount(rig)).toBe(0);
+  expect(await rig.redis.exists(bull.job('by-name'), bull.job('by-all'))).toBe(0);
+});
+
+test('a job that is cancelled while it runs leaves no dead letter', async () => {
+  await using rig = await Rig.open();
+  const handle = await rig.sluice.enqueue(rig.url('/hang'));
+  await rig.arrived(1);
+  expect(await handle.cancel()).toBe('cancelling');
+  await until(async () => (await rig.bull.getJobState(handle.id)) === 'unknown');
+  expect(await failedCount(rig)).toBe(0);
+  expect(await rig.sluice.dead.list(rig.queue)).toEqual({ letters: [], cursor: null });
+});

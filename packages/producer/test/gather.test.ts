@@ -75,3 +75,49 @@ describe('gather', () => {
     await expect(rig.sluice.gather(specs())).rejects.toMatchObject({ code: 'SLUICE_INVALID_SPEC' });
   });
 });
+
+describe('gather of a record', () => {
+  test('gives the responses under its names', async () => {
+    const { slow, fast } = await rig.sluice.gather({
+      slow: rig.url('/delay/50'),
+      fast: { url: new URL(rig.url('/delay/1')) },
+    });
+    expect([slow.json(), fast.json()]).toEqual([{ delayedMs: 50 }, { delayedMs: 1 }]);
+    const settled = await rig.sluice.gather({ blocked }, { settled: true });
+    expect(settled.blocked.status).toBe('rejected');
+    expect(await rig.sluice.gather({})).toEqual({});
+  });
+});
+
+describe('the signal of a gather', () => {
+  test('stops the waiting and cancels its jobs', async () => {
+    const stop = new AbortController();
+    const gathered = rig.sluice.gather([rig.url('/hang'), rig.url('/hang')], { signal: stop.signal });
+    await rig.arrived(2);
+    stop.abort();
+    await expect(gathered).rejects.toMatchObject({ code: 'SLUICE_WAIT_ABORTED' });
+    await rig.quiet();
+  });
+
+  test('stops the taking of specs', async () => {
+    const stop = new AbortController();
+    let taken = 0;
+    async function* specs() {
+      for (; taken < 10_000; taken++) {
+        if (taken === 20) stop.abort();
+        yield rig.url('/hang');
+      }
+    }
+    const gathered = rig.sluice.gather(specs(), { signal: stop.signal, settled: true });
+    await expect(gathered).rejects.toMatchObject({ code: 'SLUICE_WAIT_ABORTED' });
+    expect(taken).toBeLessThan(30);
+    await rig.quiet();
+    await until(async () => (await rig.bull.getJobCountByTypes('wait', 'active', 'delayed')) === 0);
+  });
+
+  test('before it begins takes nothing', async () => {
+    await expect(rig.sluice.gather([blocked], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'SLUICE_WAIT_ABORTED',
+    });
+  });
+});

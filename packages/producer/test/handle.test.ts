@@ -74,17 +74,32 @@ describe('a job by its id, in another client', () => {
 });
 
 describe('stopping to wait', () => {
-  test('cancels the job, and says so with the reason as its cause', async () => {
+  test('of a job leaves it alone, and says so with the reason as its cause', async () => {
+    const { id } = await rig.sluice.enqueue(rig.url('/delay/300'));
+    const reason = new Error('no longer needed');
+    const there = elsewhere.job(id);
+    const stop = new AbortController();
+    const result = there.result({ signal: stop.signal });
+    stop.abort(reason);
+    await expect(result).rejects.toMatchObject({
+      code: 'SLUICE_WAIT_ABORTED',
+      message: expect.stringContaining('goes on') as string,
+      cause: reason,
+    });
+    expect((await there.result()).status).toBe(200);
+  });
+
+  test('with cancel cancels the job, and says so', async () => {
     const handle = await delayed();
     const reason = new Error('no longer needed');
     const stop = new AbortController();
-    const result = handle.result({ signal: stop.signal });
+    const result = handle.result({ signal: stop.signal, cancel: true });
     stop.abort(reason);
     await expect(result).rejects.toMatchObject({ code: 'SLUICE_WAIT_ABORTED', cause: reason });
     await expect(handle.result()).rejects.toMatchObject({ code: 'SLUICE_CANCELLED' });
   });
 
-  test('aborts the request that runs', async () => {
+  test('of a fetch aborts the request that runs', async () => {
     const result = rig.sluice.fetch(rig.url('/hang'), { signal: AbortSignal.timeout(300) });
     await rig.arrived(1);
     await expect(result).rejects.toMatchObject({
@@ -94,23 +109,28 @@ describe('stopping to wait', () => {
     await rig.quiet();
   });
 
-  test('with keep leaves the job alone', async () => {
+  test('with keep, the former name, leaves the job alone', async () => {
     const handle = await rig.sluice.enqueue(rig.url('/delay/300'));
-    await expect(handle.result({ signal: AbortSignal.timeout(50), keep: true })).rejects.toMatchObject({
+    await expect(
+      handle.result({ signal: AbortSignal.timeout(50), cancel: true, keep: true }),
+    ).rejects.toMatchObject({
       code: 'SLUICE_WAIT_ABORTED',
     });
     expect((await handle.result()).status).toBe(200);
   });
 
-  test('of a fetch with keep leaves its request alone', async () => {
-    const stop = new AbortController();
-    const result = rig.sluice.fetch(rig.url('/delay/300'), { signal: stop.signal, keep: true });
-    await rig.arrived(1);
-    stop.abort();
-    await expect(result).rejects.toMatchObject({ code: 'SLUICE_WAIT_ABORTED' });
-    await rig.quiet();
-    expect((await rig.upstream.arrivals())[0]?.status).toBe(200);
-  });
+  test.each([{ cancel: false }, { keep: true }])(
+    'of a fetch with %j leaves its request alone',
+    async (init) => {
+      const stop = new AbortController();
+      const result = rig.sluice.fetch(rig.url('/delay/300'), { signal: stop.signal, ...init });
+      await rig.arrived(1);
+      stop.abort();
+      await expect(result).rejects.toMatchObject({ code: 'SLUICE_WAIT_ABORTED' });
+      await rig.quiet();
+      expect((await rig.upstream.arrivals())[0]?.status).toBe(200);
+    },
+  );
 
   test('before it began sends nothing', async () => {
     const result = rig.sluice.fetch(rig.url('/item/never'), { signal: AbortSignal.abort() });
@@ -173,7 +193,7 @@ describe('misuse', () => {
     ['a body on GET', { method: 'GET', body: 'x' }, 'body', 'a GET request has no body'],
     ['a deadline in the past', { deadline: Date.now() - 1 }, 'deadline', 'is in the past'],
     ['two bodies', { body: 'x', json: 1 }, '', 'body and json; give the body once'],
-    ['an unknown option', { timeout: 5 }, 'timeout', ''],
+    ['an unknown option', { timeuot: 5 }, 'timeuot', ''],
   ])('%s is SLUICE_INVALID_SPEC, with its place', async (_name, init, path, message) => {
     const error: unknown = await rig.sluice
       .fetch(rig.url('/item/1'), init as FetchInit)

@@ -26,7 +26,7 @@ describe('replies', () => {
     );
     const all = Promise.all(
       handles.map(async (handle, n) => {
-        const body = (await handle.result()).json() as { item: string };
+        const body = (await handle.result()).json<{ item: string }>();
         expect(body.item).toBe(String(n));
         times.set(handle.id, (times.get(handle.id) ?? 0) + 1);
       }),

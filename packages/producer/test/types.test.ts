@@ -4,6 +4,7 @@ import type {
   ApiClient,
   FetchResponse,
   Handle,
+  JobError,
   JobSpec,
   Outcome,
   Settled,
@@ -62,6 +63,14 @@ describe('the types of gather', () => {
         yield urls[0]!;
       }
       expectTypeOf(await sluice.gather(specs(), { queue: 'q' })).toEqualTypeOf<FetchResponse[]>();
+      const [one, two] = await sluice.gather([urls[0]!, { url: new URL(urls[0]!) }]);
+      expectTypeOf(one).toEqualTypeOf<FetchResponse>();
+      expectTypeOf(two).toEqualTypeOf<FetchResponse>();
+      const named = await sluice.gather({ a: urls[0]!, b: { url: urls[0]! } }, { settled: true });
+      expectTypeOf(named).toEqualTypeOf<{
+        a: PromiseSettledResult<FetchResponse>;
+        b: PromiseSettledResult<FetchResponse>;
+      }>();
       // @ts-expect-error -- a spec needs its URL
       await sluice.gather([{ method: 'GET' }]);
     }
@@ -94,15 +103,22 @@ describe('the types of a stream and of handles', () => {
         expectTypeOf(item.index).toEqualTypeOf<number>();
         expectTypeOf(item.outcome).toEqualTypeOf<Outcome>();
         expectTypeOf(item.body).toEqualTypeOf<Uint8Array>();
+        if (item.ok) expectTypeOf(item.response).toEqualTypeOf<FetchResponse>();
+        else expectTypeOf(item.error).toEqualTypeOf<JobError>();
       }
       for await (const handle of sluice.enqueueMany(urls)) expectTypeOf(handle).toEqualTypeOf<Handle>();
       const handle = await sluice.enqueue({ url: urls[0]!, json: { nested: [1, null] } });
       expectTypeOf(handle).toEqualTypeOf(sluice.job('id'));
-      expectTypeOf(await handle.result({ keep: true })).toEqualTypeOf<FetchResponse>();
+      expectTypeOf(await handle.result({ cancel: true })).toEqualTypeOf<FetchResponse>();
       expectTypeOf(await handle.outcome()).toEqualTypeOf<Settled>();
       expectTypeOf((await sluice.fetch(urls[0]!)).json()).toEqualTypeOf<unknown>();
+      expectTypeOf((await sluice.fetch(urls[0]!)).json<number>()).toEqualTypeOf<number>();
+      const checked = await sluice.fetch(urls[0]!, { schema: user });
+      expectTypeOf(checked.json()).toEqualTypeOf<z.output<typeof user>>();
+      const schema = z.string().transform(Number);
+      expectTypeOf((await handle.result({ schema })).json()).toEqualTypeOf<number>();
       // @ts-expect-error -- not a field of a spec
-      await sluice.fetch(urls[0]!, { timeout: 5 });
+      await sluice.fetch(urls[0]!, { timeuot: 5 });
     }
     expectTypeOf(check).returns.resolves.toEqualTypeOf<void>();
   });

@@ -1,5 +1,7 @@
 export { type BoundScript, type BoundTo, bindScript } from './bind-script.ts';
 export { assertServerVersion } from './checks.ts';
+export type { CreateClient } from './create-client.ts';
+export { type RedisClient, duplicatesOf } from './duplicates.ts';
 export { redisFault } from './faults.ts';
 export { type OpenClientOptions, type RedisPlace, openClient } from './open-client.ts';
 export { corkPerTurn } from './traffic/cork.ts';

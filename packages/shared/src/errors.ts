@@ -121,7 +121,7 @@ export class SluiceError extends Error {
   override readonly name: string = 'SluiceError';
   readonly code: ErrorCode;
   /** Every fault of the input, when the code is one of the SLUICE_INVALID_ ones (and the URL, when it is blocked). */
-  readonly faults: readonly Fault[];
+  declare readonly faults: readonly Fault[];
 
   constructor(
     code: ErrorCode,
@@ -130,7 +130,9 @@ export class SluiceError extends Error {
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.faults = options.faults ?? [];
+    const { faults: value = [] } = options;
+    // An error without faults is not printed with an empty list of them.
+    Object.defineProperty(this, 'faults', { value, enumerable: value.length > 0 });
   }
 }
 

@@ -1,7 +1,8 @@
 export { isBullKey } from './state/bull-keys.ts';
 export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';
-export { duration, formatDuration, parseDuration } from './fields/duration.ts';
+export { excerpt, withoutQuery } from './fields/excerpt.ts';
+export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
@@ -84,19 +85,18 @@ export {
 } from './job/outcome.ts';
 export { namedFields, withNamed } from './policy/named-fields.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './policy/pace.ts';
-export { type Policy, type PolicyInput, policySchema, queueNameSchema } from './policy/policy.ts';
-export {
-  type Rate,
-  type RateInput,
-  formatRate,
-  parseRateText,
-  rateSchema,
-  storedRateSchema,
-} from './policy/rate.ts';
+export { type Policy, policySchema, queueNameSchema } from './policy/policy.ts';
+export type { EgressSpec, PolicyInput, RateInput, RateSpec, RetrySpec } from './policy/policy-types.ts';
+export { type Rate, formatRate, parseRateText, rateSchema, storedRateSchema } from './policy/rate.ts';
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
-export { type JobSpec, jobSpecSchema } from './job/spec.ts';
+export { jobSpecSchema } from './job/spec.ts';
+export type { JobRetry, JobSpec, RequestSpec } from './job/spec-types.ts';
+export { type Time, timeSchema } from './fields/time.ts';
+export type { Body } from './job/body.ts';
+export type { HeaderFields } from './job/headers.ts';
+export type { SearchParams } from './job/target.ts';
 export { readStoredPolicy, storedPolicy } from './policy/stored-policy.ts';
 export { isObject } from './fields/is-object.ts';
-export { faultsText, validate } from './validate.ts';
+export { faultsText, parse, validate } from './validate.ts';
 export { type Reader, variables, variablesOf } from './variables.ts';

@@ -1,13 +1,18 @@
 import type { z } from 'zod';
 import { type ErrorCode, type Fault, SluiceError, fault } from './errors.ts';
+import { sentences } from './sentences.ts';
 
-/** Every fault zod found, each with its path; an unknown key is a fault at the key itself. */
+/** Parses, with our sentences for what is wrong. */
+export function parse<S extends z.ZodType>(schema: S, input: unknown): z.ZodSafeParseResult<z.output<S>> {
+  return schema.safeParse(input, { error: sentences });
+}
+
+/** Every fault that `parse` found, each with its path; an unknown key is a fault at the key itself. */
 export function faultsOf(error: z.core.$ZodError): Fault[] {
   return error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) =>
-        fault([...partsOf(issue.path), key], 'unknown field; check its spelling or remove it'),
-      );
+      const lines = issue.message.split('\n');
+      return issue.keys.map((key, index) => fault([...partsOf(issue.path), key], lines[index]!));
     }
     return [fault(partsOf(issue.path), issue.message)];
   });
@@ -30,7 +35,7 @@ export function validate<S extends z.ZodType>(
   code: ErrorCode,
   what: string,
 ): z.output<S> {
-  const result = schema.safeParse(input);
+  const result = parse(schema, input);
   if (result.success) return result.data;
   const faults = faultsOf(result.error);
   throw new SluiceError(code, `${what}: ${faultsText(faults)}`, { faults });

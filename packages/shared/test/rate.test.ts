@@ -109,7 +109,7 @@ describe('a rate', () => {
     [null, 'expected a rate'],
     [{ limit: 0.5, per: '1s' }, 'limit: must be a whole number of requests'],
     [{ limit: 5 }, 'per: '],
-    [{ limit: 5, per: '1s', bursts: 1 }, 'bursts: unknown field; check its spelling or remove it'],
+    [{ limit: 5, per: '1s', bursts: 1 }, 'bursts: unknown field; did you mean "burst"?'],
     [{ limit: 5, per: '1s', burst: 0 }, 'burst: must be at least 1; 1 is an even pace'],
     [{ limit: 5, per: '1s', burst: 6 }, 'burst: must not be larger than limit: no window holds more'],
     [{ limit: 5, per: '1s', shape: 'square' }, 'shape: '],

@@ -38,7 +38,7 @@ test('a field of a newer version is kept, and does not keep the others from havi
 
 test.each([
   ['{', 'it is not JSON'],
-  ['null', 'expected object'],
+  ['null', 'must be an object'],
   ['{"delivery":"exactly-once"}', 'delivery: '],
   ['{"delivery":"exactly-once","proxy":1}', 'delivery: '],
 ])('%s is refused, with the queue and the fault', (json, fault) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { queueNameSchema, validate, variablesOf } from '@sluice/shared';
+import { parse, queueNameSchema, validate, variablesOf } from '@sluice/shared';
 import { type WorkerConfig, defaults, poolConfig, settings } from './settings.ts';
 import { transformListSchema } from './transform/list.ts';
 
@@ -11,7 +11,7 @@ const queueList = z.string().transform((text, ctx) => {
   if (text.trim() === '*') return '*' as const;
   const names = text.split(',').map((name) => name.trim());
   for (const name of names) {
-    const fault = queueNameSchema.safeParse(name).error?.issues[0];
+    const fault = parse(queueNameSchema, name).error?.issues[0];
     if (fault) ctx.addIssue(`queue "${name}" ${fault.message}`);
   }
   return names;

@@ -88,7 +88,7 @@ describe('the environment of a worker', () => {
     ['SLUICE_LOG_LEVEL', 'loud', 'info'],
     ['SLUICE_BODY_STORE', 's3://bucket/%ZZ', 'has a bad percent sign in its path'],
     ['SLUICE_BODY_STORE', 'file:///a%2Fb', 'has an encoded slash (%2F) in its path'],
-    ['SLUICE_CONCURENCY', '5', 'unknown field; check its spelling or remove it'],
+    ['SLUICE_CONCURENCY', '5', 'unknown field; did you mean "SLUICE_CONCURRENCY"?'],
   ])('%s=%s is refused by name', (name, value, message) => {
     expect(faultsOf({ [name]: value })[name]).toContain(message);
   });

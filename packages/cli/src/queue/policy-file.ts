@@ -3,6 +3,7 @@ import {
   type Policy,
   SluiceError,
   isObject,
+  parse,
   pathText,
   policySchema,
   queueNameSchema,
@@ -55,7 +56,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFile {
   }
   const policies: PolicyFile = new Map();
   for (const [name, given] of Object.entries(root['queues'])) {
-    const bad = queueNameSchema.safeParse(name).error?.issues[0];
+    const bad = parse(queueNameSchema, name).error?.issues[0];
     if (bad !== undefined) add(['queues', name], `a queue's name ${bad.message}`);
     try {
       // A name alone is a queue with the default policy.

@@ -27,7 +27,8 @@ export class Tally {
     const known = this.failures.get(outcome.kind);
     if (known !== undefined) known.count += 1;
     else {
-      const url = typeof item.spec === 'string' ? item.spec : item.spec.url;
+      const { spec } = item;
+      const url = String(typeof spec === 'string' || spec instanceof URL ? spec : spec.url);
       this.failures.set(outcome.kind, {
         count: 1,
         index: item.index,

@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import type { BoundTo } from '@sluice/redis';
 import {
   type Keys,
@@ -7,16 +6,20 @@ import {
   fault,
   batchTtlMs,
   decodeSettled,
+  duration,
   queueNameSchema,
   type sealScript,
   validate,
 } from '@sluice/shared';
 import { bounded } from '../bounded.ts';
 import { readPages } from './pages.ts';
-import type { StreamItem } from '../stream.ts';
+import { endOf, withEnd } from '../job-error.ts';
+import { nameOf } from '../request-line.ts';
+import type { StoredBodies } from '../stored-bodies.ts';
+import type { EndedItem } from '../stream.ts';
 
-/** How long a batch is kept, ms. Not longer than the stored bodies of its outcomes. */
-export const batchKeepMsSchema = z.int('must be a whole number of ms').min(60_000).max(batchTtlMs);
+/** How long a batch is kept. Not longer than the stored bodies of its outcomes. */
+export const batchKeepSchema = duration({ min: 60_000, max: batchTtlMs });
 
 /** How far a batch is. It is complete when `sealed` and `ended >= total`. */
 export type BatchProgress = {
@@ -30,7 +33,7 @@ export type BatchProgress = {
 };
 
 /** The outcome of one job of a batch. `index`: position of its spec in the `enqueueMany` that added it. */
-export type BatchItem = Omit<StreamItem, 'spec'> & {
+export type BatchItem = EndedItem & {
   /** Where to read on after this one. */
   cursor: string;
 };
@@ -54,6 +57,8 @@ export type BatchClient = {
   blockMs: number;
   /** Aborts when the client is closed. */
   closed: AbortSignal;
+  /** Those of the responses, where they are stored. */
+  bodies: StoredBodies;
   seal: BoundTo<typeof sealScript>;
 };
 
@@ -67,7 +72,7 @@ export function batchSealed(name: string): SluiceError {
 
 /**
  * A named set of jobs. Redis keeps its outcomes in the order in which the jobs ended, for 7 days after the last one (or
- * less: `batchKeepMs` of `enqueueMany`); `remove` frees them sooner. Any process can add jobs and read outcomes. Made
+ * less: `batchKeep` of `enqueueMany`); `remove` frees them sooner. Any process can add jobs and read outcomes. Made
  * by `sluice.batch`.
  */
 export class Batch {
@@ -123,8 +128,12 @@ export class Batch {
       const settled = values.get('settled');
       // The entry that seals the batch has no outcome.
       if (settled === undefined) continue;
-      const { outcome, body } = decodeSettled(settled)!;
-      yield { cursor, id: String(values.get('id')), index: Number(values.get('index')), outcome, body };
+      const end = decodeSettled(settled)!;
+      const id = String(values.get('id'));
+      const item = { cursor, id, index: Number(values.get('index')), outcome: end.outcome, body: end.body };
+      // A batch does not know the queues of its jobs.
+      const job = nameOf({ id, queue: undefined, batch: this.name }, end);
+      yield withEnd(item, () => endOf(end, this.#client.bodies.opener, job));
     }
     if (closed.aborted && options.signal?.aborted !== true) {
       throw new SluiceError(

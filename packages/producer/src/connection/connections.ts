@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
+  type CreateClient,
   type OpenClientOptions,
   type RedisPlace,
   retryCommand,
@@ -65,11 +66,15 @@ export function commandFault(error: unknown, url: string, isClosed: boolean): un
   return redisFault(error, url);
 }
 
+/** Where Redis is, and what makes the connections, if not ioredis. */
+export type Server = RedisPlace & { create?: CreateClient };
+
 /** @throws SluiceError as `connect` does */
-export async function openConnections(place: RedisPlace, whenDown: WhenDown): Promise<Connections> {
+export async function openConnections(place: Server, whenDown: WhenDown): Promise<Connections> {
   const connected = async (options: NonNullable<OpenClientOptions['options']>) =>
     await openClient(place, {
       options,
+      ...(place.create !== undefined && { create: place.create }),
       prepare: (client) => {
         withFailureRule(client, (error) =>
           whenDown === 'wait' && isUnavailableForNow(error)

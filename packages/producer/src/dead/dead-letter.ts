@@ -20,6 +20,14 @@ const redrivenKeepMs = 3_600_000;
 /** A failure after which an operator redrove the job. `at`: when, epoch ms. */
 export type Redrive = { at: number; attempts: number; reason: string };
 
+/** A spec as JSON can hold it. `timeoutMs` and `deadline` are ms and epoch ms. */
+export interface PlainSpec extends JobSpec {
+  url: string;
+  headers?: Record<string, string> | undefined;
+  body?: string | undefined;
+  deadline?: number | undefined;
+}
+
 /** A failed job. Times are epoch ms; `enqueuedAt` is null where the job has none. */
 export type DeadLetter = {
   id: string;
@@ -35,7 +43,7 @@ export type DeadLetter = {
   enqueuedAt: number | null;
   failedAt: number;
   /** The request as it can be enqueued again; null where the job cannot be read. */
-  spec: JobSpec | null;
+  spec: PlainSpec | null;
   /** The failures after which it was redriven, oldest first. */
   redrives: Redrive[];
 };
@@ -72,7 +80,7 @@ export function readData(data: string | null): Record<string, unknown> | null {
 
 const optional = ['timeoutMs', 'attempts', 'retry', 'deadline', 'meta', 'delivery', 'transform'];
 
-function specOf(data: Record<string, unknown>, priority: number): JobSpec | null {
+function specOf(data: Record<string, unknown>, priority: number): PlainSpec | null {
   const parsed = envelopeSchema.shape.req.safeParse(data['req']);
   if (!parsed.success) return null;
   const { body, base64, url, method, headers }: HttpRequest = parsed.data;
@@ -83,7 +91,7 @@ function specOf(data: Record<string, unknown>, priority: number): JobSpec | null
     ...(Object.keys(headers).length > 0 && { headers }),
     ...(body !== undefined && (base64 ? { bodyBase64: body } : { body })),
     ...(priority > 0 && { priority }),
-    ...(Object.fromEntries(options) as Partial<JobSpec>),
+    ...(Object.fromEntries(options) as Partial<PlainSpec>),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
-import { type Keys, purgeScript, redriveScript } from '@sluice/shared';
+import { type Duration, type Keys, duration, purgeScript, redriveScript } from '@sluice/shared';
+import { durationOption } from '../options.ts';
 import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
 import { type FailedEntry, cursorOf, failedPages } from './pages.ts';
 
@@ -34,10 +35,30 @@ export type RedriveResult = {
   ambiguous: string[];
 };
 
+export interface PurgeOptions {
+  /** Only those that failed at least this long ago: `"7d"`, or ms. Default 0: all. */
+  olderThan?: Duration | undefined;
+  /** @deprecated `olderThan`. ms */
+  olderThanMs?: number | undefined;
+  /** Only these. Default: all. */
+  ids?: readonly string[] | undefined;
+  /** Only those that failed with this code, such as `SLUICE_TIMEOUT`. Default: all. */
+  code?: string | undefined;
+}
+
+const ageSchema = duration({ min: 0, max: 3660 * 86_400_000 });
+
+function isAll(which: DeadSelection): which is { all: true; code?: string } {
+  return typeof which === 'object' && 'all' in which;
+}
+
 const atOnce = 100;
 const readAtOnce = 20;
 
-/** The failed jobs of a queue. Workers keep them as its policy says (`keepFailed`): 7 days, the last 10,000. */
+/**
+ * The failed jobs of a queue. Workers keep them as its policy says (`keepFailed`): 7 days, the last 10,000. A job that
+ * was cancelled is none; those that workers of 0.1 left among them are not listed, and are removed instead of redriven.
+ */
 export class DeadLetters {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -59,7 +80,8 @@ export class DeadLetters {
     const letters: DeadLetter[] = [];
     for await (const page of failedPages(this.#redis, this.#keys.bull(queue).failed, cursor)) {
       for await (const letter of this.#readAll(queue, page)) {
-        if (letter === null || (code !== undefined && letter.code !== code)) continue;
+        if (letter === null || letter.kind === 'cancelled') continue;
+        if (code !== undefined && letter.code !== code) continue;
         const last = letters.at(-1);
         if (letters.length === limit && last !== undefined) {
           return { letters, cursor: cursorOf({ id: last.id, score: String(last.failedAt) }) };
@@ -74,7 +96,8 @@ export class DeadLetters {
   /** One failed job with its outcome; null when there is none with this id. */
   async get(queue: string, id: string): Promise<DeadLetterDetail | null> {
     const score = await this.#redis.zscore(this.#keys.bull(queue).failed, id);
-    return score === null ? null : await this.#read(queue, { id, score }, true);
+    const letter = score === null ? null : await this.#read(queue, { id, score }, true);
+    return letter?.kind === 'cancelled' ? null : letter;
   }
 
   /**
@@ -94,7 +117,9 @@ export class DeadLetters {
       for (const [index, { id }] of some.entries()) {
         const end = ends[index]!;
         if (end === 'redriven') result.redriven += 1;
-        else result[end].push(id);
+        else if (end !== 'cancelled') result[end].push(id);
+        // Of all failed jobs it never was one.
+        else if (!isAll(which)) result.skipped.push(id);
       }
     }
     return result;
@@ -102,13 +127,13 @@ export class DeadLetters {
 
   /**
    * Removes failed jobs for good. One that is redriven meanwhile is left alone.
-   * @param options `olderThanMs`: only those that failed at least this long ago. Default: all
+   * @param options `olderThan`: only those that failed at least this long ago, `"7d"`, or ms; `ids`; `code`. Default: all
    * @returns how many were removed
    */
-  async purge(
-    queue: string,
-    { olderThanMs = 0, ids, code }: { olderThanMs?: number; ids?: readonly string[]; code?: string } = {},
-  ): Promise<number> {
+  async purge(queue: string, options: PurgeOptions = {}): Promise<number> {
+    const { ids, code } = options;
+    const names = ['olderThan', 'olderThanMs'] as const;
+    const olderThanMs = durationOption(ageSchema, options, names, 'SLUICE_INVALID_SPEC') ?? 0;
     const [seconds] = await this.#redis.time();
     // One second more, because the clocks of workers may be ahead of Redis'.
     const until = olderThanMs > 0 ? (Number(seconds) + 1) * 1000 - olderThanMs : Number.MAX_SAFE_INTEGER;
@@ -127,8 +152,12 @@ export class DeadLetters {
     queue: string,
     entry: FailedEntry,
     ambiguous: boolean,
-  ): Promise<'redriven' | 'skipped' | 'ambiguous'> {
+  ): Promise<'redriven' | 'skipped' | 'ambiguous' | 'cancelled'> {
     const letter = await this.#read(queue, entry, false);
+    if (letter?.kind === 'cancelled') {
+      await this.#purge([queue, entry.id], { id: entry.id, before: entry.score });
+      return 'cancelled';
+    }
     if (letter?.kind === 'ambiguous' && !ambiguous) return 'ambiguous';
     const next = letter === null ? null : redrivenData(letter, Date.now());
     if (next === null) return 'skipped';
@@ -140,7 +169,7 @@ export class DeadLetters {
   /** Oldest first, without those that fail from now on. */
   async #select(queue: string, which: DeadSelection): Promise<FailedEntry[]> {
     const entries: FailedEntry[] = [];
-    if (typeof which === 'object' && 'all' in which) {
+    if (isAll(which)) {
       for await (const page of failedPages(this.#redis, this.#keys.bull(queue).failed)) {
         const { code } = which;
         if (code === undefined) entries.push(...page);

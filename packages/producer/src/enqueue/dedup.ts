@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { textType } from './read-body.ts';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import {
   type HttpRequest,
@@ -58,7 +59,11 @@ export function payloadOf(
   transform: string | undefined,
   batch: string | undefined,
 ): string {
-  const headers = Object.entries(req.headers).sort(([a], [b]) => (a < b ? -1 : 1));
+  // 0.1 sent a text without a content type: its records must go on naming the same request.
+  const isImplied = ([name, value]: [string, string]) => name === 'content-type' && value === textType;
+  const headers = Object.entries(req.headers)
+    .filter((header) => !isImplied(header))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const parts = [
     req.method,
     req.url,

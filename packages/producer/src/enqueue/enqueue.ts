@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
-  type JobSpec,
+  type Duration,
   type Keys,
   type NormalSpec,
   type Settled,
@@ -16,28 +16,35 @@ import { addOnce, defineAdded } from './add-once.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
+import type { Input } from '../input.ts';
 import type { KnownQueues } from './known-queues.ts';
 import type { Jobs } from '../jobs.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
+import { requestOf } from '../request-line.ts';
+import type { AcceptedJob } from '../reports.ts';
 import type { Replies } from '../replies/replies.ts';
 import { untilOverdue } from './overdue.ts';
-import { keepMsSchema, toJob } from './to-job.ts';
+import { isUnread, readBody, withTextType } from './read-body.ts';
+import { toJob } from './to-job.ts';
 import type { UnservedWatch } from './unserved.ts';
 
-export type EnqueueOptions = {
+export interface EnqueueOptions {
   /** Default: the client's. */
-  queue?: string;
-  /** How long the outcome can be read by its id, ms. Default 1 hour for `enqueue`; `fetch` and `stream` keep none. */
-  keepMs?: number;
+  queue?: string | undefined;
+  /**
+   * How long the outcome can be read by its id: `"1h"`, or ms. 1 ms to 366 days. Default 1 hour for `enqueue`; `fetch`
+   * and `stream` keep none.
+   */
+  keep?: Duration | undefined;
+  /** @deprecated `keep`. ms */
+  keepMs?: number | undefined;
   /**
    * Ends the wait for Redis, with SLUICE_WAIT_ABORTED. A job that is accepted later all the same is cancelled. Nobody has
-   * to wait longer than `deadline` of the job either.
+   * to wait longer than `deadline` of the job either. Default: none.
    */
-  signal?: AbortSignal;
-};
-
-export type Specs = Iterable<string | JobSpec> | AsyncIterable<string | JobSpec>;
+  signal?: AbortSignal | undefined;
+}
 
 /** What an add needs besides the spec. */
 export type EnqueueRequest = {
@@ -73,6 +80,7 @@ export class Enqueuer {
   readonly #memory: MemoryWatch;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
+  readonly #accepted: (job: AcceptedJob) => void;
   readonly #insist: boolean;
 
   constructor(parts: {
@@ -85,6 +93,8 @@ export class Enqueuer {
     known: KnownQueues;
     unserved: UnservedWatch;
     dedupTtlMs: number;
+    /** Called with each job that was added. */
+    accepted: (job: AcceptedJob) => void;
     /** Calls wait while Redis is away, instead of failing. */
     insist: boolean;
   }) {
@@ -99,6 +109,7 @@ export class Enqueuer {
     this.#memory = new MemoryWatch(parts.redis, parts.url);
     this.#dedup = new Dedup(parts.redis, parts.keys);
     this.#dedupTtlMs = parts.dedupTtlMs;
+    this.#accepted = parts.accepted;
     this.#insist = parts.insist;
     defineAdded(parts.redis);
   }
@@ -107,14 +118,15 @@ export class Enqueuer {
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
    *   SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
-  async add(input: string | JobSpec, request: EnqueueRequest): Promise<Handle> {
+  async add(input: Input, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
-    const given = typeof input === 'string' ? { url: input } : input;
-    const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
-    validate(keepMsSchema.optional(), request.keepMs, 'SLUICE_INVALID_SPEC', 'keepMs');
+    const given = typeof input === 'string' || input instanceof URL ? { url: input } : input;
+    // Otherwise at once: what the caller changes later must not get into the job.
+    const read = isUnread(given) ? await readBody(given) : given;
+    const spec = withTextType(validate(normalSpecSchema, read, 'SLUICE_INVALID_SPEC', what));
     const now = Date.now();
     if (spec.deadline !== undefined && spec.deadline <= now) {
-      const message = 'is in the past; give a later time, in epoch ms, or leave it out';
+      const message = 'is in the past; give a later time, or leave it out';
       throw new SluiceError('SLUICE_INVALID_SPEC', `${what}: deadline: ${message}`, {
         faults: [fault(['deadline'], message)],
       });
@@ -140,9 +152,12 @@ export class Enqueuer {
     const { recordMs, keepMs } = retention(spec, request, this.#dedupTtlMs, now);
     const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
     const id = claim?.id ?? randomUUID();
+    const line = requestOf(spec.request);
     const client = { jobs: this.#jobs, replies: this.#replies };
-    const handle = (settled: () => Promise<Settled>) =>
-      new Handle(queue, id, this.#jobs, () => untilOverdue(client, { queue, id }, spec.deadline, settled()));
+    const handle = (settled: () => Promise<Settled>) => {
+      const inTime = () => untilOverdue(client, { queue, id }, spec.deadline, settled());
+      return new Handle(queue, id, this.#jobs, inTime, line);
+    };
     const watched = () => handle(() => this.#replies.watch(queue, id));
     if (claim?.known === true) return watched();
     if (batch?.sealed === true) throw batchSealed(batch.name);
@@ -175,6 +190,7 @@ export class Enqueuer {
         batchKeepMs: batch?.keepMs,
       });
     }
+    if (added) this.#accepted({ id, queue, ...line });
     // It was accepted after all. One that others may have added is theirs.
     if (added && request.signal?.aborted === true && request.keep !== true)
       this.#jobs.cancel(queue, id).catch(() => {});

@@ -1,6 +1,5 @@
 import type { JobsOptions } from 'bullmq';
-import { z } from 'zod';
-import { type Envelope, type NormalSpec, envelopeVersion } from '@sluice/shared';
+import { type Envelope, type NormalSpec, duration, envelopeVersion } from '@sluice/shared';
 
 /** Enough for any policy: if the caller gives no `attempts`, the worker counts the policy's. */
 const anyAttempts = 1000;
@@ -8,11 +7,8 @@ const anyAttempts = 1000;
 /** How long an outcome can be read by its id if nobody says, ms. */
 export const defaultKeepMs = 3_600_000;
 
-/** How long something is kept, ms. With other numbers the Redis command fails, and a job could not be ended. */
-export const keepMsSchema = z
-  .int('must be a whole number of ms')
-  .min(1)
-  .max(366 * 86_400_000);
+/** How long something is kept. With other times the Redis command fails, and a job could not be ended. */
+export const keepSchema = duration({ min: 1, max: 366 * 86_400_000 });
 
 /** What a caller may say about the job besides its request. */
 export type Delivery = {

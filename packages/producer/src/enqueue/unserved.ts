@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import { type Keys, type WorkerRecord, serves } from '@sluice/shared';
 import { liveWorkers } from '../connection/workers.ts';
-import { wasWarned, warnOnce } from '../warn-once.ts';
+import type { Warning } from '../reports.ts';
+import { wasWarned } from '../warn-once.ts';
 
 /** How long a job may wait before anyone wonders, ms. */
 const patienceMs = 2000;
@@ -25,16 +26,20 @@ export class UnservedWatch {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #queues = new Map<string, Awaited>();
+  readonly #warn: (warning: Warning, about: string) => void;
+  readonly #warned = new Set<string>();
   #closed = false;
 
-  constructor(redis: Redis, keys: Keys) {
+  /** @param warn `about`: one of the same is enough for a process */
+  constructor(redis: Redis, keys: Keys, warn: (warning: Warning, about: string) => void) {
+    this.#warn = warn;
     this.#redis = redis;
     this.#keys = keys;
   }
 
   /** Watches while the outcome is awaited. @param dueMs how long after now the job may first be taken */
   async during<T>(queue: string, id: string, dueMs: number, outcome: Promise<T>): Promise<T> {
-    if (wasWarned(code, this.#keys.policy(queue))) return await outcome;
+    if (this.#warned.has(queue) || wasWarned(code, this.#keys.policy(queue))) return await outcome;
     const awaited = this.#of(queue);
     awaited.jobs.set(id, performance.now() + dueMs);
     awaited.timer ??= this.#later(queue, awaited, patienceMs);
@@ -101,7 +106,8 @@ export class UnservedWatch {
     const waits = states.map(([data, taken]) => data !== null && taken === null);
     ids.forEach((id, index) => waits[index] || awaited.jobs.delete(id));
     if (!waits.includes(true)) return false;
-    warnOnce(code, noWorkerText(queue, workers), this.#keys.policy(queue));
+    this.#warned.add(queue);
+    this.#warn({ code, message: noWorkerText(queue, workers) }, this.#keys.policy(queue));
     return true;
   }
 }

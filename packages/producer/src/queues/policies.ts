@@ -17,7 +17,7 @@ import {
   namedFields,
   withNamed,
 } from '@sluice/shared';
-import { warnOnce } from '../warn-once.ts';
+import type { Warning } from '../reports.ts';
 
 export type PolicyChange = 'created' | 'changed' | 'same';
 
@@ -64,7 +64,10 @@ export class Policies {
   readonly #keys: Keys;
   readonly #apply: BoundTo<typeof applyPolicyScript>;
 
-  constructor(redis: Redis, keys: Keys) {
+  readonly #warn: (warning: Warning) => void;
+
+  constructor(redis: Redis, keys: Keys, warn: (warning: Warning) => void) {
+    this.#warn = warn;
     this.#redis = redis;
     this.#keys = keys;
     this.#apply = bindScript(redis, keys, applyPolicyScript);
@@ -106,10 +109,8 @@ export class Policies {
       const cure = `leave the policy out to use the queue's, or change it for the whole fleet with: sluice queue set`;
       throw new SluiceError('SLUICE_POLICY_CONFLICT', `${text}; ${cure}`);
     }
-    warnOnce(
-      'SLUICE_POLICY_CONFLICT',
-      `${text}; the queue's is used. To change it for the whole fleet: sluice queue set, or onConflict: 'replace'`,
-    );
+    const message = `${text}; the queue's is used. To change it for the whole fleet: sluice queue set, or onConflict: 'replace'`;
+    this.#warn({ code: 'SLUICE_POLICY_CONFLICT', message });
     return 'same';
   }
 

@@ -1,6 +1,7 @@
 import { type RepeatOptions, getNextMillis } from 'bullmq';
 import { z } from 'zod';
 import {
+  type Duration,
   type HttpRequest,
   type JobSpec,
   SluiceError,
@@ -15,13 +16,15 @@ import {
 import { redisFault } from '@sluice/redis';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { KnownQueues } from '../enqueue/known-queues.ts';
-import { defaultKeepMs, keepMsSchema, toJob } from '../enqueue/to-job.ts';
+import { isUnread, readBody, withTextType } from '../enqueue/read-body.ts';
+import { defaultKeepMs, keepSchema, toJob } from '../enqueue/to-job.ts';
+import { durationOption } from '../options.ts';
 
 /** When the jobs of a schedule are due: at even intervals, the first one now, or by a cron pattern. */
 export type When =
   | {
-      /** `"1h"`, or ms. At least 100 ms. */
-      every: string | number;
+      /** `"1h"`, or ms. 100 ms to 366 days. */
+      every: Duration;
     }
   | {
       /** Five fields, or six with seconds first: `"0 * * * *"`. */
@@ -31,14 +34,16 @@ export type When =
     };
 
 /** What each job of a schedule is: a spec without what belongs to one job only. */
-export type RecurringSpec = Omit<JobSpec, 'id' | 'idempotencyKey' | 'deadline' | 'delayMs' | 'runAt'>;
+export interface RecurringSpec extends Omit<JobSpec, keyof typeof oneJobOnly> {}
 
-export type ScheduleOptions = {
+export interface ScheduleOptions {
   /** Default: the client's. */
-  queue?: string;
-  /** How long the outcome of each job can be read by its id, ms. Default 1 hour. */
-  keepMs?: number;
-};
+  queue?: string | undefined;
+  /** How long the outcome of each job can be read by its id: `"1h"`, or ms. 1 ms to 366 days. Default 1 hour. */
+  keep?: Duration | undefined;
+  /** @deprecated `keep`. ms */
+  keepMs?: number | undefined;
+}
 
 export type Schedule = {
   name: string;
@@ -61,7 +66,14 @@ const cronSchema = z.strictObject({
   tz: z.string().min(1).default('UTC'),
 });
 
-const oneJobOnly = { id: true, idempotencyKey: true, deadline: true, delayMs: true, runAt: true } as const;
+const oneJobOnly = {
+  id: true,
+  idempotencyKey: true,
+  deadline: true,
+  delay: true,
+  delayMs: true,
+  runAt: true,
+} as const;
 const recurringSchema = jobSpecSchema.omit(oneJobOnly);
 
 /**
@@ -91,20 +103,19 @@ export class Schedules {
   async upsert(
     name: string,
     when: When,
-    input: string | RecurringSpec,
-    { queue = this.#queue, keepMs = defaultKeepMs }: ScheduleOptions = {},
+    input: string | URL | RecurringSpec,
+    options: ScheduleOptions = {},
   ): Promise<void> {
     const what = `schedule "${name}"`;
     validate(queueNameSchema, name, 'SLUICE_INVALID_SPEC', what);
-    validate(keepMsSchema, keepMs, 'SLUICE_INVALID_SPEC', 'keepMs');
+    const { queue = this.#queue } = options;
+    const keepMs =
+      durationOption(keepSchema, options, ['keep', 'keepMs'], 'SLUICE_INVALID_SPEC') ?? defaultKeepMs;
     const repeat = repeatOf(when, what);
-    const given = validate(
-      recurringSchema,
-      typeof input === 'string' ? { url: input } : input,
-      'SLUICE_INVALID_SPEC',
-      what,
-    );
-    const spec = validate(normalSpecSchema, given, 'SLUICE_INVALID_SPEC', what);
+    const given = typeof input === 'string' || input instanceof URL ? { url: input } : input;
+    const read = isUnread(given) ? await readBody(given) : given;
+    validate(recurringSchema, read, 'SLUICE_INVALID_SPEC', what);
+    const spec = withTextType(validate(normalSpecSchema, read, 'SLUICE_INVALID_SPEC', what));
     const { name: type, data, opts } = toJob(spec, { id: '', now: Date.now(), keepMs });
     // BullMQ gives each job its id: repeat:NAME:TIME.
     const { jobId: _, ...template } = opts;

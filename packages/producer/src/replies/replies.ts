@@ -13,6 +13,7 @@ import {
 import { type Connections, failAfterMs } from '../connection/connections.ts';
 import { clientClosed } from '../closed.ts';
 import { OutageWatch } from './outage-watch.ts';
+import type { SettledJob } from '../reports.ts';
 import { Reply, Waiter } from './reply.ts';
 
 const readCount = 512;
@@ -55,6 +56,7 @@ export class Replies {
   readonly #watch: BoundTo<typeof watchScript>;
   readonly #acknowledged: BoundTo<typeof acknowledgeScript>;
   readonly #outages: OutageWatch | null;
+  readonly #onSettled: (job: SettledJob) => void;
   readonly #waiters = new Map<string, Waiter>();
   #delivered: Waiter[] = [];
   /** What was delivered before that, up to this entry: it is acknowledged next. */
@@ -66,8 +68,15 @@ export class Replies {
   #recover = false;
   #suspects = new Set<Waiter>();
 
-  /** @param reader a connection of its own: it blocks */
-  constructor(name: string, keys: Keys, connections: Connections, reader: Redis) {
+  /** @param reader a connection of its own: it blocks. `onSettled`: called with each outcome that was awaited */
+  constructor(
+    name: string,
+    keys: Keys,
+    connections: Connections,
+    reader: Redis,
+    onSettled: (job: SettledJob) => void = () => {},
+  ) {
+    this.#onSettled = onSettled;
     const { commands, whenDown, blockMs } = connections;
     this.name = name;
     this.#stream = keys.replies(name);
@@ -149,7 +158,10 @@ export class Replies {
     const waiter = this.#waiters.get(`${queue}/${id}`);
     this.#waiters.delete(`${queue}/${id}`);
     if (settled === null) waiter?.reject(expired(id));
-    else waiter?.resolve(settled);
+    else if (waiter !== undefined) {
+      waiter.resolve(settled);
+      this.#onSettled({ id, queue, outcome: settled.outcome });
+    }
     return waiter;
   }
 

@@ -3,10 +3,12 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import {
+  type Duration,
   type Keys,
   SluiceError,
   acquireScript,
   acquireVerdicts,
+  duration,
   leaveScript,
   queueNameSchema,
   renewScript,
@@ -14,21 +16,28 @@ import {
 } from '@sluice/shared';
 import { bounded } from '../bounded.ts';
 import { clientClosed } from '../closed.ts';
+import { durationOption } from '../options.ts';
 import { Lease } from './lease.ts';
 import type { Turns } from './turns.ts';
 
-export type SemaphoreOptions = {
+export interface SemaphoreOptions {
   /**
-   * How long a place stays taken after its holder dies, ms. Default 30,000; it is renewed while the process lives. A
-   * process whose event loop stalls for this long loses it.
+   * How long a place stays taken after its holder dies: `"30s"` (default), or ms. 100 ms to 1 day. It is renewed while
+   * the process lives. A process whose event loop stalls for this long loses it.
    */
-  leaseMs?: number;
-};
+  lease?: Duration | undefined;
+  /** @deprecated `lease`. ms */
+  leaseMs?: number | undefined;
+}
+
+const defaultLeaseMs = 30_000;
+const leaseSchema = duration({ min: 100, max: 86_400_000 });
 
 const optionsSchema = z.strictObject({
   name: queueNameSchema,
   n: z.int().min(1).max(1_000_000),
-  leaseMs: z.int().min(100).max(86_400_000),
+  lease: leaseSchema.optional(),
+  leaseMs: leaseSchema.optional(),
 });
 
 /** How often a waiter asks without being called: a holder that died calls nobody. */
@@ -72,15 +81,12 @@ export class Semaphore {
 
   /** @throws SluiceError SLUICE_INVALID_CONFIG */
   constructor(name: string, n: number, options: SemaphoreOptions, client: SemaphoreClient) {
-    const valid = validate(
-      optionsSchema,
-      { leaseMs: 30_000, ...options, name, n },
-      'SLUICE_INVALID_CONFIG',
-      `semaphore "${name}"`,
-    );
+    const what = `semaphore "${name}"`;
+    const leaseMs = durationOption(leaseSchema, options, ['lease', 'leaseMs'], 'SLUICE_INVALID_CONFIG', what);
+    validate(optionsSchema, { ...options, name, n }, 'SLUICE_INVALID_CONFIG', what);
     this.name = name;
     this.n = n;
-    this.#leaseMs = valid.leaseMs;
+    this.#leaseMs = leaseMs ?? defaultLeaseMs;
     this.#client = client;
   }
 

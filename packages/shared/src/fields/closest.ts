@@ -1,15 +1,19 @@
-/** How many letters must be inserted, removed or changed to make one text of the other (Levenshtein). Pure. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let i = 0; i < from.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < to.length; j++) {
-      const changed = row[j]! + (from[i] === to[j] ? 0 : 1);
-      next.push(Math.min(changed, row[j + 1]! + 1, next[j]! + 1));
+/** How many letters are added, left out, changed or swapped between two words (optimal string alignment). */
+function distance(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const next = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const isSame = a[row - 1] === b[column - 1];
+      let least = Math.min(last[column]! + 1, next[column - 1]! + 1, last[column - 1]! + (isSame ? 0 : 1));
+      const isSwapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      if (isSwapped) least = Math.min(least, before[column - 2]! + 1);
+      next.push(least);
     }
-    row = next;
+    [before, last] = [last, next];
   }
-  return row.at(-1)!;
+  return last[b.length]!;
 }
 
 /** The name that was probably meant: at most a third of its letters differ. Null when none is near. Pure. */

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** A text with a unit (`"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"7d"`), or whole milliseconds. */
+export type Duration = string | number;
+
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**

@@ -4,7 +4,7 @@ import { httpRequestSchema } from './http-request.ts';
 import { jsonValue } from '../fields/json-value.ts';
 import { queueNameSchema } from '../policy/policy.ts';
 import { deliverySchema } from './spec.ts';
-import { faultsOf, faultsText } from '../validate.ts';
+import { faultsOf, faultsText, parse } from '../validate.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
 export const envelopeVersion = 1;
@@ -93,7 +93,7 @@ function unreadable(fault: string, addressee: Addressee): EnvelopeRead {
 
 /** Classifies a job's data. Pure. */
 export function readEnvelope(data: unknown): EnvelopeRead {
-  const parsed = envelopeSchema.safeParse(data);
+  const parsed = parse(envelopeSchema, data);
   if (parsed.success) return { type: 'envelope', envelope: parsed.data, addressee: parsed.data };
   const addressee: Addressee = addresseeSchema.parse(data);
   const version = (data as { v?: unknown } | null | undefined)?.v;

@@ -1,9 +1,11 @@
 import type { z } from 'zod';
+import { type PlainBody, plainBody } from './body.ts';
 import type { HttpRequest } from './http-request.ts';
 import { jobSpecSchema } from './spec.ts';
+import { withQuery } from './target.ts';
 
-function bodyOf(spec: z.output<typeof jobSpecSchema>): { text: string; base64?: true; type?: string } | null {
-  if (spec.body !== undefined) return { text: spec.body };
+function bodyOf(spec: z.output<typeof jobSpecSchema>): PlainBody | null {
+  if (spec.body !== undefined) return plainBody(spec.body);
   if (spec.bodyBase64 !== undefined) return { text: spec.bodyBase64, base64: true };
   if (spec.json !== undefined) return { text: JSON.stringify(spec.json), type: 'application/json' };
   if (spec.form !== undefined) {
@@ -12,6 +14,17 @@ function bodyOf(spec: z.output<typeof jobSpecSchema>): { text: string; base64?: 
   }
   return null;
 }
+
+/** Fields of which at most one may be given: one spelling each, or two ways to say one thing. */
+const exclusive = [
+  ['timeout', 'timeoutMs'],
+  ['delay', 'delayMs'],
+  ['runAt', 'delay'],
+  ['runAt', 'delayMs'],
+  ['idempotencyKey', 'id'],
+] as const;
+
+const why: Partial<Record<string, string>> = { idempotencyKey: 'the key already names the job' };
 
 /** A validated spec whose request is in the form that workers send. */
 export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
@@ -32,18 +45,20 @@ export const normalSpecSchema = jobSpecSchema.transform((spec, ctx) => {
   if (spec.idempotencyKey !== undefined && (chosen === 'POST' || chosen === 'PATCH')) {
     headers['idempotency-key'] ??= spec.idempotencyKey;
   }
-  if (spec.idempotencyKey !== undefined && spec.id !== undefined) {
-    const message = 'and id exclude each other; the key already names the job';
-    ctx.addIssue({ code: 'custom', path: ['idempotencyKey'], message });
+  for (const [name, other] of exclusive) {
+    if (spec[name] === undefined || spec[other] === undefined) continue;
+    const message = `and ${other} exclude each other; ${why[name] ?? 'give one'}`;
+    ctx.addIssue({ code: 'custom', path: [name], message });
   }
-  const request: HttpRequest = { url: spec.url.trim(), method: chosen, headers };
+  const request: HttpRequest = {
+    url: withQuery(spec.url.trim(), spec.searchParams ?? ''),
+    method: chosen,
+    headers,
+  };
   if (body !== null) request.body = body.text;
   if (body?.base64) request.base64 = true;
-  if (spec.delayMs !== undefined && spec.runAt !== undefined) {
-    ctx.addIssue({ code: 'custom', path: ['runAt'], message: 'and delayMs exclude each other; give one' });
-  }
-  const runAt = typeof spec.runAt === 'string' ? Date.parse(spec.runAt) : spec.runAt;
-  const { timeoutMs, attempts, retry, deadline, delayMs, priority } = spec;
+  const { timeout: timeoutMs = spec.timeoutMs, delay: delayMs = spec.delayMs, runAt } = spec;
+  const { attempts, retry, deadline, priority } = spec;
   const { delivery, transform, idempotencyKey, id } = spec;
   // A copy, because the job is written later: what the caller changes meanwhile must not get into it.
   const meta = structuredClone(spec.meta);

@@ -1,5 +1,6 @@
 import { isObject } from '../fields/is-object.ts';
-import { type Policy, type PolicyInput, policySchema } from './policy.ts';
+import { type Policy, policySchema } from './policy.ts';
+import type { PolicyInput } from './policy-types.ts';
 import { type Rate, parseRateText, storedRateSchema } from './rate.ts';
 
 /**

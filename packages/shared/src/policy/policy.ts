@@ -110,7 +110,6 @@ export const policySchema = z.strictObject({
   maxHold: duration({ min: 0, max: day }).default(15 * minute),
 });
 
-export type PolicyInput = z.input<typeof policySchema>;
 export type Policy = z.output<typeof policySchema>;
 
 /** A queue's name: it is part of Redis keys, so neither `:` nor `/` nor braces. */

@@ -94,7 +94,6 @@ export const rateSchema = rateWith((limit) => limit)
     error: 'must not be larger than limit: no window holds more',
   });
 
-export type RateInput = z.input<typeof rateSchema>;
 export type Rate = z.output<typeof rateSchema>;
 
 /** As it lies in Redis, where 0.1 reads it, too: it calls a fixed window `burst`, and needs the age of a permit. */

@@ -3,7 +3,7 @@ import { SluiceError } from '../errors.ts';
 import { isObject } from '../fields/is-object.ts';
 import { type Policy, policySchema } from './policy.ts';
 import { storedRate, storedRateSchema } from './rate.ts';
-import { faultsOf, faultsText } from '../validate.ts';
+import { faultsOf, faultsText, parse } from '../validate.ts';
 
 /** What an older version could write, besides what this one does. */
 const storedPolicySchema = policySchema.extend({ rate: storedRateSchema.nullable().default(null) });
@@ -46,9 +46,9 @@ export function readStoredPolicy(queue: string, json: string): Policy {
   } catch (error) {
     throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: it is not JSON`, { cause: error });
   }
-  const parsed = storedPolicySchema.safeParse(written);
+  const parsed = parse(storedPolicySchema, written);
   if (parsed.success) return parsed.data;
-  const known = storedPolicySchema.safeParse(withoutUnknown(written, parsed.error));
+  const known = parse(storedPolicySchema, withoutUnknown(written, parsed.error));
   if (known.success) return completed(known.data, written) as Policy;
   const faults = faultsOf(known.error);
   throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: ${faultsText(faults)}`, { faults });

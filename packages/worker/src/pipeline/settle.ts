@@ -88,7 +88,8 @@ async function carryOut(
       const committed = await outcomes.commit(job, addressee, verdict);
       if (committed === 'lock-lost') throw new Error('another worker has the job; this run is dropped');
       if (committed === 'already') return await endAsBefore(job, outcomes);
-      if (verdict.type === 'done') return verdict.outcome.kind;
+      // Whoever cancelled the job wanted that: it is no failure to look at, nor to send again.
+      if (verdict.type === 'done' || verdict.outcome.kind === 'cancelled') return verdict.outcome.kind;
       const error = verdict.outcome.error ?? { code: 'SLUICE_INTERNAL', message: 'gave up without an error' };
       throw new UnrecoverableError(failedReason(error));
     }

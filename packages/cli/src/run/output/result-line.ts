@@ -29,7 +29,7 @@ export function resultLine(item: StreamItem, bodies: boolean): ResultLine {
   const line: ResultLine = {
     index: item.index,
     id: item.id,
-    url: typeof spec === 'string' ? spec : spec.url,
+    url: String(typeof spec === 'string' || spec instanceof URL ? spec : spec.url),
     outcome: outcome.kind,
     status: outcome.response?.status ?? null,
     attempts: outcome.attempts,
