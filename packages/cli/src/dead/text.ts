@@ -1,7 +1,8 @@
 import type { DeadLetter, DeadLetterDetail } from '@sluice/producer';
 import { printable } from '../text/printable.ts';
 import { table } from '../text/table.ts';
-import { numberText, timeText } from '../text/units.ts';
+import { numberText } from '../text/units.ts';
+import { relativeText, whenText } from '../text/when.ts';
 
 /** How much of a body is shown, in characters. */
 const bodyShown = 2000;
@@ -22,7 +23,7 @@ function requestText({ method, url }: { method?: string | undefined; url: string
 export function deadListText(letters: readonly DeadLetter[], now: number): string {
   const rows = letters.map(({ id, code, kind, attempts, failedAt, spec }) => [
     id,
-    `${timeText(Math.max(0, now - failedAt))} ago`,
+    relativeText(failedAt, now),
     code,
     kind ?? '',
     String(attempts),
@@ -58,7 +59,7 @@ function bodyText(body: Uint8Array, reveal: boolean): string {
  */
 export function deadShowText(letter: DeadLetterDetail, now: number, reveal = false): string {
   const { spec, outcome } = letter;
-  const at = (ms: number) => `${new Date(ms).toISOString()} (${timeText(Math.max(0, now - ms))} ago)`;
+  const at = (ms: number) => whenText(ms, now);
   const {
     url: _url,
     method: _method,

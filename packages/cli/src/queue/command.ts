@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ProcessIo } from '../process-io.ts';
 import { queueApply } from './apply.ts';
 import { queueList, queuePause, queueRelease, queueRemove, queueSet, queueShow } from './operate.ts';
 import { addRedisOptions } from '../fleet-options.ts';
+import { addNotes } from '../help/help.ts';
 
 const applyHelp = `
 FILE is YAML or JSON. It gives each policy in full: what it leaves out gets its default.
@@ -28,9 +29,16 @@ const setHelp = `
 Only what the options name changes; a queue that does not exist is created. Workers obey within 2 s, without a restart.
 
 Examples:
-  sluice queue set github --rate 50/60s
+  sluice queue set github --rate 50/min
   sluice queue set github --concurrency 10 --global-concurrency 40 --timeout 10s
   sluice queue set intranet --no-rate --allow-net 10.0.0.0/8 --allow-net fd00::/8`;
+
+const shape = new Option(
+  '--shape <shape>',
+  'smooth: no sliding window ever holds more; fixed: a fixed window, which can double',
+);
+// For the help and for completion. What is accepted is the policy's to say.
+shape.argChoices = ['smooth', 'fixed'];
 
 const cidrs = (cidr: string, before: string[] | false | undefined) => [...(before || []), cidr];
 
@@ -39,8 +47,9 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
   const queue = program
     .command('queue')
     .description('apply policies; look at queues, pause and release them');
+  addNotes(queue, '\nExamples:\n  sluice queue list\n  sluice queue set github --rate 50/min');
   const add = (nameAndArguments: string, description: string, examples: string) =>
-    addRedisOptions(queue.command(nameAndArguments).description(description)).addHelpText('after', examples);
+    addNotes(addRedisOptions(queue.command(nameAndArguments).description(description)), examples);
 
   add('apply <file>', "set the queues' policies to those of a file (- for standard input)", applyHelp)
     .option('--dry-run', 'say what would change, and write nothing')
@@ -49,14 +58,11 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
   add('set <name>', "change a queue's policy, or create the queue", setHelp)
     .option(
       '--rate <rate>',
-      'requests per window for the whole fleet, such as 50/60s; idle time saves up to as many as may leave at once',
+      'requests per window for the whole fleet, such as 50/min or 5000/h; idle time saves up to as many as may leave at once',
     )
     .option('--no-rate', 'no limit')
     .option('--burst <n>', 'requests that may leave at once after idle time; 1: always evenly spaced')
-    .option(
-      '--shape <shape>',
-      'smooth: no sliding window ever holds more; fixed: a fixed window, which can double',
-    )
+    .addOption(shape)
     .option('--slack <duration>', 'how late a request may arrive after its permit, such as 30ms')
     .option('--adaptive', 'slow down when the upstream rejects requests')
     .option('--no-adaptive', 'keep the rate, however often the upstream rejects requests')
