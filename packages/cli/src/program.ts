@@ -1,7 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { addCompletionCommand } from './completion/command.ts';
+import { addBatchCommands } from './batch/command.ts';
 import { addDeadCommands } from './dead/command.ts';
+import { addEnqueueCommand } from './enqueue/command.ts';
+import { addFetchCommand } from './fetch/command.ts';
+import { addScheduleCommands } from './schedule/command.ts';
 import { addNotes, configureHelp } from './help/help.ts';
+import { addJobCommands } from './job/command.ts';
 import { addQueueCommands } from './queue/command.ts';
 import { runCommand } from './run/command.ts';
 import type { RawRunOptions } from './run/options.ts';
@@ -83,6 +88,11 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     .option('--quiet', 'no progress and no summary on standard error')
     .action(async (file: string, options: RawRunOptions) => done(await runCommand(file, options, io)));
   addQueueCommands(program, io, done);
+  addFetchCommand(program, io, done);
+  addEnqueueCommand(program, io, done);
+  addJobCommands(program, io, done);
+  addBatchCommands(program, io, done);
+  addScheduleCommands(program, io, done);
   addDeadCommands(program, io, done);
   addWorkerCommand(program, io, done);
   addCompletionCommand(program, io, done);

@@ -38,6 +38,7 @@ export async function runHere(args: string[], options: CommandOptions = {}): Pro
     screen,
     terminal,
     interrupt,
+    stopping: { text: '', again: () => {} },
   };
   const code = await perform(['node', 'sluice', ...args], io);
   await new Promise((resolve) => setImmediate(resolve));

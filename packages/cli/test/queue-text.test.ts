@@ -155,12 +155,11 @@ test('show has everything an operator asks for', () => {
 });
 
 test('show says which workers serve the queue, and what to start when none does', () => {
-  expect(showText(state(), [worker('0.2.0')])).toMatch(/^workers +1 serves it \(0\.2\.0\)$/m);
-  expect(showText(state(), [])).toMatch(/^workers +none has announced itself .* npx sluice worker$/m);
+  expect(showText(state(), [worker('0.2.0')], now)).toMatch(/^workers +1 serves it \(0\.2\.0\)$/m);
+  expect(showText(state(), [], now)).toMatch(/^workers +none has announced itself .* npx sluice worker$/m);
 });
 
 test('show lists the ports that are blocked where requests may go inside and none are named', () => {
-  const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }), [], now);
   const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }), [], now);
   for (const egress of [{ allow: ['10.0.0.0/8'] }, { allowHosts: ['*.corp.internal'] }]) {
     const text = shown(egress);

@@ -1,5 +1,6 @@
 import type { Settled } from '@sluice/shared';
 import { bounded, waitAborted } from './bounded.ts';
+import type { Explanation } from './explain/explanation.ts';
 import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
 import { type FetchResponse, responseOf } from './response.ts';
 
@@ -28,6 +29,15 @@ export class Handle {
   /** Where the job is now. @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED */
   async status({ signal }: { signal?: AbortSignal } = {}): Promise<JobStatus> {
     return await bounded(this.#jobs.status(this.queue, this.id), { signal });
+  }
+
+  /**
+   * Where the job is, what it waits for, and when it may start at the earliest, as far as Redis can tell: one short
+   * script. For people who ask why a job does not run.
+   * @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED
+   */
+  async explain({ signal }: { signal?: AbortSignal } = {}): Promise<Explanation> {
+    return await bounded(this.#jobs.explain(this.queue, this.id), { signal });
   }
 
   /**

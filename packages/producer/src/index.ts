@@ -3,6 +3,7 @@ export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions, StatusError } from './api-client.ts';
 export { Sluice } from './client.ts';
 export type { EnqueueOptions, Specs } from './enqueue/enqueue.ts';
+export type { Explanation, JobReason } from './explain/explanation.ts';
 export type { FetchInit } from './fetch.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type { DeadLetter, DeadLetterDetail, Redrive } from './dead/dead-letter.ts';

@@ -1,4 +1,5 @@
 import type { DeadLetter, DeadLetterDetail } from '@sluice/producer';
+import { hidden, requestText } from '../text/request.ts';
 import { printable } from '../text/printable.ts';
 import { table } from '../text/table.ts';
 import { numberText } from '../text/units.ts';
@@ -10,14 +11,6 @@ const bodyShown = 2000;
 /** Headers that never carry a secret. The values of all others are hidden: any of them could be one. */
 const shownHeader =
   /^(?:accept(?:-.+)?|age|allow|cache-control|connection|content-(?:encoding|language|length|range|type)|date|etag|expires|if-(?:match|none-match|modified-since|unmodified-since|range)|last-modified|range|retry-after(?:-ms)?|server|transfer-encoding|user-agent|vary|via|warning|x-request-id|x-correlation-id|(?:x-)?rate-?limit(?:-.+)?)$/i;
-
-const hidden = '(hidden; --reveal shows it)';
-
-/** A URL without its query, which may carry a key. */
-function requestText({ method, url }: { method?: string | undefined; url: string }, reveal: boolean): string {
-  const query = url.indexOf('?');
-  return `${method ?? 'GET'} ${reveal || query === -1 ? url : `${url.slice(0, query)}?${hidden}`}`;
-}
 
 /** One line per failed job. Pure. @param now epoch ms */
 export function deadListText(letters: readonly DeadLetter[], now: number): string {

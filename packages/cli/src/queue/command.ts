@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ProcessIo } from '../process-io.ts';
 import { queueApply } from './apply.ts';
+import { queueExport } from './export.ts';
 import { queueList, queuePause, queueRelease, queueRemove, queueSet, queueShow } from './operate.ts';
 import { addRedisOptions } from '../fleet-options.ts';
 import { addNotes } from '../help/help.ts';
@@ -85,6 +86,14 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     .option('--max-body <size>', 'largest response body, such as 512KiB')
     .option('--max-hold <duration>', 'the longest hold that is obeyed, such as 15m')
     .action(async (name, options) => done(await queueSet(name, options, io)));
+
+  add(
+    'export [names...]',
+    'the policies of all queues, or of those named, as a file for sluice queue apply',
+    '\nEvery field is written, so that no default matters. Applied again, it changes nothing.\n\nExamples:\n  sluice queue export > queues.yaml\n  sluice queue export github --json | jq .queues.github.rate',
+  )
+    .option('--json', 'print JSON, which sluice queue apply takes, too')
+    .action(async (names, options) => done(await queueExport(names, options, io)));
 
   add('list', 'all queues, one per line', '\nExamples:\n  sluice queue list\n  sluice queue list --json')
     .option('--json', 'print one JSON array')

@@ -115,6 +115,27 @@ export class Queues {
     return { sent: Number(sent ?? 0), rejected: Number(rejected ?? 0) };
   }
 
+  /**
+   * The ids of jobs, at most so many: those that wait in the order in which they are taken, the delayed ones by their
+   * time, the failed ones newest first. Reads no more of a list than it gives.
+   */
+  async jobs(
+    name: string,
+    state: 'waiting' | 'active' | 'delayed' | 'failed',
+    limit: number,
+  ): Promise<string[]> {
+    if (limit < 1) return [];
+    const { wait, prioritized, active, delayed, failed } = this.#keys.bull(name);
+    const last = limit - 1;
+    if (state === 'active') return await this.#redis.lrange(active, 0, last);
+    if (state === 'delayed') return await this.#redis.zrange(delayed, 0, String(last));
+    if (state === 'failed') return await this.#redis.zrevrange(failed, 0, last);
+    // Jobs are taken from the end of the list; then come those with a priority.
+    const first = (await this.#redis.lrange(wait, -limit, -1)).toReversed();
+    if (first.length === limit) return first;
+    return [...first, ...(await this.#redis.zrange(prioritized, 0, String(last - first.length)))];
+  }
+
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */
   async pause(name: string): Promise<void> {
     await this.#assertThere(name);
