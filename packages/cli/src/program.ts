@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCompletionCommand } from './completion/command.ts';
+import { addTopCommand } from './top/command.ts';
 import { addBatchCommands } from './batch/command.ts';
 import { addDeadCommands } from './dead/command.ts';
 import { addEnqueueCommand } from './enqueue/command.ts';
@@ -90,6 +91,7 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
   addQueueCommands(program, io, done);
   addFetchCommand(program, io, done);
   addEnqueueCommand(program, io, done);
+  addTopCommand(program, io, done);
   addJobCommands(program, io, done);
   addBatchCommands(program, io, done);
   addScheduleCommands(program, io, done);

@@ -18,6 +18,7 @@ const commands = [
   ['queue', 'export'],
   ['queue', 'list'],
   ['dead', 'list', 'q'],
+  ['top', '--once'],
 ];
 
 test.each(commands.map((words) => [words.join(' '), words] as const))(

@@ -24,6 +24,7 @@ export {
   type PolicyUpdate,
   conflicts,
 } from './queues/policies.ts';
+export type { Overview, OverviewLook, QueueFigures } from './queues/overview.ts';
 export { type QueueState, Queues } from './queues/queues.ts';
 export { Lease } from './semaphore/lease.ts';
 export {

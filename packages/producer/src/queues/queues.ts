@@ -13,6 +13,7 @@ import {
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { KnownQueues } from '../enqueue/known-queues.ts';
 import type { Policies } from './policies.ts';
+import { Overview } from './overview.ts';
 import { QueueRemoval } from './removal.ts';
 
 /** What a queue is doing now. Times in ms. */
@@ -113,6 +114,11 @@ export class Queues {
   async stats(name: string): Promise<{ sent: number; rejected: number }> {
     const [sent, rejected] = await this.#redis.hmget(this.#keys.stats(name), 'sent', 'refused');
     return { sent: Number(sent ?? 0), rejected: Number(rejected ?? 0) };
+  }
+
+  /** The figures of all queues, to be looked at again and again: a screen of them, or a page. */
+  overview(): Overview {
+    return new Overview(this.#redis, this.#keys);
   }
 
   /**
