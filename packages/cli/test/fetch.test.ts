@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { runCommand, workspace } from '../../../test/lab/processes.ts';
+import { startOwnRedis } from '../../../test/lab/redis.ts';
 import { temporaryFolder } from '../../../test/lab/test-run.ts';
+import { connect } from '../../producer/src/index.ts';
 import { Rig, until } from '../../worker/test/rig.ts';
 import { type CommandOptions, escape, runHere, uncoloured } from './io.ts';
 
@@ -101,6 +104,29 @@ test('a queue without a worker ends the wait at the deadline', async () => {
   expect(late.code).toBe(2);
   expect(late.stderr).toMatch(/SLUICE_EXPIRED: .*is there one that serves queue "q"/);
   expect((await idle.sluice.queues.show('q')).counts.waiting).toBe(0);
+});
+
+test('a Redis that goes away meanwhile ends the wait, not the job', async () => {
+  await using own = await startOwnRedis();
+  const client = await connect({ redis: own.url });
+  await client.policies.set('q', {});
+  const running = runHere(['fetch', 'http://a.test/', '--queue', 'q', '--redis', own.url]);
+  await until(async () => (await client.queues.show('q')).counts.waiting === 1);
+  const [id] = await client.queues.jobs('q', 'waiting', 1);
+  await client.close();
+  await own.stop();
+  const { code, stdout, stderr } = await running;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toMatch(/^sluice: redis:\S+ does not answer .*\n$/);
+  expect(stderr).toContain(`The job goes on: ${id}`);
+});
+
+test('a reader that leaves early is no fault worth a message', async () => {
+  const main = join(workspace, 'packages/cli/src/main.ts');
+  const place = `--redis ${inject('redisUrl')} --prefix '${rig.prefix}' --queue q`;
+  const sluice = `${process.execPath} --conditions=sluice-source ${main} fetch ${rig.url('/bytes/5000000')} ${place}`;
+  const { stdout, stderr } = await runCommand('sh', ['-c', `${sluice} | head -c 10`]);
+  expect({ length: stdout.length > 0, stderr }).toEqual({ length: true, stderr: '' });
 });
 
 test('Ctrl-C cancels the job', async () => {

@@ -44,6 +44,14 @@ test('help has colours on a terminal, without them it is the same text, and a pi
   expect(dumb.stdout).toBe(pipe.stdout);
 });
 
+test('an error has a red name on a terminal, and its text cannot bring colours', async () => {
+  const args = ['queue', 'list', '--prefix', 'x', '--redis', `${escape}[31m`];
+  const { stderr } = await runHere(args, { columns: 80 });
+  expect(stderr).toMatch(/^\u001b\[31msluice:\u001b\[39m --redis: /);
+  expect(uncoloured(stderr)).not.toContain(escape);
+  expect((await runHere(args)).stderr).toBe(uncoloured(stderr));
+});
+
 test('what was typed brings no colours and no moves of the cursor into a usage error', async () => {
   const { code, stderr } = await runHere([`${escape}[31mx`], { columns: 80, env: { FORCE_COLOR: '3' } });
   expect(code).toBe(1);

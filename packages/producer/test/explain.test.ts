@@ -69,6 +69,19 @@ test('the place in line, in the order in which jobs are taken, and a start by th
   expect((shut.until! - shut.at) / hour).toBeCloseTo(1, 1);
 });
 
+test('what idle time has saved may leave at once, and counts for the start', async () => {
+  await using idle = await Rig.open({ idle: true, policy: { rate: { limit: 4, per: '1h', burst: 3 } } });
+  for (let n = 0; n < 5; n++) await idle.sluice.enqueue({ url: 'http://a.test/', id: `n${n}` });
+  const startOf = async (id: string) => {
+    const { why, at, earliestStart } = await idle.sluice.job(id).explain();
+    return [why, Math.round((4 * (earliestStart! - at)) / 3_600_000)];
+  };
+  expect(await startOf('n0')).toEqual(['worker', 0]);
+  expect(await startOf('n2')).toEqual(['behind', 0]);
+  expect(await startOf('n3')).toEqual(['rate', 1]);
+  expect(await startOf('n4')).toEqual(['rate', 2]);
+});
+
 test('a place beyond the ten-thousandth is not told, and costs Redis no more', async () => {
   await using idle = await Rig.open({ idle: true });
   const { wait } = idle.keys.bull('q');

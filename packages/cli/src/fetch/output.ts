@@ -8,6 +8,7 @@ import { type FetchResponse, JobError } from '@sluice/producer';
 import { SluiceError } from '@sluice/shared';
 import type { ProcessIo } from '../process-io.ts';
 import { reason } from '../reason.ts';
+import { stdoutSink } from '../run/output/sink.ts';
 import { printable } from '../text/printable.ts';
 import { typedPath } from '../typed-path.ts';
 
@@ -46,20 +47,14 @@ export async function writeResponse(
   if (output !== undefined) return;
   if (!io.stdout.isTTY) {
     // Bytes as they are, one piece after another.
-    await pipeline(await response.stream(), async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) await written(io.stdout, chunk);
-    });
+    const sink = stdoutSink(io.stdout);
+    for await (const chunk of await response.stream()) await sink.write(chunk as Buffer);
+    await sink.end();
     return;
   }
   const bytes = await buffer(await response.stream());
   if (isUtf8(bytes)) io.stdout.write(bytes.toString('utf8'));
   else io.stderr.write(`sluice: the body (${bytes.length} bytes) is not text; write it to a file with -o\n`);
-}
-
-async function written(stream: NodeJS.WriteStream, chunk: Buffer): Promise<void> {
-  await new Promise<void>((resolve, reject) =>
-    stream.write(chunk, (error) => (error ? reject(error) : resolve())),
-  );
 }
 
 async function writeFile(response: FetchResponse, file: string): Promise<void> {

@@ -80,7 +80,7 @@ function queueLines(rows: readonly Row[], at: number, { columns, paint }: Space)
     String(row.active),
     String(row.rejected),
     state(row, at, isWide),
-    row.backlogMs === null ? '' : spanText(row.backlogMs),
+    row.backlogMs === null ? (row.waiting > 0 && !row.isPaused ? '?' : '') : spanText(row.backlogMs),
   ]);
   // Names get what the others leave, at least eight characters.
   const others = heads

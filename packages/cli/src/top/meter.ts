@@ -7,6 +7,9 @@ type Sample = { at: number; sent: number; rejected: number };
 const shortest = 5000;
 const longest = 60_000;
 
+/** So many starts that the rate allowed and nobody made say that no worker serves the queue. */
+const missed = 3;
+
 /** Two readings this close say nothing of a rate, ms. */
 const leastApart = 300;
 
@@ -21,7 +24,7 @@ export type Row = QueueFigures & {
   limitPerSecond: number | null;
   /** Requests that the upstream rejected while it was measured. */
   newlyRejected: number;
-  /** ms until all that wait now have started, as things go; null: not known, or nothing waits. */
+  /** ms until all that wait now have started, as things go; null: not known (nobody takes them), or nothing waits. */
   backlogMs: number | null;
 };
 
@@ -39,10 +42,8 @@ function limitOf({ policy, slowedPaceUs }: QueueFigures): number | null {
 function backlogOf(
   { waiting, isPaused, holds, policy }: QueueFigures,
   at: number,
-  perSecond: number | null,
-  limit: number | null,
+  speed: number | null,
 ): number | null {
-  const speed = perSecond !== null && perSecond > 0 ? perSecond : limit;
   if (waiting === 0 || isPaused || speed === null || speed <= 0) return null;
   const held = holds.find(({ origin }) => origin === policy?.origin);
   return (1000 * waiting) / speed + Math.max(0, (held?.until ?? 0) - at);
@@ -80,15 +81,21 @@ export class Meter {
     this.#samples.set(name, samples);
     const [first] = samples as [Sample];
     const apart = at - first.at;
+    const since = (sample: Sample) => (1000 * (sent - sample.sent)) / (at - sample.at);
     // A permit that was given back is taken off the count.
-    const perSecond = apart < leastApart ? null : Math.max(0, (1000 * (sent - first.sent)) / apart);
+    const perSecond = apart < leastApart ? null : Math.max(0, since(first));
     const limitPerSecond = limitOf(queue);
+    // A queue that was empty a moment ago is as fast as it has been since.
+    const recent = samples.find((sample) => at - sample.at <= shortest && at - sample.at >= leastApart);
+    const fastest = Math.max(perSecond ?? 0, recent === undefined ? 0 : since(recent));
+    const isServed = (apart * (limitPerSecond ?? 0)) / 1000 < missed;
+    const speed = fastest > 0 ? fastest : isServed ? limitPerSecond : null;
     return {
       ...queue,
       perSecond,
       limitPerSecond,
       newlyRejected: Math.max(0, rejected - first.rejected),
-      backlogMs: backlogOf(queue, at, perSecond, limitPerSecond),
+      backlogMs: backlogOf(queue, at, speed),
     };
   }
 }

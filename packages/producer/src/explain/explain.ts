@@ -75,7 +75,7 @@ function waitOf(look: JobLook, policy: Policy | null, heldUntil: number): Wait {
   if (most !== null && look.active >= most) return never('concurrency');
   const isLater = next > now + soonMs || look.ahead === -1 || look.ahead > look.saved;
   if (pace > 0 && isLater) return { why: 'rate', until: until(gateOpens), earliestStart };
-  if (look.ahead !== 0) return { why: 'behind', until: null, earliestStart: null };
+  if (look.ahead !== 0) return { why: 'behind', until: null, earliestStart: pace > 0 ? earliestStart : null };
   return { why: 'worker', until: null, earliestStart };
 }
 
