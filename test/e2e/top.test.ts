@@ -18,6 +18,8 @@ const left = '\u001b[?1049l';
 type Terminal = AsyncDisposable & {
   program: Program;
   type(keys: string): Promise<void>;
+  /** Signals `sluice top` itself. */
+  kill(signal: NodeJS.Signals): void;
   /** The terminal's settings before and after. */
   settings(): [before: string, after: string];
 };
@@ -25,17 +27,20 @@ type Terminal = AsyncDisposable & {
 /** Runs `sluice top` in a terminal of 100 columns and 30 lines. */
 async function inTerminal(redis: string, prefix: string): Promise<Terminal> {
   const folder = temporaryFolder('terminal');
-  const [before, after, keyboard] = ['before', 'after', 'keyboard'].map((name) => join(folder, name));
+  const [before, after, keyboard, pid] = ['before', 'after', 'keyboard', 'pid'].map((name) =>
+    join(folder, name),
+  );
   execFileSync('mkfifo', [keyboard!]);
   const main = join(workspace, 'packages/cli/src/main.ts');
-  const sluice = `${process.execPath} --conditions=sluice-source ${main} top --redis ${redis} --prefix '${prefix}'`;
-  const inside = `stty cols 100 rows 30; stty -g > ${before}; ${sluice}; echo code: $?; stty -g > ${after}`;
+  const sluice = `${process.execPath} --conditions=sluice-source ${main} top --redis ${redis} --prefix "${prefix}"`;
+  const inside = `stty cols 100 rows 30; stty -g > ${before}; sh -c 'echo $$ > ${pid}; exec ${sluice}'; echo code: $?; stty -g > ${after}`;
   const program = startCommand('sh', ['-c', `exec script -qec "$INSIDE" /dev/null < ${keyboard}`], {
     env: { INSIDE: inside, TERM: 'xterm-256color', NO_COLOR: undefined, FORCE_COLOR: undefined },
   });
   const keys: FileHandle = await open(keyboard!, 'w');
   return {
     program,
+    kill: (signal) => void process.kill(Number(readFileSync(pid!, 'utf8')), signal),
     type: async (text) => void (await keys.write(text)),
     settings: () => [readFileSync(before!, 'utf8'), readFileSync(after!, 'utf8')],
     async [Symbol.asyncDispose]() {
@@ -92,6 +97,18 @@ describe.skipIf(!hasTerminal)('sluice top in a terminal', () => {
     const rest = stdout.slice(stdout.lastIndexOf('\u001b[J'));
     expect(rest).toContain('\u001b[?25h');
     expect(rest).toContain(`${left}code: 0`);
+    const [before, after] = terminal.settings();
+    expect(after).toBe(before);
+  });
+
+  test('gives the terminal back when it is told to end', async () => {
+    await using fleet = await openFleet(0);
+    await using terminal = await inTerminal(inject('redisUrl'), fleet.prefix);
+    await until(() => lastFrame(terminal.program.stdout).includes('no queues yet'));
+    terminal.kill('SIGTERM');
+    const { stdout } = await terminal.program.exit();
+    expect(stdout.lastIndexOf(left)).toBeGreaterThan(stdout.lastIndexOf(entered));
+    expect(stdout).toMatch(/code: 143\r?\n$/);
     const [before, after] = terminal.settings();
     expect(after).toBe(before);
   });
