@@ -104,6 +104,8 @@ export async function withSluice<T>(
   const stopped = Promise.withResolvers<never>();
   const stop = () => stopped.reject(new DOMException('stopped', 'AbortError'));
   stopped.promise.catch(() => {});
+  // Only a run has jobs that it takes back.
+  io.stopping.text = 'stopping; Ctrl-C again stops at once';
   io.interrupt.addEventListener('abort', stop, { once: true });
   const work = async () => {
     await using sluice = await connectWithin(patience, { ...options, ...more });

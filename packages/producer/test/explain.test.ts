@@ -17,7 +17,10 @@ async function queueOf(name: string, policy: Parameters<typeof rig.sluice.polici
 
 test('a job that nobody knows, and one whose queue has no policy', async () => {
   expect(await explain('nobody')).toMatchObject({ status: 'unknown', why: 'unknown', request: null });
+  await queueOf('nowhere', {});
   await rig.sluice.enqueue({ url: 'http://a.test/', id: 'lost' }, { queue: 'nowhere' });
+  // As when a queue is removed while somebody enqueues.
+  await rig.redis.del(rig.keys.policy('nowhere'), rig.keys.bull('nowhere').meta);
   expect(await explain('lost', 'nowhere')).toMatchObject({
     status: 'waiting',
     why: 'no-policy',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addRedisOptions } from '../fleet-options.ts';
+import { addPlaceOptions } from '../fleet-options.ts';
 import { addNotes } from '../help/help.ts';
 import type { ProcessIo } from '../process-io.ts';
 import { workerCommand } from './run.ts';
@@ -23,7 +23,7 @@ Examples:
 
 /** `sluice worker`: one worker in the foreground. @param done called with the exit code */
 export function addWorkerCommand(program: Command, io: ProcessIo, done: (code: number) => void): void {
-  const command = addRedisOptions(
+  const command = addPlaceOptions(
     program.command('worker').description('perform jobs: one worker, in the foreground'),
   )
     .option('--queues <names>', 'queues to serve, separated by commas (default: SLUICE_QUEUES, else all)')
