@@ -89,7 +89,7 @@ test('--fail is 22 from 400 on, without the body; a status that was retried in v
 });
 
 test('a job that ends without a response is exit code 2, with its id, its code and its reason', async () => {
-  const blocked = await run(['fetch', 'http://10.0.0.1/', '--queue', rig.queue]);
+  const blocked = await fetched('/redirect-to?url=http://10.0.0.1/');
   expect(blocked).toMatchObject({ code: 2, stdout: '' });
   expect(blocked.stderr).toMatch(/^sluice: job \S+: SLUICE_BLOCKED: .*10\.0\.0\.1/);
   const late = await fetched('/delay/600000', '--timeout', '50ms', '--json');

@@ -138,7 +138,7 @@ test('running, then the backoff after an attempt of so many, with what it ended 
 });
 
 test('put off because its origin is held', async () => {
-  const url = rig.url('/status/429?retryAfter=600&case=explain');
+  const url = rig.url('/status/429?retryAfter=600&times=1&case=explain');
   await rig.sluice.enqueue({ url, id: 'asked-to-wait' });
   await until(async () => (await explain('asked-to-wait')).status === 'delayed');
   expect(await explain('asked-to-wait')).toMatchObject({ why: 'held', attempts: { made: 1 } });
@@ -153,7 +153,7 @@ test('ended: with its status, or with its failure', async () => {
     why: 'ended',
     outcome: { kind: 'response', status: 404, error: null },
   });
-  const blocked = await rig.sluice.enqueue('http://10.0.0.1/');
+  const blocked = await rig.sluice.enqueue(rig.url('/redirect-to?url=http://10.0.0.1/'));
   await blocked.outcome();
   await until(async () => (await blocked.explain()).status === 'failed');
   expect(await blocked.explain()).toMatchObject({
