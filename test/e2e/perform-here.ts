@@ -27,13 +27,14 @@ export async function performHere(
   input: string,
 ): Promise<Performed> {
   const [stdout, stderr] = [sink(), sink()];
-  printableOnly(stdout.stream);
+  const screen = printableOnly(stdout.stream);
   const terminal = printableOnly(stderr.stream);
   const code = await perform(['node', 'sluice', ...args], {
     env,
     stdin: Readable.from([Buffer.from(input)]),
     stdout: stdout.stream,
     stderr: stderr.stream,
+    screen,
     terminal,
     interrupt: new AbortController().signal,
     stopping: { text: '', again: () => {} },

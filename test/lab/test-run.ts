@@ -85,7 +85,13 @@ export function bundleFolder(): string {
 export function markedEnvironment(extra: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
   const { id, dir } = testRun();
   // Workers are started hundreds of times, and compiling, which only the first must do, is a third of a start.
-  return { NODE_COMPILE_CACHE: join(dir, 'compile-cache'), ...withoutRun(), ...extra, [markVariable]: id };
+  return {
+    NODE_COMPILE_CACHE: join(dir, 'compile-cache'),
+    ...withoutRun(),
+    FORCE_COLOR: undefined,
+    ...extra,
+    [markVariable]: id,
+  };
 }
 
 function withoutRun(): NodeJS.ProcessEnv {

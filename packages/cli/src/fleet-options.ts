@@ -1,17 +1,28 @@
 import type { Command } from 'commander';
-import { type Sluice, connect } from '@sluice/producer';
-import { SluiceError, defaultPrefix, validate, prefixSchema } from '@sluice/shared';
-import { defaultRedisUrl, redisFault, redisUrlSchema } from '@sluice/redis';
+import { type ConnectOptions, type Sluice, connect } from '@sluice/producer';
+import { SluiceError, defaultPrefix, duration, formatDuration, prefixSchema, validate } from '@sluice/shared';
+import { defaultRedisUrl, redactRedisUrl, redisFault, redisUrlSchema } from '@sluice/redis';
 import type { ProcessIo } from './process-io.ts';
 
 /** Where the fleet is, as typed. */
-export type RawRedisOptions = { redis?: string; prefix?: string };
+export type RawRedisOptions = { redis?: string; prefix?: string; redisTimeout?: string };
+
+/** Redis may take this long to be connected to, ms: a person waits. A dozen round trips, one after another. */
+const patienceMs = 1500;
 
 /** Adds `--redis` and `--prefix`. */
-export function addRedisOptions(command: Command): Command {
+export function addPlaceOptions(command: Command): Command {
   return command
     .option('--redis <url>', `the Redis of the fleet (default: SLUICE_REDIS_URL, else ${defaultRedisUrl})`)
     .option('--prefix <prefix>', `key prefix of the fleet (default: SLUICE_PREFIX, else ${defaultPrefix})`);
+}
+
+/** Adds these and `--redis-timeout`, for a command that somebody waits for. */
+export function addRedisOptions(command: Command): Command {
+  return addPlaceOptions(command).option(
+    '--redis-timeout <duration>',
+    `how long to wait for a connection to Redis (default: ${formatDuration(patienceMs)})`,
+  );
 }
 
 /** A value, and what it is called in a fault: its option, or its variable. */
@@ -52,19 +63,52 @@ export function readRedisOptions(
   };
 }
 
-/** Connects for one command. Ctrl-C ends the command between two steps; each of its steps is atomic. */
+/** @throws SluiceError SLUICE_REDIS_UNREACHABLE after `ms`, besides what `connect` throws */
+async function connectWithin(ms: number, options: ConnectOptions & { redis: string }): Promise<Sluice> {
+  const connecting = connect(options);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    // Whoever it reaches after all is not kept.
+    connecting.then((sluice) => sluice.close()).catch(() => {});
+    const where = redactRedisUrl(options.redis);
+    const message = `${where} does not answer within ${formatDuration(ms)}; is Redis running there? A slow network needs a longer --redis-timeout`;
+    reject(new SluiceError('SLUICE_REDIS_UNREACHABLE', message));
+  }, ms);
+  try {
+    return await Promise.race([connecting, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const patienceSchema = duration({ min: 1, max: 3_600_000 });
+
+/**
+ * Connects for one command. Ctrl-C ends the command between two steps; each of its steps is atomic.
+ * @param more of the client. `whenDown: 'fail'`: a Redis that goes away in the middle is an error within a second or
+ *   so. Not for commands of many steps, which had better be finished when it is back
+ */
 export async function withSluice<T>(
   raw: RawRedisOptions,
   io: ProcessIo,
   use: (sluice: Sluice) => Promise<T>,
+  more: Pick<ConnectOptions, 'whenDown' | 'bodyStore'> = {},
 ): Promise<T> {
   const options = readRedisOptions(raw, io.env);
+  const patience = validate(
+    patienceSchema,
+    raw.redisTimeout ?? patienceMs,
+    'SLUICE_INVALID_CONFIG',
+    '--redis-timeout',
+  );
   const stopped = Promise.withResolvers<never>();
   const stop = () => stopped.reject(new DOMException('stopped', 'AbortError'));
   stopped.promise.catch(() => {});
+  // Only a run has jobs that it takes back.
+  io.stopping.text = 'stopping; Ctrl-C again stops at once';
   io.interrupt.addEventListener('abort', stop, { once: true });
   const work = async () => {
-    await using sluice = await connect(options);
+    await using sluice = await connectWithin(patience, { ...options, ...more });
     try {
       return await use(sluice);
     } catch (error) {
@@ -79,6 +123,9 @@ export async function withSluice<T>(
     io.interrupt.removeEventListener('abort', stop);
   }
 }
+
+/** The options of a client for a command that reads, or takes one step. */
+export const oneStep = { whenDown: 'fail' } as const;
 
 /**
  * Makes sure that a queue exists before anything is asked of it.

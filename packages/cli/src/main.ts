@@ -11,12 +11,12 @@ let unwritten: NodeJS.ErrnoException | undefined;
 stdout.on('error', (error) => (unwritten ??= error));
 stderr.on('error', () => {});
 // Text from upstreams and other writers must not steer the terminal, wherever it is written.
-printableOnly(stdout);
+const screen = printableOnly(stdout);
 const terminal = printableOnly(stderr);
 const stopping = defaultStopping(process);
 const interrupt = interruptSignal(process, (text) => stderr.write(`\nsluice: ${text}\n`), stopping);
 
-let code = await perform(argv, { env, stdin, stdout, stderr, terminal, interrupt, stopping });
+let code = await perform(argv, { env, stdin, stdout, stderr, screen, terminal, interrupt, stopping });
 const flushed = (stream: NodeJS.WriteStream) =>
   new Promise<void>((resolve) => {
     if (stream.destroyed || stream.errored !== null) resolve();

@@ -6,6 +6,11 @@ export type ProcessIo = {
   stdin: Readable & { isTTY?: boolean };
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
+  /**
+   * Standard output for colours, and for a display that moves the cursor. Text from others must be made `printable`
+   * first.
+   */
+  screen: NodeJS.WriteStream;
   /** Standard error for a display that moves the cursor. Text from others must be made `printable` first. */
   terminal: NodeJS.WriteStream;
   /** Aborts on the first Ctrl-C, SIGTERM or SIGHUP; its reason is the exit code. */

@@ -1,5 +1,13 @@
 import { Command, CommanderError } from 'commander';
+import { addCompletionCommand } from './completion/command.ts';
+import { addTopCommand } from './top/command.ts';
+import { addBatchCommands } from './batch/command.ts';
 import { addDeadCommands } from './dead/command.ts';
+import { addEnqueueCommand } from './enqueue/command.ts';
+import { addFetchCommand } from './fetch/command.ts';
+import { addScheduleCommands } from './schedule/command.ts';
+import { addNotes, configureHelp } from './help/help.ts';
+import { addJobCommands } from './job/command.ts';
 import { addQueueCommands } from './queue/command.ts';
 import { runCommand } from './run/command.ts';
 import type { RawRunOptions } from './run/options.ts';
@@ -7,7 +15,17 @@ import type { ProcessIo } from './process-io.ts';
 import { packageVersion } from './version.ts';
 import { addWorkerCommand } from './worker/command.ts';
 
-const runExamples = `
+const programNotes = `
+Environment: SLUICE_REDIS_URL and SLUICE_PREFIX say where the fleet is, instead of --redis and --prefix. NO_COLOR and
+FORCE_COLOR are obeyed.
+
+Examples:
+  sluice run urls.txt --rate 100/min --out results.jsonl
+  sluice queue set github --rate 5000/h --origin https://api.github.com
+  sluice queue list
+  sluice run --help`;
+
+const runNotes = `
 Input: one URL or one JSON job spec per line ({"url": …, "method": …, "headers": …, "body": …, "json": …});
 blank lines and lines that begin with # are skipped. The whole input is checked before anything is sent.
 
@@ -24,40 +42,29 @@ Ctrl-C once: nothing more is sent, waiting jobs are taken back, requests under w
 Environment: SLUICE_REDIS_URL and SLUICE_PREFIX stand in for --redis and --prefix.
 
 Examples:
-  sluice run urls.txt --rate 100/60s --out results.jsonl
+  sluice run urls.txt --rate 100/min --out results.jsonl
   cat urls.txt | sluice run - --rate 5/s --workers 1 --bodies > results.jsonl
   sluice run urls.txt --rate 50/s --allow-net 127.0.0.0/8 --json --quiet
   sluice run urls.txt --redis redis://redis.internal:6379 --queue partner-api --workers 0`;
 
 /** The command line of `sluice`. @param done called with the exit code of the command that ran */
 export function createProgram(io: ProcessIo, done: (code: number) => void): Command {
-  const program = new Command('sluice')
+  const program = configureHelp(new Command('sluice'), io)
     .description('Outbound HTTP requests under one rate limit, however many processes make them.')
-    .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'sluice: ')),
-    })
-    .showHelpAfterError('(see --help)')
-    .exitOverride()
     .option('-V, --version', 'print the version')
     // Not commander's own version option, which wants the text at once: most runs need not read package.json.
     .on('option:version', () => {
       io.stdout.write(`${packageVersion()}\n`);
       throw new CommanderError(0, 'commander.version', 'the version was printed');
-    })
-    .addHelpText(
-      'after',
-      '\nExample:\n  sluice run urls.txt --rate 100/60s --out results.jsonl\n  sluice run --help',
-    );
+    });
+  addNotes(program, programNotes);
 
-  program
-    .command('run')
+  addNotes(program.command('run'), runNotes)
     .description('fetch a list of URLs, or of JSON job specs')
     .argument('[file]', 'the list; - for standard input', '-')
     .option(
       '--rate <rate>',
-      'requests per window for all workers together, such as 100/60s (default: no limit)',
+      'requests per window for all workers together, such as 100/min or 5/s (default: no limit)',
     )
     .option('--concurrency <n>', 'requests under way in one worker', '10')
     .option('--workers <n>', 'worker processes to start; 0: use the workers that already run', '2')
@@ -80,10 +87,16 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
     )
     .option('--json', 'print the summary as one JSON object on standard output')
     .option('--quiet', 'no progress and no summary on standard error')
-    .addHelpText('after', runExamples)
     .action(async (file: string, options: RawRunOptions) => done(await runCommand(file, options, io)));
   addQueueCommands(program, io, done);
+  addFetchCommand(program, io, done);
+  addEnqueueCommand(program, io, done);
+  addTopCommand(program, io, done);
+  addJobCommands(program, io, done);
+  addBatchCommands(program, io, done);
+  addScheduleCommands(program, io, done);
   addDeadCommands(program, io, done);
   addWorkerCommand(program, io, done);
+  addCompletionCommand(program, io, done);
   return program;
 }

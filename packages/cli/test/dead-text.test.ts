@@ -40,9 +40,9 @@ const letter = (change: Partial<DeadLetterDetail> = {}): DeadLetterDetail => ({
 test('a list has one line a job, also for one that cannot be read', () => {
   expect(deadListText([letter(), letter({ id: 'b', spec: null })], now)).toBe(
     [
-      'ID     FAILED      CODE               KIND        ATTEMPTS  REQUEST',
-      'job-1  1m 30s ago  SLUICE_HTTP_ERROR  http-error         6  POST https://api.test/orders',
-      'b      1m 30s ago  SLUICE_HTTP_ERROR  http-error         6  (cannot be read)',
+      'ID     FAILED    CODE               KIND        ATTEMPTS  REQUEST',
+      'job-1  90 s ago  SLUICE_HTTP_ERROR  http-error         6  POST https://api.test/orders',
+      'b      90 s ago  SLUICE_HTTP_ERROR  http-error         6  (cannot be read)',
       '',
     ].join('\n'),
   );
@@ -55,11 +55,11 @@ test('all about one job, but for what looks like a secret', () => {
     [
       'job job-1',
       'queue api',
-      'failed 2026-01-02T11:58:30.000Z (1m 30s ago)',
+      'failed 2026-01-02T11:58:30Z (90 s ago)',
       'because SLUICE_HTTP_ERROR: the upstream answered 500',
       'attempts 6',
-      'enqueued 2026-01-02T10:00:00.000Z (2h ago)',
-      'redriven 2026-01-02T11:00:00.000Z (1h ago) after 6 attempts: SLUICE_TIMEOUT: no answer',
+      'enqueued 2026-01-02T10:00:00Z (2 h ago)',
+      'redriven 2026-01-02T11:00:00Z (1 h ago) after 6 attempts: SLUICE_TIMEOUT: no answer',
       'request POST https://api.test/orders',
       ' timeoutMs 500',
       ' Authorization (hidden; --reveal shows it)',

@@ -7,6 +7,8 @@ import { differenceLines, updateText } from '../src/queue/policy-text.ts';
 import { table } from '../src/text/table.ts';
 import { numberText, sizeText, timeText } from '../src/text/units.ts';
 
+const now = Date.parse('2027-01-01T00:00:00Z');
+
 const policy = (input: PolicyInput) => policySchema.parse(input);
 
 const state = (change: Partial<QueueState> = {}): QueueState => ({
@@ -129,6 +131,7 @@ test('show has everything an operator asks for', () => {
       rejected: 25,
     }),
     [worker('0.2.0'), worker('0.1.9'), worker('0.2.0')],
+    now,
   );
   const summary = text.slice(0, text.indexOf('policy\n'));
   expect(summary).toBe(
@@ -138,8 +141,8 @@ test('show has everything an operator asks for', () => {
       'rate         100/1m',
       'slowed to    0.8/s; the upstream rejected requests at 1.23/s',
       'gate         1 job per 601 ms, a permit every 600 ms, opens in 450ms',
-      'holds        https://api.test for 12.3s',
-      '             https://other.test for 1m 30s',
+      'holds        https://api.test until 2027-01-01T00:00:12Z (in 12 s)',
+      '             https://other.test until 2027-01-01T00:01:30Z (in 90 s)',
       'jobs         10 waiting, 3 active, 2 delayed, 1 failed',
       'requests     1000 sent, 25 rejected (2.5 % of those sent)',
       "concurrency  each worker's own in a worker, any number in the fleet",
@@ -152,12 +155,12 @@ test('show has everything an operator asks for', () => {
 });
 
 test('show says which workers serve the queue, and what to start when none does', () => {
-  expect(showText(state(), [worker('0.2.0')])).toMatch(/^workers +1 serves it \(0\.2\.0\)$/m);
-  expect(showText(state(), [])).toMatch(/^workers +none has announced itself .* npx sluice worker$/m);
+  expect(showText(state(), [worker('0.2.0')], now)).toMatch(/^workers +1 serves it \(0\.2\.0\)$/m);
+  expect(showText(state(), [], now)).toMatch(/^workers +none has announced itself .* npx sluice worker$/m);
 });
 
 test('show lists the ports that are blocked where requests may go inside and none are named', () => {
-  const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }), []);
+  const shown = (egress: PolicyInput['egress']) => showText(state({ policy: policy({ egress }) }), [], now);
   for (const egress of [{ allow: ['10.0.0.0/8'] }, { allowHosts: ['*.corp.internal'] }]) {
     const text = shown(egress);
     expect(text).toMatch(/^ports +blocked unless egress\.ports lists them/m);

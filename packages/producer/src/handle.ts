@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Settled } from '@sluice/shared';
 import { bounded, waitAborted } from './bounded.ts';
 import { responseOf } from './job-error.ts';
+import type { Explanation } from './explain/explanation.ts';
 import type { CancelResult, JobStatus, Jobs } from './jobs.ts';
 import { type JobName, nameOf, requestLine } from './request-line.ts';
 import type { FetchResponse } from './response.ts';
@@ -53,6 +54,15 @@ export class Handle {
   /** Where the job is now. @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED */
   async status({ signal }: { signal?: AbortSignal } = {}): Promise<JobStatus> {
     return await bounded(this.#jobs.status(this.queue, this.id), { signal });
+  }
+
+  /**
+   * Where the job is, what it waits for, and when it may start at the earliest, as far as Redis can tell: one short
+   * script. For people who ask why a job does not run.
+   * @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED
+   */
+  async explain({ signal }: { signal?: AbortSignal } = {}): Promise<Explanation> {
+    return await bounded(this.#jobs.explain(this.queue, this.id), { signal });
   }
 
   /**

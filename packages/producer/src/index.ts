@@ -11,6 +11,7 @@ export type { RedisClient } from '@sluice/redis';
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './connect-options.ts';
 export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
+export type { Explanation, JobReason } from './explain/explanation.ts';
 export {
   type DeadListOptions,
   DeadLetters,
@@ -29,6 +30,7 @@ export {
   type PolicyUpdate,
   conflicts,
 } from './queues/policies.ts';
+export type { Overview, OverviewLook, QueueFigures } from './queues/overview.ts';
 export { type QueueState, Queues } from './queues/queues.ts';
 export { Lease } from './semaphore/lease.ts';
 export {

@@ -8,18 +8,22 @@ import {
   outcomeError,
   decodeSettled,
   encodeMessage,
+  explainScript,
   failureMarker,
+  queueNameSchema,
   readEnvelopeText,
   settleCall,
   settleScript,
+  validate,
 } from '@sluice/shared';
 import { clientClosed } from './closed.ts';
 import type { OpenQueues } from './connection/open-queues.ts';
 import { requestOf } from './request-line.ts';
+import { explanationOf } from './explain/explain.ts';
+import type { Explanation, JobStatus } from './explain/explanation.ts';
 import type { StoredBodies } from './stored-bodies.ts';
 
-/** Where a job is. `unknown`: there is none with this id, or its outcome is no longer kept. */
-export type JobStatus = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed' | 'unknown';
+export type { JobStatus } from './explain/explanation.ts';
 
 /** What a cancel did. `cancelling`: it runs, and its worker was told to abort it. `ended`: it had ended before. */
 export type CancelResult = 'cancelled' | 'cancelling' | 'ended' | 'unknown';
@@ -30,6 +34,9 @@ const cancelMarkTtlMs = 3_600_000;
 /** When to try again to cancel a job that was active, ms after the try before. */
 const cancelAgainMs = [50, 250, 1000, 5000];
 
+/** How far from the front a job's place in its queue is told: looking through more would hold up Redis. */
+const placesLooked = 10_000;
+
 /** What can be done with a job by its id, from any process. */
 export class Jobs {
   /** The bodies of their responses, where those are stored. */
@@ -38,6 +45,7 @@ export class Jobs {
   readonly #keys: Keys;
   readonly #queues: OpenQueues;
   readonly #settle: BoundTo<typeof settleScript>;
+  readonly #explain: BoundTo<typeof explainScript>;
   #closed = false;
 
   constructor(redis: Redis, keys: Keys, queues: OpenQueues, bodies: StoredBodies) {
@@ -46,6 +54,7 @@ export class Jobs {
     this.#keys = keys;
     this.#queues = queues;
     this.#settle = bindScript(redis, keys, settleScript);
+    this.#explain = bindScript(redis, keys, explainScript);
   }
 
   /** From here on every call throws. */
@@ -76,6 +85,13 @@ export class Jobs {
     const state = await this.#queues.get(queue).getJobState(id);
     if (state === 'prioritized') return 'waiting';
     return state === 'waiting-children' ? 'waiting' : state;
+  }
+
+  /** Where a job is, why it waits and until when: one script, which reads only. */
+  async explain(queue: string, id: string): Promise<Explanation> {
+    this.#assertOpen();
+    validate(queueNameSchema, queue, 'SLUICE_INVALID_SPEC', `queue "${queue}"`);
+    return explanationOf(queue, id, await this.#explain([queue, id], { id, longest: placesLooked }));
   }
 
   /** Ends a job wherever it is. If the message to its worker is lost, the mark stops the job at its next permit. */

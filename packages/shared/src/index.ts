@@ -42,6 +42,8 @@ export { announceScript, departScript } from './state/scripts/announce.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';
+export { type JobLook, type JobPlace, explainScript } from './state/scripts/explain.ts';
+export { type OverviewReply, type QueueGlance, overviewScript } from './state/scripts/overview.ts';
 export { type ExpireVerdict, expireScript } from './state/scripts/expire.ts';
 export { giveBackScript } from './state/scripts/give-back.ts';
 export { holdScript } from './state/scripts/hold.ts';

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ProcessIo } from '../process-io.ts';
 import { deadList, deadPurge, deadRedrive, deadShow } from './operate.ts';
 import { addRedisOptions } from '../fleet-options.ts';
+import { addNotes } from '../help/help.ts';
 
 const listHelp = `
 With --json: one JSON object per line; sluice run and enqueue() accept its "spec".
@@ -27,8 +28,9 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
   const dead = program
     .command('dead')
     .description('failed jobs, kept for 7 days: list, look at, send back, remove');
+  addNotes(dead, '\nExamples:\n  sluice dead list github\n  sluice dead redrive github --all');
   const add = (nameAndArguments: string, description: string, examples: string) =>
-    addRedisOptions(dead.command(nameAndArguments).description(description)).addHelpText('after', examples);
+    addNotes(addRedisOptions(dead.command(nameAndArguments).description(description)), examples);
 
   add('list <queue>', 'the failed jobs of a queue, the newest first', listHelp)
     .option('--code <code>', 'only those that failed with this code, such as SLUICE_TIMEOUT')

@@ -1,7 +1,9 @@
 import type { DeadLetter, DeadLetterDetail } from '@sluice/producer';
+import { hidden, requestText } from '../text/request.ts';
 import { printable } from '../text/printable.ts';
 import { table } from '../text/table.ts';
-import { numberText, timeText } from '../text/units.ts';
+import { numberText } from '../text/units.ts';
+import { relativeText, whenText } from '../text/when.ts';
 
 /** How much of a body is shown, in characters. */
 const bodyShown = 2000;
@@ -10,19 +12,11 @@ const bodyShown = 2000;
 const shownHeader =
   /^(?:accept(?:-.+)?|age|allow|cache-control|connection|content-(?:encoding|language|length|range|type)|date|etag|expires|if-(?:match|none-match|modified-since|unmodified-since|range)|last-modified|range|retry-after(?:-ms)?|server|transfer-encoding|user-agent|vary|via|warning|x-request-id|x-correlation-id|(?:x-)?rate-?limit(?:-.+)?)$/i;
 
-const hidden = '(hidden; --reveal shows it)';
-
-/** A URL without its query, which may carry a key. */
-function requestText({ method, url }: { method?: string | undefined; url: string }, reveal: boolean): string {
-  const query = url.indexOf('?');
-  return `${method ?? 'GET'} ${reveal || query === -1 ? url : `${url.slice(0, query)}?${hidden}`}`;
-}
-
 /** One line per failed job. Pure. @param now epoch ms */
 export function deadListText(letters: readonly DeadLetter[], now: number): string {
   const rows = letters.map(({ id, code, kind, attempts, failedAt, spec }) => [
     id,
-    `${timeText(Math.max(0, now - failedAt))} ago`,
+    relativeText(failedAt, now),
     code,
     kind ?? '',
     String(attempts),
@@ -58,7 +52,7 @@ function bodyText(body: Uint8Array, reveal: boolean): string {
  */
 export function deadShowText(letter: DeadLetterDetail, now: number, reveal = false): string {
   const { spec, outcome } = letter;
-  const at = (ms: number) => `${new Date(ms).toISOString()} (${timeText(Math.max(0, now - ms))} ago)`;
+  const at = (ms: number) => whenText(ms, now);
   const {
     url: _url,
     method: _method,

@@ -5,6 +5,7 @@ import { SluiceError } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { parsePolicyFile } from './policy-file.ts';
 import { reason } from '../reason.ts';
+import { typedPath } from '../typed-path.ts';
 import { updateText } from './policy-text.ts';
 import { type RawRedisOptions, withSluice } from '../fleet-options.ts';
 
@@ -13,10 +14,11 @@ import { type RawRedisOptions, withSluice } from '../fleet-options.ts';
  * @throws SluiceError SLUICE_INVALID_POLICY with every fault of the file, before anything is written
  */
 export async function queueApply(
-  file: string,
+  typed: string,
   raw: RawRedisOptions & { dryRun?: boolean },
   io: ProcessIo,
 ): Promise<number> {
+  const file = typedPath(typed, io.env);
   const policies = parsePolicyFile(await readPolicyFile(file, io), file === '-' ? 'standard input' : file);
   await withSluice(raw, io, async (sluice) => {
     const count = { created: 0, changed: 0, same: 0 };

@@ -1,8 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ProcessIo } from '../process-io.ts';
 import { queueApply } from './apply.ts';
+import { queueExport } from './export.ts';
 import { queueList, queuePause, queueRelease, queueRemove, queueSet, queueShow } from './operate.ts';
 import { addRedisOptions } from '../fleet-options.ts';
+import { addNotes } from '../help/help.ts';
 
 const applyHelp = `
 FILE is YAML or JSON. It gives each policy in full: what it leaves out gets its default.
@@ -28,9 +30,16 @@ const setHelp = `
 Only what the options name changes; a queue that does not exist is created. Workers obey within 2 s, without a restart.
 
 Examples:
-  sluice queue set github --rate 50/60s
+  sluice queue set github --rate 50/min
   sluice queue set github --concurrency 10 --global-concurrency 40 --timeout 10s
   sluice queue set intranet --no-rate --allow-net 10.0.0.0/8 --allow-net fd00::/8`;
+
+const shape = new Option(
+  '--shape <shape>',
+  'smooth: no sliding window ever holds more; fixed: a fixed window, which can double',
+);
+// For the help and for completion. What is accepted is the policy's to say.
+shape.argChoices = ['smooth', 'fixed'];
 
 const cidrs = (cidr: string, before: string[] | false | undefined) => [...(before || []), cidr];
 
@@ -39,8 +48,9 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
   const queue = program
     .command('queue')
     .description('apply policies; look at queues, pause and release them');
+  addNotes(queue, '\nExamples:\n  sluice queue list\n  sluice queue set github --rate 50/min');
   const add = (nameAndArguments: string, description: string, examples: string) =>
-    addRedisOptions(queue.command(nameAndArguments).description(description)).addHelpText('after', examples);
+    addNotes(addRedisOptions(queue.command(nameAndArguments).description(description)), examples);
 
   add('apply <file>', "set the queues' policies to those of a file (- for standard input)", applyHelp)
     .option('--dry-run', 'say what would change, and write nothing')
@@ -49,14 +59,11 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
   add('set <name>', "change a queue's policy, or create the queue", setHelp)
     .option(
       '--rate <rate>',
-      'requests per window for the whole fleet, such as 50/60s; idle time saves up to as many as may leave at once',
+      'requests per window for the whole fleet, such as 50/min or 5000/h; idle time saves up to as many as may leave at once',
     )
     .option('--no-rate', 'no limit')
     .option('--burst <n>', 'requests that may leave at once after idle time; 1: always evenly spaced')
-    .option(
-      '--shape <shape>',
-      'smooth: no sliding window ever holds more; fixed: a fixed window, which can double',
-    )
+    .addOption(shape)
     .option('--slack <duration>', 'how late a request may arrive after its permit, such as 30ms')
     .option('--adaptive', 'slow down when the upstream rejects requests')
     .option('--no-adaptive', 'keep the rate, however often the upstream rejects requests')
@@ -79,6 +86,14 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     .option('--max-body <size>', 'largest response body, such as 512KiB')
     .option('--max-hold <duration>', 'the longest hold that is obeyed, such as 15m')
     .action(async (name, options) => done(await queueSet(name, options, io)));
+
+  add(
+    'export [names...]',
+    'the policies of all queues, or of those named, as a file for sluice queue apply',
+    '\nEvery field is written, so that no default matters. Applied again, it changes nothing.\n\nExamples:\n  sluice queue export > queues.yaml\n  sluice queue export github --json | jq .queues.github.rate',
+  )
+    .option('--json', 'print JSON, which sluice queue apply takes, too')
+    .action(async (names, options) => done(await queueExport(names, options, io)));
 
   add('list', 'all queues, one per line', '\nExamples:\n  sluice queue list\n  sluice queue list --json')
     .option('--json', 'print one JSON array')

@@ -2,6 +2,7 @@ import { SluiceError, closedPorts, serves } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { type RawPolicyOptions, patchPolicy } from './policy-patch.ts';
 import { listText, showText } from './show-text.ts';
+import { paintFor } from '../text/colour.ts';
 import { updateText } from './policy-text.ts';
 import { type RawRedisOptions, knownQueue, withSluice } from '../fleet-options.ts';
 
@@ -24,7 +25,7 @@ export async function queueList(raw: RawRedisOptions & { json?: boolean }, io: P
     const names = await sluice.queues.list();
     const states = await Promise.all(names.map((name) => sluice.queues.show(name)));
     if (raw.json) io.stdout.write(`${JSON.stringify(states)}\n`);
-    else if (states.length > 0) io.stdout.write(listText(states));
+    else if (states.length > 0) io.screen.write(listText(states, paintFor(io.stdout, io.env)));
     else io.stdout.write('no queues yet; create one with: sluice queue set NAME --rate 100/60s\n');
   });
   return exitCodes.allCompleted;
@@ -42,7 +43,7 @@ export async function queueShow(
     const workers = (await sluice.workers()).filter((worker) => serves(worker, name));
     const closed = closedPorts(state.policy.egress);
     const json = () => `${JSON.stringify({ ...state, closedPorts: closed, workers })}\n`;
-    io.stdout.write(raw.json ? json() : showText(state, workers));
+    io.stdout.write(raw.json ? json() : showText(state, workers, Date.now()));
   });
   return exitCodes.allCompleted;
 }

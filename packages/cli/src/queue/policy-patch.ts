@@ -11,6 +11,7 @@ import {
   withNamed,
 } from '@sluice/shared';
 import { portList } from './port-list.ts';
+import { rateText } from '../text/rate.ts';
 
 /** The options of `sluice queue set` that change the policy, as typed. */
 export type RawPolicyOptions = {
@@ -64,7 +65,7 @@ function whole(text: string | false): number | null {
 function namedRate(typed: string | false | undefined, how: object): PolicyInput['rate'] {
   if (typed === false) return null;
   if (typed === undefined) return how as RateInput;
-  const rate = parseRateText(typed);
+  const rate = parseRateText(rateText(typed));
   // As it was typed, so that the policy's schema says what is wrong with it, beside all other faults.
   return rate === null ? typed : { ...rate, ...how };
 }

@@ -4,9 +4,19 @@ import { sizeText } from '../text/units.ts';
 
 const none = 'none';
 
-const sizes = new Set(['maxBody', 'store.above', 'store.maxBody']);
+/** Fields that are sizes, in bytes. */
+export const sizes = new Set(['maxBody', 'store.above', 'store.maxBody']);
 
-const durations = new Set(['timeout', 'maxHold', 'keepFailed.age', 'rate.slack', 'retry.base', 'retry.cap']);
+/** Fields that are times, in ms. */
+export const durations = new Set([
+  'timeout',
+  'maxHold',
+  'keepFailed.age',
+  'rate.per',
+  'rate.slack',
+  'retry.base',
+  'retry.cap',
+]);
 
 /** A field's value as it can be written in a policy. */
 function valueText(path: string, value: unknown): string {

@@ -1,8 +1,10 @@
 import type { QueueState, WorkerRecord } from '@sluice/producer';
 import { closedPorts, formatRate } from '@sluice/shared';
 import { policyFields } from './policy-text.ts';
+import { type Paint, plain } from '../text/colour.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
+import { whenText } from '../text/when.ts';
 
 /** What stops a queue now, in a word or two: `paused`, `held 12s`, `closed 3.2s`, `open`. Pure. */
 export function stateText({ paused, holds, policy, gateOpensInMs, counts }: QueueState): string {
@@ -15,7 +17,7 @@ export function stateText({ paused, holds, policy, gateOpensInMs, counts }: Queu
 }
 
 /** One line per queue. Pure. */
-export function listText(states: readonly QueueState[]): string {
+export function listText(states: readonly QueueState[], paint: Paint = plain): string {
   const header = ['QUEUE', 'RATE', 'STATE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'SENT', 'REJECTED'];
   const rows = states.map((state) => [
     state.name,
@@ -25,7 +27,11 @@ export function listText(states: readonly QueueState[]): string {
     String(state.sent),
     String(state.rejected),
   ]);
-  return table([header, ...rows], [3, 4, 5, 6, 7, 8]);
+  const isOpen = (row: number) => rows[row - 1]![2] === 'open';
+  return table([header, ...rows], [3, 4, 5, 6, 7, 8], (cell, row, column) => {
+    if (row === 0) return paint('bold', cell);
+    return column === 2 ? paint(isOpen(row) ? 'green' : 'yellow', cell) : cell;
+  });
 }
 
 function rateText({ policy, slowedTo }: QueueState): string {
@@ -61,8 +67,8 @@ function workersText(workers: readonly WorkerRecord[]): string {
   return `${workers.length} ${workers.length === 1 ? 'serves' : 'serve'} it (${each.join(', ')})`;
 }
 
-/** Everything about one queue. @param workers those that serve it. Pure. */
-export function showText(state: QueueState, workers: readonly WorkerRecord[]): string {
+/** Everything about one queue. @param workers those that serve it @param now epoch ms. Pure. */
+export function showText(state: QueueState, workers: readonly WorkerRecord[], now: number): string {
   const { policy, slowedTo, holds, counts, sent, rejected } = state;
   const { worker, global } = policy.concurrency;
   const share = sent === 0 ? '' : ` (${numberText((100 * rejected) / sent)} % of those sent)`;
@@ -75,7 +81,7 @@ export function showText(state: QueueState, workers: readonly WorkerRecord[]): s
       ? [['holds', 'none']]
       : holds.map(({ origin, forMs }, index) => [
           index === 0 ? 'holds' : '',
-          `${origin} for ${timeText(forMs)}`,
+          `${origin} until ${whenText(now + forMs, now)}`,
         ]);
   const rows = [
     ['queue', state.name],

@@ -8,6 +8,7 @@ import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { type Display, barDisplay, lineDisplay, quietDisplay } from './progress/display.ts';
 import { type RunResult, runList } from './run-list.ts';
 import { counted, summaryText } from './summary.ts';
+import { typedPath } from '../typed-path.ts';
 import { printableInLine } from '../text/printable.ts';
 import { type RawRunOptions, type RunCommandOptions, placeText, readRunOptions } from './options.ts';
 
@@ -21,7 +22,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
   if (file === '-' && io.stdin.isTTY && !options.quiet) {
     io.stderr.write('sluice: reading URLs from the terminal; Ctrl-D ends them\n');
   }
-  await using source = await openSource(file, io.stdin, io.interrupt);
+  await using source = await openSource(typedPath(file, io.env), io.stdin, io.interrupt);
   const input = await checkInput(source, (line, message) => {
     io.stderr.write(`sluice: line ${line}: ${printableInLine(message)}\n`);
   });
@@ -69,7 +70,7 @@ export async function runCommand(file: string, raw: RawRunOptions, io: ProcessIo
 
 /** `--json` wants standard output for itself. */
 async function openSink(options: RunCommandOptions, input: string, io: ProcessIo): Promise<Sink> {
-  if (options.out !== undefined) return await openOutFile(options.out, input, io);
+  if (options.out !== undefined) return await openOutFile(typedPath(options.out, io.env), input, io);
   return options.json ? noSink : stdoutSink(io.stdout);
 }
 

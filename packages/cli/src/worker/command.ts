@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { addRedisOptions } from '../fleet-options.ts';
+import { addPlaceOptions } from '../fleet-options.ts';
+import { addNotes } from '../help/help.ts';
 import type { ProcessIo } from '../process-io.ts';
 import { workerCommand } from './run.ts';
 
@@ -22,7 +23,9 @@ Examples:
 
 /** `sluice worker`: one worker in the foreground. @param done called with the exit code */
 export function addWorkerCommand(program: Command, io: ProcessIo, done: (code: number) => void): void {
-  addRedisOptions(program.command('worker').description('perform jobs: one worker, in the foreground'))
+  const command = addPlaceOptions(
+    program.command('worker').description('perform jobs: one worker, in the foreground'),
+  )
     .option('--queues <names>', 'queues to serve, separated by commas (default: SLUICE_QUEUES, else all)')
     .option('--concurrency <n>', 'requests under way in this worker (default: SLUICE_CONCURRENCY, else 50)')
     .option(
@@ -37,6 +40,6 @@ export function addWorkerCommand(program: Command, io: ProcessIo, done: (code: n
       '--log-level <level>',
       'error, warn, info, debug or silent (default: SLUICE_LOG_LEVEL, else info)',
     )
-    .addHelpText('after', help)
     .action(async (options) => done(await workerCommand(options, io)));
+  addNotes(command, help);
 }

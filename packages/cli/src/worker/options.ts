@@ -2,7 +2,7 @@ import { SluiceError, faultsText } from '@sluice/shared';
 import type { RawRedisOptions } from '../fleet-options.ts';
 
 /** The options of `sluice worker`, as typed. */
-export type RawWorkerOptions = RawRedisOptions & {
+export type RawWorkerOptions = Omit<RawRedisOptions, 'redisTimeout'> & {
   queues?: string;
   concurrency?: string;
   grace?: string;

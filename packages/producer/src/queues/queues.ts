@@ -13,6 +13,7 @@ import {
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { KnownQueues } from '../enqueue/known-queues.ts';
 import type { Policies } from './policies.ts';
+import { Overview } from './overview.ts';
 import { QueueRemoval } from './removal.ts';
 
 /** What a queue is doing now. Times in ms. */
@@ -113,6 +114,32 @@ export class Queues {
   async stats(name: string): Promise<{ sent: number; rejected: number }> {
     const [sent, rejected] = await this.#redis.hmget(this.#keys.stats(name), 'sent', 'refused');
     return { sent: Number(sent ?? 0), rejected: Number(rejected ?? 0) };
+  }
+
+  /** The figures of all queues, to be looked at again and again: a screen of them, or a page. */
+  overview(): Overview {
+    return new Overview(this.#redis, this.#keys);
+  }
+
+  /**
+   * The ids of jobs, at most so many: those that wait in the order in which they are taken, the delayed ones by their
+   * time, the failed ones newest first. Reads no more of a list than it gives.
+   */
+  async jobs(
+    name: string,
+    state: 'waiting' | 'active' | 'delayed' | 'failed',
+    limit: number,
+  ): Promise<string[]> {
+    if (limit < 1) return [];
+    const { wait, prioritized, active, delayed, failed } = this.#keys.bull(name);
+    const last = limit - 1;
+    if (state === 'active') return await this.#redis.lrange(active, 0, last);
+    if (state === 'delayed') return await this.#redis.zrange(delayed, 0, String(last));
+    if (state === 'failed') return await this.#redis.zrevrange(failed, 0, last);
+    // Jobs are taken from the end of the list; then come those with a priority.
+    const first = (await this.#redis.lrange(wait, -limit, -1)).toReversed();
+    if (first.length === limit) return first;
+    return [...first, ...(await this.#redis.zrange(prioritized, 0, String(last - first.length)))];
   }
 
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */

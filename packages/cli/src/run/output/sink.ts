@@ -8,7 +8,7 @@ export type Sink = AsyncDisposable & {
   /** The run begins, after all checks: what was there before is replaced now. */
   begin(): Promise<void>;
   /** Resolves when there is room for more. @throws OutputClosed, or the fault of the file */
-  write(text: string): Promise<void>;
+  write(chunk: string | Uint8Array): Promise<void>;
   /** Resolves when everything is written. @throws like write */
   end(): Promise<void>;
 };
@@ -38,9 +38,9 @@ export function streamSink(stream: Writable, faultOf: (error: NodeJS.ErrnoExcept
   stream.on('error', (error: NodeJS.ErrnoException) => (failure ??= faultOf(error)));
   return {
     begin: async () => {},
-    async write(text) {
+    async write(chunk) {
       check();
-      if (stream.write(text)) return;
+      if (stream.write(chunk)) return;
       // Its rejection is the stream's error, which is kept above.
       await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {});
       check();

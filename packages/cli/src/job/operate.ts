@@ -1,0 +1,99 @@
+import { SluiceError } from '@sluice/shared';
+import { type RawRedisOptions, knownQueue, oneStep, withSluice } from '../fleet-options.ts';
+import { type ProcessIo, exitCodes } from '../process-io.ts';
+import { paintFor } from '../text/colour.ts';
+import { jobListText, jobText } from './text.ts';
+
+const invalid = 'SLUICE_INVALID_CONFIG';
+
+/** `sluice job show QUEUE ID`. @throws SluiceError SLUICE_RESULT_EXPIRED when there is no such job */
+export async function jobShow(
+  queue: string,
+  id: string,
+  raw: RawRedisOptions & { json?: boolean; reveal?: boolean },
+  io: ProcessIo,
+): Promise<number> {
+  const show = async () =>
+    await withSluice(raw, io, (sluice) => sluice.job(id, { queue }).explain(), oneStep);
+  const explanation = await show();
+  if (explanation.status === 'unknown') {
+    const message = `queue "${queue}" has no job "${id}", or its outcome is no longer kept`;
+    throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
+  }
+  if (raw.json) io.stdout.write(`${JSON.stringify(explanation)}\n`);
+  else io.screen.write(jobText(explanation, raw.reveal, paintFor(io.stdout, io.env)));
+  return exitCodes.allCompleted;
+}
+
+const did = {
+  cancelled: 'cancelled',
+  cancelling: 'its worker was told to abort it',
+  ended: 'had ended before',
+  unknown: 'there is no such job, or its outcome is no longer kept',
+} as const;
+
+/** `sluice job cancel QUEUE ID…`. @returns 2 when one had ended, or is not there */
+export async function jobCancel(
+  queue: string,
+  ids: readonly string[],
+  raw: RawRedisOptions & { json?: boolean },
+  io: ProcessIo,
+): Promise<number> {
+  return await withSluice(
+    raw,
+    io,
+    async (sluice) => {
+      await knownQueue(sluice, queue);
+      let left = 0;
+      for (const id of ids) {
+        const result = await sluice.job(id, { queue }).cancel();
+        if (result === 'ended' || result === 'unknown') left += 1;
+        io.stdout.write(raw.json ? `${JSON.stringify({ queue, id, result })}\n` : `${id}: ${did[result]}\n`);
+      }
+      return left > 0 ? exitCodes.someFailed : exitCodes.allCompleted;
+    },
+    oneStep,
+  );
+}
+
+/** The states of jobs that have not ended, and of those that failed. */
+export const listedStates = ['waiting', 'active', 'delayed', 'failed'] as const;
+
+export type ListedState = (typeof listedStates)[number];
+
+/** `sluice job list QUEUE`: those that run, then those that wait, in the order in which they are taken. */
+export async function jobList(
+  queue: string,
+  raw: RawRedisOptions & { state?: ListedState; limit: string; json?: boolean },
+  io: ProcessIo,
+): Promise<number> {
+  const limit = /^\d+$/.test(raw.limit) ? Number(raw.limit) : 0;
+  if (limit < 1 || limit > 10_000) {
+    throw new SluiceError(invalid, `--limit: "${raw.limit}" is not a whole number from 1 to 10000`);
+  }
+  await withSluice(
+    raw,
+    io,
+    async (sluice) => {
+      await knownQueue(sluice, queue);
+      const states = raw.state === undefined ? (['active', 'waiting', 'delayed'] as const) : [raw.state];
+      const ids: string[] = [];
+      let more = false;
+      for (const state of states) {
+        const some = await sluice.queues.jobs(queue, state, limit - ids.length + 1);
+        more ||= some.length > limit - ids.length;
+        ids.push(...some.slice(0, limit - ids.length));
+      }
+      const list = await Promise.all(ids.map((id) => sluice.job(id, { queue }).explain()));
+      if (raw.json) {
+        io.stdout.write(list.map((one) => `${JSON.stringify(one)}\n`).join(''));
+        return;
+      }
+      const none = `${queue}: no jobs${raw.state === undefined ? '' : ` that are ${raw.state}`}\n`;
+      io.screen.write(list.length === 0 ? none : jobListText(list, paintFor(io.stdout, io.env)));
+      if (more) io.stdout.write('there are more; see --limit\n');
+    },
+    oneStep,
+  );
+  return exitCodes.allCompleted;
+}
