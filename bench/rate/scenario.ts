@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type * as Producer from '../../packages/producer/src/index.ts';
 import { formatDuration } from '../../packages/shared/src/index.ts';
@@ -69,12 +68,6 @@ export async function runScenario(
   const { limit, perMs, workers, jobs, burst } = scenario;
   const queue = `rate-${Date.now()}`;
   const upstream = await spawnUpstream({ bodyBytes: 100, limit: scenario.enforced });
-  // Its own lateness would be counted as ours.
-  try {
-    setPriority(upstream.pid, -15);
-  } catch {
-    // Not ours to do.
-  }
   const { connect } = (await import(join(root, 'packages/producer/src/index.ts'))) as typeof Producer;
   const rate = { limit, per: formatDuration(perMs), ...(burst !== undefined && { burst }) };
   const sluice = await connect({
