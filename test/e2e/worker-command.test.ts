@@ -22,6 +22,7 @@ async function served(...options: string[]) {
   return {
     client,
     worker,
+    prefix,
     async [Symbol.asyncDispose]() {
       await worker.kill();
       await client.queues.remove('api');
@@ -38,6 +39,10 @@ describe('sluice worker', () => {
       await using scene = await served('--queues', 'api');
       const handle = await scene.client.enqueue(upstream.url);
       await until(() => upstream.requests.length === 1);
+      const place = ['--redis', redis, '--prefix', scene.prefix];
+      const { stdout } = await sluice(['queue', 'show', 'api', '--json', ...place]);
+      const shown = JSON.parse(stdout) as { workers: object[] };
+      expect(shown.workers).toMatchObject([{ pid: scene.worker.pid, queues: ['api'] }]);
       scene.worker.signal(signal);
       await scene.worker.line('draining: requests under way may finish');
       upstream.requests[0]!.answer();

@@ -17,7 +17,8 @@ export function waitAborted(signal: AbortSignal, what: string): SluiceError {
 /** A timer of any length: one that is longer than timers can be does not fire at once, but never. */
 export function timerAt(epochMs: number, call: () => void): NodeJS.Timeout | undefined {
   const ms = epochMs - Date.now();
-  return ms > longestTimerMs ? undefined : setTimeout(call, Math.max(0, ms));
+  // Neither does what is no time: whoever validates the deadline says so.
+  return ms <= longestTimerMs ? setTimeout(call, Math.max(0, ms)) : undefined;
 }
 
 /**

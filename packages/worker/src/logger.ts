@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { type Logger as PinoLogger, pino } from 'pino';
 import { clip } from '@sluice/shared';
 
 /** One line of the log: a sentence, or fields and a sentence. */
@@ -58,7 +58,7 @@ export function guardedLogger(logger: Logger): Logger {
  * The logger of a process: JSON lines on stderr (stdout belongs to results). Credentials are never written: only
  * these paths carry headers, and they are censored.
  */
-export function createLogger(name: string, level: string): Logger {
+export function createLogger(name: string, level: string): PinoLogger {
   return pino(
     {
       name,
