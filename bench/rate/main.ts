@@ -38,6 +38,7 @@ if (values.help) {
 
 const rates: [limit: number, perMs: number, loads: readonly Load[]][] = [
   [20, 1000, loads],
+  [100, 1000, loads],
   [200, 2000, loads],
   [1000, 1000, loads],
   [100, 10_000, ['quiet', 'stalled']],

@@ -59,7 +59,8 @@ async function perform(
   const { stdout, stderr } = process;
   const display = stderr.isTTY ? barDisplay(stderr) : lineDisplay(stderr, () => performance.now());
   const urls = Array.from({ length: jobs }, (_, n) => `${upstream.url}/item/${n}`);
-  const rate = { limit: limit.limit, per: limit.perMs, burst };
+  // The network of this machine may be late by more than the 30 ms of the default.
+  const rate = { limit: limit.limit, per: limit.perMs, burst, slack: 100 };
   // What leaves at once is a window ahead of an even pace.
   const seconds =
     (Math.max(0, jobs - (burst === 1 ? 0 : burst)) / limit.limit + (burst === 1 ? 0 : 1)) *
