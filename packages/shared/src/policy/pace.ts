@@ -39,7 +39,10 @@ export const gateAheadMs = 100;
 export const gateHaste = { share: 0.5, mostMs: 300 };
 
 /** The log of starts has about so many entries at most, whatever the limit. */
-const logCells = 512;
+export const logCells = 512;
+
+/** How many times the pace starts may follow each other while late ones are made up for. */
+export const catchUpSpeed = 1.3;
 
 /**
  * How a rate is kept. Pure.

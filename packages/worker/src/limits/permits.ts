@@ -63,8 +63,7 @@ function oldestPermitMs({ rate }: Policy): number {
 
 /**
  * Whole ms since a job was taken; -1: it holds no gate token. Rounded down: the first job of a window is as old as the
- * window, and would lose its
- * token for looking a millisecond older.
+ * window, and would lose its token for looking a millisecond older.
  */
 function tokenAge(takenAt: number | undefined): number {
   return takenAt === undefined ? -1 : Math.floor(performance.now() - takenAt);

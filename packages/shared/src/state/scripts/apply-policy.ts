@@ -1,5 +1,5 @@
-import { closedGate } from '../../policy/pace.ts';
 import { defineScript } from '../define-script.ts';
+import { gateTokenLua } from './parts/gate-token.ts';
 
 /** The entries that BullMQ keeps of a queue's event stream, which nothing here reads. Its own default is 10,000. */
 const eventsKept = 100;
@@ -60,6 +60,7 @@ export const applyPolicyScript = defineScript({
     'cellUs',
     'burst',
   ],
+  parts: [gateTokenLua],
   lua: `
 local old = redis.call('HMGET', policy, 'json', 'version', 'paceUs', 'spanUs')
 local version = tonumber(old[2] or '0')
@@ -80,7 +81,7 @@ local time = redis.call('TIME')
 local nowUs = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now = math.floor(nowUs / 1000)
 local held = tonumber(redis.call('ZSCORE', holds, origin) or '0')
-if held > now then redis.call('SET', limiter, '${closedGate}', 'PX', string.format('%.0f', held - now)) end
+if held > now then closeGate(limiter, held - now) end
 
 -- Where the upstream had lowered the rate the next start lies further off, by more than the old pace. The last one
 -- is reserved at most 1 s ahead; left as it is, the permit script would take it for a clock that was set back.

@@ -30,12 +30,10 @@ export const giveBackScript = defineScript({
 local terms = rateTerms(policy)
 if not terms then return {0, 0} end
 local isFree = false
-if start ~= '-' then
+if start == '' then
   redis.call('HINCRBY', stats, 'sent', -1)
-  if start ~= '' then
-    redis.call('HINCRBY', schedule, 'sent', -1)
-    isFree = takeBack(starts, schedule, terms, start, last)
-  end
+elseif start ~= '-' then
+  isFree = takeBack(starts, schedule, stats, terms, start, last)
 end
 return {isFree and 1 or 0, refund(limiter, terms, tonumber(ageMs))}
 `,

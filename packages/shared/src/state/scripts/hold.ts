@@ -1,5 +1,6 @@
 import { defineScript } from '../define-script.ts';
 import { effectiveRateLua } from './parts/effective-rate.ts';
+import { evenPaceLua } from './parts/even-pace.ts';
 import { gateTokenLua } from './parts/gate-token.ts';
 import { rateTermsLua } from './parts/rate-terms.ts';
 import { startLogLua } from './parts/start-log.ts';
@@ -29,7 +30,7 @@ export const holdScript = defineScript({
   }),
   args: ['origin', 'askedMs', 'channel', 'message', 'rejectedAgeMs'],
   whenFull: true,
-  parts: [gateTokenLua, rateTermsLua, startLogLua, effectiveRateLua],
+  parts: [gateTokenLua, rateTermsLua, startLogLua, evenPaceLua, effectiveRateLua],
   lua: `
 local terms = rateTerms(policy)
 local time = redis.call('TIME')
@@ -38,18 +39,12 @@ local now = math.floor(nowUs / 1000)
 local asked = tonumber(askedMs)
 local age = tonumber(rejectedAgeMs)
 
--- What idle time has earned is lost, and none earns until then.
-local function evenUntil(us)
-  local even = math.max(us, tonumber(redis.call('HGET', schedule, 'even') or '0'))
-  redis.call('HSET', schedule, 'bank', 0, 'even', string.format('%.0f', even))
-end
-
 if age >= 0 then
   redis.call('HINCRBY', stats, 'refused', 1)
   -- In a queue of many origins one that rejects says nothing of the others: it is held, and they keep the rate.
   if terms and terms.paceUs > 0 and terms.origin == origin then
     slowDown(flow, starts, terms, nowUs, nowUs - age * 1000, asked * 1000)
-    evenUntil(nowUs + 3600000000)
+    startEvenly(schedule, nowUs + 3600000000)
   end
 end
 
@@ -59,7 +54,7 @@ if asked > 0 and now + asked > held then
   redis.call('ZREMRANGEBYSCORE', holds, '-inf', string.format('%.0f', now))
   redis.call('ZADD', holds, string.format('%.0f', held), origin)
   if redis.call('PTTL', holds) < asked + 60000 then redis.call('PEXPIRE', holds, asked + 60000) end
-  if terms and terms.paceUs > 0 then evenUntil(held * 1000) end
+  if terms and terms.paceUs > 0 then startEvenly(schedule, held * 1000) end
   if terms and terms.origin == origin then closeGate(limiter, asked) end
   redis.call('PUBLISH', channel, message)
 end

@@ -65,9 +65,7 @@ if not terms then return {5, 0} end
 local age = tonumber(ageMs)
 
 if staleEnd ~= '' then
-  takeBack(starts, schedule, terms, staleStart, staleEnd)
-  redis.call('HINCRBY', schedule, 'sent', -1)
-  redis.call('HINCRBY', stats, 'sent', -1)
+  takeBack(starts, schedule, stats, terms, staleStart, staleEnd)
   redis.call('HINCRBY', stats, 'stale', 1)
 end
 if redis.call('EXISTS', cancelMark) == 1 then refund(limiter, terms, age) return {1, 0} end

@@ -2,7 +2,7 @@
  * How the permit script grants a start. Lua functions over a schedule that was read (parts/schedule.ts) and the log of
  * starts (parts/start-log.ts), which alone keeps the window: the schedule says how starts are spread in it.
  *
- * - A backlog starts evenly, every \`paceUs\`. A late start leaves the schedule where it is, so those after it follow at 1.3
+ * - A backlog starts evenly, every `paceUs`. A late start leaves the schedule where it is, so those after it follow at 1.3
  *   times the pace until they are back on it: by an eighth of the window at most, and only while jobs wait. Faster would
  *   make up for more of a stall, and be a bump to the upstream: of a tenth of the window, 1.3 times its share is the most.
  * - Time in which the queue was open, served and empty earns starts that may leave at once, up to the policy's burst.
@@ -42,7 +42,7 @@ end
 
 local function nextStart(s, paceUs, now)
   if s.bank >= 1 then return math.max(now, s.floor) end
-  return math.max(now, s.floor, s.due, s.last + math.floor(paceUs / 1.3))
+  return math.max(now, s.floor, s.due, s.last + leastGap(paceUs))
 end
 
 -- Returns the start, and its end in the log; no end where the start is too far away, and nothing is granted.

@@ -1,3 +1,5 @@
+import { logCells } from '../../../policy/pace.ts';
+
 /**
  * Lua function `rateTerms(policy)`: what a queue's policy says of its rate, or nil where there is no policy. A policy
  * that 0.1 wrote says it in its JSON alone, and 0.1 leaves our fields as they were: `paced` is the version of the policy
@@ -15,7 +17,7 @@ local function rateTerms(policy)
     local rate = cjson.decode(redis.call('HGET', policy, 'json')).rate
     terms.limit, terms.burst = rate.limit, 1
     terms.spanUs = (rate.per + rate.slack) * 1000
-    terms.cellUs = rate.limit <= 512 and 0 or math.ceil(terms.spanUs / 512)
+    terms.cellUs = rate.limit <= ${logCells} and 0 or math.ceil(terms.spanUs / ${logCells})
     terms.paceUs = math.ceil((terms.spanUs + terms.cellUs) / rate.limit)
     redis.call('HSET', policy, 'limit', terms.limit, 'spanUs', terms.spanUs, 'cellUs', terms.cellUs, 'paceUs', terms.paceUs, 'burst', 1, 'paced', f[9])
   end

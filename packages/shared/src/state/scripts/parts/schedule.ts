@@ -1,4 +1,4 @@
-import { gateHaste, gateWindowMs } from '../../../policy/pace.ts';
+import { catchUpSpeed, gateHaste, gateWindowMs } from '../../../policy/pace.ts';
 
 /**
  * The schedule of a paced queue: when its next start is due. Lua functions, for the scripts that grant and take back.
@@ -32,8 +32,15 @@ local function writeSchedule(schedule, s)
     'logged', s.logged, 'sent', s.sent, 'floor', string.format('%.0f', s.floor))
 end
 
--- Takes back a start that nobody uses: it is off the log, and due again; or saved up again, where no jobs wait.
-local function takeBack(starts, schedule, terms, start, last)
+-- Starts are never closer, but those that idle time has earned.
+local function leastGap(paceUs)
+  return math.floor(paceUs / ${catchUpSpeed})
+end
+
+-- Takes back a start that nobody uses: it was not sent, is off the log, and due again; or saved up again, where no jobs wait.
+local function takeBack(starts, schedule, stats, terms, start, last)
+  redis.call('HINCRBY', stats, 'sent', -1)
+  redis.call('HINCRBY', schedule, 'sent', -1)
   if not unlogStart(starts, last) then return false end
   local s = redis.call('HMGET', schedule, 'due', 'last', 'waiting', 'bank')
   redis.call('HINCRBY', schedule, 'logged', -1)
@@ -45,7 +52,7 @@ local function takeBack(starts, schedule, terms, start, last)
   end
   -- Nobody came after it: the next start may be where it was.
   if s[2] == start then
-    redis.call('HSET', schedule, 'last', string.format('%.0f', tonumber(start) - math.floor(terms.paceUs / 1.3)))
+    redis.call('HSET', schedule, 'last', string.format('%.0f', tonumber(start) - leastGap(terms.paceUs)))
   end
   return true
 end

@@ -2,15 +2,15 @@
  * The log of starts of a paced queue: what keeps the window. Lua functions, for the scripts that grant starts (permit),
  * take them back (give-back) and count them (hold).
  *
- * State: list `starts` of pairs `end, count`, ends ascending, µs of Redis' clock. An end is the last moment at which the
- * permit may be used; with cells, the end of its cell, so that a limit of a billion takes no more room than one of 512.
+ * State: list `starts` of pairs `end, count`, ends ascending, µs of Redis' clock. A permit may be used until its end and
+ * half the slack. With cells, an end is that of its cell: a limit of a billion takes no more room than one of 512.
  *
  * Why no window holds more than the limit, whatever stalls, stops or dies:
  * - A start `s` is granted only where fewer than `limit` starts of the log have an end after `s - span`.
  * - Take `limit + 1` requests of one window of `per`, and of them the one that was granted last, at `s`. One of the
  *   others then has an end at or before `s - span`, or was taken back and never sent.
- * - It was sent by its end, so it arrived by its end + slack / 2 <= s - per - slack / 2. The last one arrives at `s` or
- *   later. Two arrivals that lie `per` apart are not in one window.
+ * - It left by its end + slack / 2, so it arrived by its end + slack <= s - per. The last one arrives at `s` or later. Two
+ *   arrivals that lie `per` apart are not in one window.
  * - Rounding an end up, and pushing none before the newest, make ends later, which keeps the rule. Starts are granted in
  *   ascending order, so what has left the window of one start is in that of no later one.
  * It rests on the slack for the network's lateness, and on Redis' clock, which must not be set forward.
