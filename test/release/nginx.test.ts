@@ -8,8 +8,14 @@ import { listFile, resultsOf, sluice } from '../e2e/sluice.ts';
 
 const root = '/usr/share/doc';
 const wanted = 2000;
-/** What nginx admits, per second, and at once above that. */
-const limit = { ratePerSecond: 200, burst: 20 };
+/** What nginx admits, per second. */
+const ratePerSecond = 200;
+/**
+ * What it lets through at once above that. Its bucket leaks evenly, and a worker that woke late catches up at 1.3
+ * times its pace until the window is full: 190/s then runs at most 36 requests ahead of 200/s. A smaller bucket
+ * refuses some after every late turn of the machine.
+ */
+const bucket = { enough: 60, tight: 20 };
 
 /** Files that can be fetched whole, by their paths below the root; symbolic links are followed. */
 function filesBelow(folder: string): string[] {
@@ -29,13 +35,13 @@ else if (skip)
   console.warn(`SKIPPED: ${root} has ${files.length} files, ${wanted} are needed for the runs against nginx`);
 
 /** Fetches all files at a share of nginx' limit, and compares every byte. */
-async function run(share: number) {
-  await using nginx = await startNginx({ root, ...limit, retryAfterSeconds: 1 });
+async function run(share: number, burst: number) {
+  await using nginx = await startNginx({ root, ratePerSecond, burst, retryAfterSeconds: 1 });
   const list = listFile(
     files.map((file) => `${nginx.url}/${file.split('/').map(encodeURIComponent).join('/')}`),
   );
   const out = join(temporaryFolder('out'), 'results.jsonl');
-  const rate = ['--rate', `${Math.round(limit.ratePerSecond * share)}/1s`];
+  const rate = ['--rate', `${Math.round(ratePerSecond * share)}/1s`];
   const args = [
     'run',
     list,
@@ -67,7 +73,7 @@ test.skipIf(skip)(
   'below the limit of nginx: 2,000 files, byte for byte, and no 429',
   { timeout: 180_000 },
   async () => {
-    const { summary, counts, arrivals } = await run(0.95);
+    const { summary, counts, arrivals } = await run(0.95, bucket.enough);
     expect(counts).toEqual({ 200: wanted });
     expect(summary).toMatchObject({ requests: wanted, rateLimited: 0 });
     const worst = worstWindow(
@@ -77,7 +83,7 @@ test.skipIf(skip)(
     console.log(
       `below nginx' limit: ${summary.seconds} s, at most ${worst} requests in a second, 190 allowed`,
     );
-    expect(worst).toBeLessThanOrEqual(limit.ratePerSecond);
+    expect(worst).toBeLessThanOrEqual(0.95 * ratePerSecond);
   },
 );
 
@@ -85,7 +91,7 @@ test.skipIf(skip)(
   'above the limit of nginx: still 2,000 files, by backing off',
   { timeout: 180_000 },
   async () => {
-    const { summary, counts } = await run(1.2);
+    const { summary, counts } = await run(1.2, bucket.tight);
     console.log(`above nginx' limit: ${summary.seconds} s, ${counts[429]} refused`);
     expect(counts[200]).toBe(wanted);
     expect(counts[429]).toBeGreaterThan(0);

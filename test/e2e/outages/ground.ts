@@ -69,11 +69,15 @@ export const kinds = async (handles: Handle[]) => {
   return [...new Set(ends.map(({ outcome }) => outcome.kind))];
 };
 
-/** The messages of a worker's log that somebody should read. */
+/** What a worker says on a machine that is short of CPU, whatever happens to Redis. */
+const late = /^requests leave later after their permit/;
+
+/** The messages of a worker's log that somebody should read, but for those about the machine. */
 export const warnings = (log: string) =>
   log
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { level: string; msg: string })
     .filter(({ level }) => level !== 'info')
-    .map(({ msg }) => msg);
+    .map(({ msg }) => msg)
+    .filter((message) => !late.test(message));
