@@ -71,3 +71,38 @@ test('connections to origins without a request are bounded over all agents; the 
   await until(() => open().join() === '1,0,0,0,1,1');
   for (const agent of agents) await agent.close();
 });
+
+test('a request is told of once it has been written, on a new connection and on an open one', async () => {
+  const server = createServer((request, response) => request.resume().on('end', () => response.end('x')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const agent = createAgent(
+    { policy: policySchema.parse({ egress: loopback }) },
+    1,
+    new IdleConnections(100),
+  );
+  for (const body of [null, null, Buffer.from('a body')]) {
+    const events: string[] = [];
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    agent.dispatch(
+      {
+        origin,
+        path: '/',
+        method: body === null ? 'GET' : 'POST',
+        body,
+        onSent: () => events.push('sent'),
+        onHead: () => events.push('head'),
+      },
+      {
+        onRequestStart: () => events.push('start'),
+        onResponseEnd: () => resolve(),
+        onResponseError: (_, error) => reject(error),
+      },
+    );
+    await promise;
+    expect(events).toEqual(['start', 'sent', 'head']);
+  }
+  await agent.close();
+  server.close();
+});

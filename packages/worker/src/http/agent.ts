@@ -55,8 +55,13 @@ export class Claim {
 /** The claim of a request that needs none. */
 const noClaim: Disposable = { [Symbol.dispose]: () => {} };
 
-/** A request, and a callback that gets the head of its response before any of its body is decoded. */
-export type GuardedRequest = Dispatcher.DispatchOptions & { onHead: (head: RawHead) => void };
+/** A request, and what is called on its way. */
+export type GuardedRequest = Dispatcher.DispatchOptions & {
+  /** The request has been written, whole. */
+  onSent?: () => void;
+  /** The head of its response has come; none of its body is decoded yet. */
+  onHead: (head: RawHead) => void;
+};
 
 /** Without a limit on the decoded size, 500 bytes of gzip can become 200 MiB. */
 function decompressed(
@@ -65,9 +70,9 @@ function decompressed(
   connections: ConnectionLog,
 ): GuardedAgent['dispatch'] {
   const raw = (options: Dispatcher.DispatchOptions, decoder: Dispatcher.DispatchHandler): boolean => {
-    const { onHead, ...rest } = options as GuardedRequest;
+    const { onSent, onHead, ...rest } = options as GuardedRequest;
     const inUse = connections.use(String(rest.origin));
-    return agent.dispatch(rest, new HeadFirst(decoder, { method: rest.method, onHead, inUse }));
+    return agent.dispatch(rest, new HeadFirst(decoder, { method: rest.method, onSent, onHead, inUse }));
   };
   let builtFor: number | undefined;
   let built: Dispatcher['dispatch'] = raw;

@@ -20,6 +20,7 @@ function withoutEncoding(headers: RawHead['headers']): RawHead['headers'] {
  */
 export class HeadFirst implements Dispatcher.DispatchHandler {
   readonly #decoder: Dispatcher.DispatchHandler;
+  readonly #onSent: (() => void) | undefined;
   readonly #onHead: (head: RawHead) => void;
   readonly #inUse: Disposable;
   readonly #isHead: boolean;
@@ -29,9 +30,20 @@ export class HeadFirst implements Dispatcher.DispatchHandler {
   /** @param options.inUse disposed of when the exchange is over */
   constructor(
     decoder: Dispatcher.DispatchHandler,
-    { method, onHead, inUse }: { method: string; onHead: (head: RawHead) => void; inUse: Disposable },
+    {
+      method,
+      onSent,
+      onHead,
+      inUse,
+    }: {
+      method: string;
+      onSent: (() => void) | undefined;
+      onHead: (head: RawHead) => void;
+      inUse: Disposable;
+    },
   ) {
     this.#decoder = decoder;
+    this.#onSent = onSent;
     this.#onHead = onHead;
     this.#inUse = inUse;
     this.#isHead = method === 'HEAD';
@@ -39,6 +51,10 @@ export class HeadFirst implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#decoder.onRequestStart?.(controller, context);
+  }
+
+  onRequestSent(): void {
+    this.#onSent?.();
   }
 
   onResponseStart(

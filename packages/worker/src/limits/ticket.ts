@@ -119,7 +119,7 @@ export class Ticket implements AsyncDisposable {
   }
 
   /**
-   * To be called when the first byte has been written: the process may have lost its CPU since `spend` looked at the
+   * To be called when the request has been written: the process may have lost its CPU since `spend` looked at the
    * clock. A request that left late counts in the log of starts from now on.
    */
   written(): void {

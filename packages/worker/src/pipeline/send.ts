@@ -74,12 +74,11 @@ async function exchange(request: HttpRequest, url: URL, context: SendContext): P
       const path = url.pathname + url.search;
       const allHeaders = { ...defaultHeaders, ...request.headers };
       const { onHead } = exchange;
+      const onSent = () => ticket.written();
       agent.dispatch(
-        { origin: url.origin, path, method, headers: allHeaders, body: bodyOf(request), onHead },
+        { origin: url.origin, path, method, headers: allHeaders, body: bodyOf(request), onSent, onHead },
         exchange,
       );
-      // An open connection writes at once.
-      ticket.written();
       return (reason) => exchange.cancel(reason);
     });
     return { head: { status, headers, url: url.href }, ...content };
