@@ -21,6 +21,8 @@ export type Scenario = {
   enforced: UpstreamLimit | null;
   /** Done to the fleet while the backlog stands. */
   disturb?: (fleet: Fleet) => Promise<void>;
+  /** The backlog comes upon an idle queue: a burst, a silence, and what is measured. Else: from the second window on. */
+  burstFirst?: boolean;
   /** Enqueued before the rest: a lone job, then a pause of so many ms. */
   loneJobMs?: number;
 };
@@ -96,7 +98,7 @@ export async function runScenario(
     savePlot(`${scenario.name} ${workers} workers ${scenario.load}`, columns, limit, perMs);
     const stats = await redis.stats(queue);
     return {
-      ...measure(columns, limit, perMs),
+      ...measure(columns, limit, perMs, scenario.burstFirst),
       stale: Number(stats['stale'] ?? 0) / columns.t.length,
       scenario,
       failed,

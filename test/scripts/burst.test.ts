@@ -46,6 +46,28 @@ test('idle time earns one start per pace, up to the burst', async () => {
   expect(await atOnce(lab, 30)).toBe(5);
 });
 
+test('a start of a burst may be used for 50 ms longer than others, which the window pays for', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate: { ...rate, burst: 2 } });
+  const usable: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    expect((await lab.permit({ id: `job-${n}` })).verdict).toBe('go');
+    const [start, end] = lab.granted().map(Number) as [number, number];
+    usable.push(end - start);
+  }
+  expect(usable).toEqual([50_000, 50_000, 0]);
+});
+
+test('after a burst the gate stays shut until shortly before the window has room again', async () => {
+  await using lab = openLab();
+  await lab.apply({ rate });
+  const asked = performance.now();
+  expect(await atOnce(lab, 100)).toBe(100);
+  const { ttl } = await lab.limiter();
+  expect(ttl).toBeGreaterThan(59_900 - (performance.now() - asked));
+  expect(ttl).toBeLessThanOrEqual(60_030 + 50 - 100);
+});
+
 test('a burst of one is an even pace', async () => {
   await using lab = openLab();
   await lab.apply({ rate: { ...rate, burst: 1 } });

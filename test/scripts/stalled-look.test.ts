@@ -22,9 +22,9 @@ function fleetOf(lab: ReturnType<typeof openLab>, pauseMs: number, backMs: numbe
 test('a fleet that looks without a long pause may judge jobs stalled', async () => {
   await using lab = openLab();
   await lab.apply({});
-  const fleet = fleetOf(lab, 1000, 50);
+  const fleet = fleetOf(lab, 60_000, 50);
   await fleet.look();
-  await fleet.age(900);
+  await fleet.age(40_000);
   expect(await fleet.look()).toBe(true);
 });
 

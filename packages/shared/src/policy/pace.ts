@@ -45,6 +45,12 @@ export const logCells = 512;
 export const catchUpSpeed = 1.3;
 
 /**
+ * A start that idle time has earned may be used for so much longer: a share of the window, and a maximum in ms. A worker
+ * sends a whole burst in one turn of its loop, and all but the first would be too old. The window pays for it once.
+ */
+export const burstPermit = { share: 1 / 20, mostMs: 50 };
+
+/**
  * How a rate is kept. Pure.
  *
  * Fewer than `limit` starts lie in the `per + slack` before each start: the log of starts sees to that. With arrivals

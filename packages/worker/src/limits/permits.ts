@@ -172,7 +172,8 @@ export class Permits {
         this.#clock.observe((Number(start) - wait) / 1000, askedAt, grantedAt);
         // Slept for until the latest time that it can be, and aged from the earliest: never early, no lateness missed.
         const { earliest, latest } = this.#clock.here(Number(start) / 1000);
-        const permit = { startAt: earliest, oldestMs: oldestMs + extraMs, slot: [start, end] } as const;
+        const usableMs = (Number(end) - Number(start)) / 1000;
+        const permit = { startAt: earliest, oldestMs: oldestMs + usableMs, slot: [start, end] } as const;
         return { type: 'reserved', grantedAt, mayStartAt: latest, permit };
       }
       case 'cancelled':

@@ -105,7 +105,7 @@ local start, last = grant(s, starts, terms, paceUs, limit, now, longest, tonumbe
 setGate(meta, policy, schedule, s.gate, paceUs, (jobsWait and s.bank < 1) and 1 or terms.burst)
 if not last then
   writeSchedule(schedule, s)
-  closeGate(limiter, math.ceil((start - now) / 1000))
+  closeGate(limiter, math.ceil((start - now) / 1000) - ${gateAheadMs})
   return {4, math.ceil((start - now) / 1000)}
 end
 s.sent = sent + 1
@@ -120,8 +120,14 @@ redis.call('SET', pace, string.format('%.0f', following), 'PX', math.max(1, math
 
 -- The gate stays shut until the permits granted so far last only a little longer.
 local shut = math.floor((nextStart(s, paceUs, now) - now) / 1000) - ${gateAheadMs}
+local full = math.floor((roomAfter(s, starts, limit, terms) - now) / 1000) - ${gateAheadMs}
 local ttl = redis.call('PTTL', limiter)
-if ttl >= 0 and shut > ttl then redis.call('PEXPIRE', limiter, shut) end
+if full > math.max(shut, ttl) then
+  -- A burst has filled the window.
+  closeGate(limiter, full)
+elseif ttl >= 0 and shut > ttl then
+  redis.call('PEXPIRE', limiter, shut)
+end
 return {0, math.max(0, start - now), string.format('%.0f', start), last}
 `,
   read: (reply): PermitReply => {

@@ -1,3 +1,5 @@
+import { burstPermit } from '../../../policy/pace.ts';
+
 /**
  * How the permit script grants a start. Lua functions over a schedule that was read (parts/schedule.ts) and the log of
  * starts (parts/start-log.ts), which alone keeps the window: the schedule says how starts are spread in it.
@@ -5,7 +7,8 @@
  * - A backlog starts evenly, every `paceUs`. A late start leaves the schedule where it is, so those after it follow at 1.3
  *   times the pace until they are back on it: by an eighth of the window at most, and only while jobs wait. Faster would
  *   make up for more of a stall, and be a bump to the upstream: of a tenth of the window, 1.3 times its share is the most.
- * - Time in which the queue was open, served and empty earns starts that may leave at once, up to the policy's burst.
+ * - Time in which the queue was open, served and empty earns starts that may leave at once, up to the policy's burst. Each
+ *   may be used for longer than others: they leave in one turn of a worker's loop.
  */
 export const grantStartLua = `
 -- Brings in what happened without us: workers of 0.1 granted starts, or the clock was set back.
@@ -45,13 +48,21 @@ local function nextStart(s, paceUs, now)
   return math.max(now, s.floor, s.due, s.last + leastGap(paceUs))
 end
 
+-- From when on the window has room for one more.
+local function roomAfter(s, starts, limit, terms)
+  local oldest = s.logged >= limit and redis.call('LINDEX', starts, 0)
+  return oldest and tonumber(oldest) + terms.spanUs or 0
+end
+
 -- Returns the start, and its end in the log; no end where the start is too far away, and nothing is granted.
 local function grant(s, starts, terms, paceUs, limit, now, longest, extraUs, jobsWait)
+  local usableUs = extraUs
+  if s.bank >= 1 then usableUs = math.max(extraUs, math.min(terms.spanUs * ${burstPermit.share}, ${1000 * burstPermit.mostMs})) end
   local wanted = nextStart(s, paceUs, now)
   local start, gone, pairsGone = roomFrom(starts, s.logged, limit, terms.spanUs, wanted)
   if start - now > longest then return start end
   if pairsGone > 0 then redis.call('LPOP', starts, 2 * pairsGone) end
-  local last = logStarts(starts, start + extraUs, 1, terms.spanUs, terms.cellUs, now)
+  local last = logStarts(starts, math.ceil(start + usableUs), 1, terms.spanUs, terms.cellUs, now)
   s.logged = s.logged - gone + 1
   if start < s.due then
     s.bank = s.bank - 1
