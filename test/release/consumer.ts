@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { packPackages } from '../../scripts/published-packages.ts';
+import { pathToFileURL } from 'node:url';
 import { type Exit, runCommand, workspace } from '../lab/processes.ts';
 import { temporaryFolder } from '../lab/test-run.ts';
 
@@ -32,15 +32,27 @@ function npmInstall(folder: string): Promise<Exit> {
 
 const readJson = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as { version: string };
 
+type Packing = { packPackages(destination: string): Map<string, string> };
+
+/** Builds and packs the packages of a checkout, as its own scripts do. @returns the tarballs, by the package's name */
+async function packed(root: string): Promise<Map<string, string>> {
+  // The project file of the package that depends on all others.
+  const build = await runCommand(join(root, 'node_modules/.bin/tsc'), ['-b', 'packages/sluice'], {
+    cwd: root,
+    patience: installPatience,
+  });
+  if (build.code !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
+  const script = pathToFileURL(join(root, 'scripts/published-packages.ts')).href;
+  return ((await import(script)) as Packing).packPackages(temporaryFolder('tarballs'));
+}
+
 /**
  * Builds and packs the packages, and installs the tarballs of all of them with npm.
+ * @param root the checkout whose packages they are. Default: this one
  * @throws when npm cannot install them; `missing`: there is no registry to install their dependencies from
  */
-export async function installConsumer(): Promise<Consumer | { missing: string }> {
-  // The project file of the package that depends on all others.
-  const build = await runCommand(join(workspace, 'node_modules/.bin/tsc'), ['-b', 'packages/sluice']);
-  if (build.code !== 0) throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
-  const tarballs = packPackages(temporaryFolder('tarballs'));
+export async function installConsumer(root = workspace): Promise<Consumer | { missing: string }> {
+  const tarballs = await packed(root);
   const folder = temporaryFolder('consumer');
   cpSync(join(import.meta.dirname, 'consumer'), folder, { recursive: true });
   const specs = Object.fromEntries([...tarballs].map(([name, file]) => [name, `file:${file}`]));
