@@ -3,6 +3,7 @@ import { addCompletionCommand } from './completion/command.ts';
 import { addTopCommand } from './top/command.ts';
 import { addBatchCommands } from './batch/command.ts';
 import { addDeadCommands } from './dead/command.ts';
+import { addDemoUpstreamCommand } from './demo-upstream/command.ts';
 import { addEnqueueCommand } from './enqueue/command.ts';
 import { addFetchCommand } from './fetch/command.ts';
 import { addScheduleCommands } from './schedule/command.ts';
@@ -97,6 +98,7 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
   addScheduleCommands(program, io, done);
   addDeadCommands(program, io, done);
   addWorkerCommand(program, io, done);
+  addDemoUpstreamCommand(program, io, done);
   addCompletionCommand(program, io, done);
   return program;
 }

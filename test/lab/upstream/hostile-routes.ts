@@ -1,8 +1,5 @@
 import { gzipBomb } from './bodies.ts';
-import type { Exchange } from './exchange.ts';
-
-/** `/hang`: the request is never answered. */
-function hang(): void {}
+import type { Exchange } from '../../../packages/cli/src/demo-upstream/exchange.ts';
 
 /** `/hang-body`: headers and ten of a hundred bytes, then nothing. */
 function hangBody(exchange: Exchange): void {
@@ -59,7 +56,6 @@ function interimForever(exchange: Exchange): void {
 
 /** Routes that misbehave as real servers do. */
 export const hostileRoutes: [name: string, route: (exchange: Exchange) => void][] = [
-  ['hang', hang],
   ['hang-body', hangBody],
   ['drip', drip],
   ['reset', reset],

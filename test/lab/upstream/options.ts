@@ -1,19 +1,6 @@
-/** A limit the upstream enforces itself, over all its routes and clients together. */
-export interface UpstreamLimit {
-  /** Requests admitted in any window of `perMs`. A whole number from 1. */
-  limit: number;
-  /** The length of the window, in ms. */
-  perMs: number;
-  /** A true sliding log: a request is rejected exactly when `limit` counted ones are less than `perMs` old. */
-  shape?: 'sliding';
-  /**
-   * What a rejection says about the wait. `seconds` (default): `Retry-After`, rounded up, so never too early;
-   * `ms`: `retry-after-ms`, and no `Retry-After`; `none`: nothing.
-   */
-  retryAfter?: 'seconds' | 'ms' | 'none';
-  /** True: a rejected request also counts against the window, so whoever keeps asking never gets in. Default false. */
-  refusedCount?: boolean;
-}
+import type { UpstreamLimit } from '../../../packages/cli/src/demo-upstream/sliding-limit.ts';
+
+export type { UpstreamLimit };
 
 /** What can be changed while the upstream runs. */
 export interface UpstreamSettings {

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ArrivalColumns, ArrivalLog, toArrivals } from './arrivals.ts';
 import { gzipBomb } from './bodies.ts';
-import { SlidingLimit } from './sliding-limit.ts';
+import { SlidingLimit } from '../../../packages/cli/src/demo-upstream/sliding-limit.ts';
 
 test('the sliding limit decides as a log of all requests would', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 200 });

@@ -4,10 +4,11 @@ import type { Socket } from 'node:net';
 import { listen } from '../listen.ts';
 import { type Arrival, type ArrivalColumns, ArrivalLog, toArrivals } from './arrivals.ts';
 import { type Clock, localClock } from './clock.ts';
-import { BadRequest, Exchange } from './exchange.ts';
+import { Exchange } from '../../../packages/cli/src/demo-upstream/exchange.ts';
+import { noRoute, perform, routes } from '../../../packages/cli/src/demo-upstream/routes.ts';
+import { SlidingLimit, waitHeaders } from '../../../packages/cli/src/demo-upstream/sliding-limit.ts';
+import { hostileRoutes } from './hostile-routes.ts';
 import { type UpstreamOptions, type UpstreamSettings, changed, initialSettings, latency } from './options.ts';
-import { routeOf } from './routes.ts';
-import { SlidingLimit, waitHeaders } from './sliding-limit.ts';
 
 /** A running upstream, in this process or in its own. */
 export interface Upstream extends AsyncDisposable {
@@ -75,8 +76,8 @@ export async function startUpstream(
       exchange.json(429, { error: 'too many requests' }, waitHeaders(settings.limit, waitMs));
     } else {
       const ms = latency(settings);
-      if (ms > 0) exchange.later(ms, () => void perform(exchange));
-      else void perform(exchange);
+      if (ms > 0) exchange.later(ms, () => answer(exchange));
+      else answer(exchange);
     }
   }
 
@@ -120,15 +121,9 @@ export async function startUpstream(
   };
 }
 
-async function perform(exchange: Exchange): Promise<void> {
-  try {
-    await routeOf(exchange.route)(exchange);
-  } catch (error) {
-    // A fault in one exchange must not end the upstream of a whole test run.
-    if (exchange.response.headersSent || exchange.response.destroyed) return void exchange.response.destroy();
-    exchange.json(error instanceof BadRequest ? 400 : 500, { error: String(error) });
-  }
-}
+const allRoutes = new Map([...routes, ...hostileRoutes]);
+
+const answer = (exchange: Exchange) => void perform(exchange, allRoutes.get(exchange.route) ?? noRoute);
 
 function count(visits: Map<string, number>, path: string): number {
   const visit = (visits.get(path) ?? 0) + 1;

@@ -1,15 +1,20 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { UpstreamSettings } from './options.ts';
 
 /** A request no route can read; it is answered with 400 and this message. */
 export class BadRequest extends Error {
   override name = 'BadRequest';
 }
 
+/** What the routes are told about the upstream they belong to. */
+export interface RouteSettings {
+  /** Size of the bodies of `/` and `/item/:n`. */
+  bodyBytes: number;
+}
+
 interface ExchangeParts {
   request: IncomingMessage;
   response: ServerResponse;
-  settings: UpstreamSettings;
+  settings: RouteSettings;
   /** How often this path and query has been asked for, this time included. */
   visit: () => number;
   /** Called once, with the status, before the first byte of the answer leaves. */
@@ -20,7 +25,7 @@ interface ExchangeParts {
 export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly settings: UpstreamSettings;
+  readonly settings: RouteSettings;
   /** The first part of the path: `item` in `/item/7`. */
   readonly route: string;
   /** What follows it: `7` in `/item/7`. */

@@ -3,7 +3,6 @@ import { pipeline } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { itemBody, patternBytes, patternStream } from './bodies.ts';
 import { type Exchange, BadRequest } from './exchange.ts';
-import { hostileRoutes } from './hostile-routes.ts';
 
 /** Answers one request, now or later. What it throws is answered with 400 (BadRequest) or 500. */
 export type Route = (exchange: Exchange) => void | Promise<void>;
@@ -77,11 +76,19 @@ function redirectTo(exchange: Exchange): void {
   exchange.answer(exchange.parameter('code', 302), '', { location: exchange.query.get('url') ?? '' });
 }
 
+/** The largest body that `/echo` repeats: it is held in memory. */
+const mostEchoed = 4 * 2 ** 20;
+
 /** `/echo`: the request as JSON, whatever its method. */
 async function echo(exchange: Exchange): Promise<void> {
   const { method, url, headers } = exchange.request;
   const chunks: Buffer[] = [];
-  for await (const chunk of exchange.request as AsyncIterable<Buffer>) chunks.push(chunk);
+  let bytes = 0;
+  for await (const chunk of exchange.request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > mostEchoed) return exchange.json(413, { error: `more than ${mostEchoed} bytes` });
+    chunks.push(chunk);
+  }
   exchange.json(200, { method, url, headers, body: Buffer.concat(chunks).toString() });
 }
 
@@ -94,7 +101,11 @@ function clientMayLeave(): void {
   // pipeline destroys both ends; a client that hangs up in the middle is no fault here.
 }
 
-const routes = new Map<string, Route>([
+/** `/hang`: the request is never answered. */
+function hang(): void {}
+
+/** The routes by the first part of their path. */
+export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['', home],
   ['item', item],
   ['status', status],
@@ -105,10 +116,18 @@ const routes = new Map<string, Route>([
   ['redirect-to', redirectTo],
   ['echo', echo],
   ['json', json],
-  ...hostileRoutes,
+  ['hang', hang],
 ]);
 
-/** The route of a path's first part; unknown ones answer 404. */
-export function routeOf(name: string): Route {
-  return routes.get(name) ?? ((exchange) => exchange.json(404, { error: `no route /${name}` }));
+/** An upstream without this route answers 404. */
+export const noRoute: Route = (exchange) => exchange.json(404, { error: `no route /${exchange.route}` });
+
+/** Answers by a route. What it throws is answered, too: a fault in one exchange must not end the upstream. */
+export async function perform(exchange: Exchange, route: Route): Promise<void> {
+  try {
+    await route(exchange);
+  } catch (error) {
+    if (exchange.response.headersSent || exchange.response.destroyed) return void exchange.response.destroy();
+    exchange.json(error instanceof BadRequest ? 400 : 500, { error: String(error) });
+  }
 }
