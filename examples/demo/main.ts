@@ -1,9 +1,12 @@
 // npm run demo: an upstream that enforces 100 requests in any 5 s, a Redis, two worker processes, 300 URLs at an even
-// pace, and 120 of which a hundred leave at once.
+// pace, and 120 of which a hundred leave at once. `-- --svg FILE` also draws the first plot as a picture.
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { interruptSignal } from '../../packages/cli/src/interrupt.ts';
 import { barDisplay, lineDisplay } from '../../packages/cli/src/run/progress/display.ts';
 import { runList } from '../../packages/cli/src/run/run-list.ts';
+import { plotSvg } from '../../test/lab/measure/plot-svg.ts';
 import { plotTerminal, terminalColours } from '../../test/lab/measure/plot-terminal.ts';
 import { worstWindow } from '../../test/lab/measure/window.ts';
 import type { Upstream } from '../../test/lab/upstream/server.ts';
@@ -19,10 +22,14 @@ type Act = {
   /** Requests that may leave at once: see `rate.burst` in docs/configuration.md. */
   burst: number;
   title: string;
+  /** Where its plot is drawn as a picture. */
+  svg?: string | undefined;
 };
 
+const { values: typed } = parseArgs({ options: { svg: { type: 'string' } } });
+
 const acts: Act[] = [
-  { jobs: 300, burst: 1, title: 'burst 1: evenly spaced, as the upstream saw it' },
+  { jobs: 300, burst: 1, title: 'burst 1: evenly spaced, as the upstream saw it', svg: typed.svg },
   { jobs: 120, burst: 100, title: 'burst 100: all that the window has room for, at once' },
 ];
 
@@ -52,7 +59,7 @@ async function demo(interrupt: AbortSignal): Promise<number> {
 
 /** @returns whether everything was fetched, nothing was rejected, and the limit was kept */
 async function perform(
-  { jobs, burst, title }: Act,
+  { jobs, burst, title, svg }: Act,
   upstream: Upstream,
   interrupt: AbortSignal,
 ): Promise<boolean> {
@@ -96,6 +103,8 @@ async function perform(
   const colour = terminalColours(stdout, process.env);
   stdout.write(`\n${demoTable(summary, { refused, worst, ...limit })}\n\n`);
   stdout.write(`${plotTerminal({ times, limit, title, width, colour })}\n\n`);
+  if (svg !== undefined)
+    writeFileSync(svg, plotSvg({ times, limit, title: `Two workers, one rate: ${title}` }));
   return summary.completed === jobs && summary.failed === 0 && refused === 0 && worst <= limit.limit;
 }
 
