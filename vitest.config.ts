@@ -25,7 +25,7 @@ const measuring = 'packages/worker/test/{body-slabs,body-store,transform-process
  */
 const parts = [
   'packages/{producer,worker,cli}/test/**/*.test.ts',
-  'test/{formats,packages,scripts}/**/*.test.ts',
+  'test/{docs,formats,packages,scripts}/**/*.test.ts',
   // What tests, benchmarks, the demo and the chaos run are made with.
   'test/{lab,chaos}/**/*.test.ts',
 ];
@@ -73,7 +73,7 @@ export default defineConfig({
       // Not part of `npm test`: `npm run test:faults` and `npm run test:release`.
       // Fewer at once: each runs a fleet at a rate, for a minute and more.
       atOnce(3, programs(project('outages', 'test/e2e/outages/*.test.ts', redis))),
-      atOnce(3, programs(project('release', 'test/release/*.test.ts', redis))),
+      atOnce(3, programs(project('release', ['test/release/*.test.ts', 'test/newcomer/*.test.ts'], redis))),
     ],
   },
 });

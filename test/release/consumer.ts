@@ -46,6 +46,15 @@ async function packed(root: string): Promise<Map<string, string>> {
   return ((await import(script)) as Packing).packPackages(temporaryFolder('tarballs'));
 }
 
+/** The tarballs of all packages. `missing`: there is no registry to install their dependencies from. */
+export async function packedFiles(): Promise<{ files: string[] } | { missing: string }> {
+  const { code, stderr } = await runCommand('npm', ['view', 'bullmq', 'version'], {
+    env: pathWith(process.execPath),
+  });
+  if (code !== 0 && offline.test(stderr)) return { missing: 'no npm registry answers' };
+  return { files: [...(await packed(workspace)).values()] };
+}
+
 /**
  * Builds and packs the packages, and installs the tarballs of all of them with npm.
  * @param root the checkout whose packages they are. Default: this one
