@@ -41,7 +41,10 @@ export function anchorsOf(source: string): Set<string> {
   const prose = source.replaceAll(/^```.*?^```$/gms, '');
   for (const [, title = ''] of prose.matchAll(/^#{1,6} (.+)$/gm)) {
     const plain = title.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
-    const anchor = plain.replaceAll(/[^\p{L}\p{N} _-]/gu, '').trim().replaceAll(' ', '-');
+    const anchor = plain
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-');
     let free = anchor;
     for (let n = 1; anchors.has(free); n++) free = `${anchor}-${n}`;
     anchors.add(free);

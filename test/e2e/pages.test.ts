@@ -1,17 +1,32 @@
-import { existsSync } from 'node:fs';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { workspace } from '../lab/processes.ts';
+import { installedServer, startOwnRedis } from '../lab/redis.ts';
 import { follow, matches } from '../newcomer/follow.ts';
-import { workspaceReader } from '../newcomer/workspace-reader.ts';
+import { placesHere, workspaceReader } from '../newcomer/workspace-reader.ts';
 
-const isUsable = existsSync('/bin/bash') || existsSync('/usr/bin/bash');
+const isUsable = installedServer() !== undefined;
 
-test.skipIf(!isUsable)('the commands and programs of getting started work as written', async () => {
-  expect(await follow('docs/getting-started.md', await workspaceReader(inject('redisUrl')))).toBeGreaterThan(12);
-}, 180_000);
+test.skipIf(!isUsable).each([
+  ['getting-started.md', 12],
+  ['choosing-a-rate.md', 5],
+])(
+  'the commands and programs of docs/%s work as written',
+  async (page, blocks) => {
+    await using redis = await startOwnRedis();
+    expect(await follow(`docs/${page}`, await workspaceReader(redis.url))).toBeGreaterThan(blocks);
+  },
+  180_000,
+);
 
-test.skipIf(!isUsable)('the commands of choosing a rate work as written', async () => {
-  expect(await follow('docs/choosing-a-rate.md', await workspaceReader(inject('redisUrl')))).toBeGreaterThan(5);
-}, 120_000);
+test.skipIf(!isUsable)(
+  'the commands of docs/from-asyncio.md work as written, in a checkout',
+  async () => {
+    await using redis = await startOwnRedis();
+    const reader = { folder: workspace, env: {}, instead: await placesHere(redis.url) };
+    expect(await follow('docs/from-asyncio.md', reader)).toBe(4);
+  },
+  180_000,
+);
 
 test('what a page shows is compared with what was printed', () => {
   expect(matches('a …\n…\nz\n', 'a b\nc\nd\nz\n')).toBe(true);

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Program, startCommand } from '../lab/processes.ts';
+import { temporaryFolder } from '../lab/test-run.ts';
 import { type Block, blocksOf, readPage } from '../docs/pages.ts';
 
 export type Reader = {
@@ -24,7 +25,9 @@ export function matches(shown: string, printed: string): boolean {
   const pattern = shown
     .trimEnd()
     .split('\n')
-    .map((line) => (line.trim() === '…' ? '(?:.*\n)*?' : `${escaped(line.trimEnd()).replaceAll('…', '.*')} *\n`))
+    .map((line) =>
+      line.trim() === '…' ? '(?:.*\n)*?' : `${escaped(line.trimEnd()).replaceAll('…', '.*')} *\n`,
+    )
     .join('');
   return new RegExp(`^${pattern}$`).test(`${printed.trimEnd()}\n`);
 }
@@ -37,13 +40,13 @@ export function matches(shown: string, printed: string): boolean {
 export async function follow(page: string, reader: Reader): Promise<number> {
   const blocks = blocksOf(page, readPage(page));
   await using terminals = new AsyncDisposableStack();
-  const memory = join(reader.folder, '.terminal');
-  mkdirSync(memory);
+  const memory = temporaryFolder('terminal');
   writeFileSync(join(memory, 'state'), '');
   let printed = '';
   let done = 0;
   const here = (text: string) => reader.instead.reduce((all, [from, to]) => all.replaceAll(from, to), text);
-  const folder = () => /^declare -x PWD="(.*)"$/m.exec(readFileSync(join(memory, 'state'), 'utf8'))?.[1] ?? reader.folder;
+  const folder = () =>
+    /^declare -x PWD="(.*)"$/m.exec(readFileSync(join(memory, 'state'), 'utf8'))?.[1] ?? reader.folder;
 
   for (const block of blocks) {
     const { language, note = '' } = block;
@@ -81,7 +84,11 @@ ${reader.prelude ?? ''}
 trap 'export -p > ${state}' EXIT
 set -e -o pipefail
 ${here(block.text)}`;
-    await using program = startCommand('bash', ['-c', script], { cwd: reader.folder, env: reader.env, patience });
+    await using program = startCommand('bash', ['-c', script], {
+      cwd: reader.folder,
+      env: reader.env,
+      patience,
+    });
     const { code, stdout, stderr } = await program.exit();
     if (code !== 0) fail(where, `exit code ${code} of\n${here(block.text)}\n${stdout}${stderr}`);
     return stdout;

@@ -33,8 +33,8 @@ export async function workspaceReader(redisUrl: string): Promise<Reader> {
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   return {
     folder,
-    env: { SLUICE_REDIS_URL: redisUrl, SLUICE_PREFIX: '{newcomer}', NODE_OPTIONS: '--conditions=sluice-source' },
-    instead: [...(await placesHere(redisUrl)), ["redis: 'redis", "prefix: '{newcomer}', redis: 'redis"]],
+    env: { SLUICE_REDIS_URL: redisUrl, NODE_OPTIONS: '--conditions=sluice-source' },
+    instead: await placesHere(redisUrl),
     prelude: `PATH="${bin}:${join(process.execPath, '..')}:$PATH"; npm() { :; }; npx() { "$@"; }`,
   };
 }
