@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { z } from 'zod';
 import { connectOptionsSchema } from '../../packages/producer/src/connect-options.ts';
 import { jobSpecSchema, policySchema } from '../../packages/shared/src/index.ts';
 import { membersOf } from '../../scripts/api-doc/members.ts';
@@ -23,7 +22,7 @@ test.each([
   ['connect', connectOptionsSchema],
   ['Policy', policySchema],
 ] as const)('%s has every field that its schema takes, and no other', (title, schema) => {
-  const fields = Object.keys((schema as z.ZodObject).shape);
+  const fields = Object.keys((schema as { shape: object }).shape);
   expect(
     entriesOf(title)
       .filter((name) => name !== 'connect')

@@ -29,6 +29,7 @@ test('every block of TypeScript passes the type check', async () => {
   expect(typed.length).toBeGreaterThan(15);
   const folder = temporaryFolder('docs');
   mkdirSync(join(folder, 'blocks'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   for (const { page, line, text } of typed) {
     // The fence is one line above the code, so lines of the report are those after it.
     writeFileSync(join(folder, 'blocks', `${page.replaceAll('/', '-')}-${line}.ts`), `${text}export {};\n`);

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../lab/free-port.ts';
 import { workspace } from '../lab/processes.ts';
-import { temporaryFolder } from '../lab/test-run.ts';
+import { bundleFolder, placeInBundle, temporaryFolder } from '../lab/test-run.ts';
 import type { Reader } from './follow.ts';
 
 /** The address of this run's Redis, and a free port, in the place of those that pages name. */
@@ -23,7 +23,9 @@ export async function workspaceReader(redisUrl: string): Promise<Reader> {
   const folder = temporaryFolder('newcomer');
   const bin = join(folder, '.bin');
   mkdirSync(bin);
-  const program = join(workspace, 'packages/cli/src/main.ts');
+  const source = 'packages/cli/src/main.ts';
+  const bundle = join(bundleFolder(), placeInBundle(source) ?? '');
+  const program = existsSync(bundle) ? bundle : join(workspace, source);
   const script = `#!/bin/sh\nexec "${process.execPath}" --conditions=sluice-source "${program}" "$@"\n`;
   writeFileSync(join(bin, 'sluice'), script);
   chmodSync(join(bin, 'sluice'), 0o755);
