@@ -46,3 +46,9 @@ test('every page of docs is linked from the index, and the index from README', (
   expect(missing).toEqual([]);
   expect(readPage('README.md')).toContain('](docs/README.md)');
 });
+
+test('the measured table of README is that of the page with its method', () => {
+  const rows = [...readPage('README.md').matchAll(/^\|.*\| +\d+ of \d+ +\|$/gm)].map(([row]) => row);
+  expect(rows).toHaveLength(4);
+  for (const row of rows) expect(readPage('docs/comparison.md')).toContain(row);
+});
