@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { workspace } from '../lab/processes.ts';
 
 /** A fenced block of a page. */
@@ -21,7 +21,8 @@ export const pages: string[] = [
   ...globSync(['docs/*.md', 'packages/*/README.md'], { cwd: workspace }).sort(),
 ];
 
-export const readPage = (page: string): string => readFileSync(join(workspace, page), 'utf8');
+/** @param page relative to the workspace, or absolute */
+export const readPage = (page: string): string => readFileSync(resolve(workspace, page), 'utf8');
 
 /** The fenced blocks of a page, in order. Pure. */
 export function blocksOf(page: string, source: string): Block[] {
