@@ -77,11 +77,12 @@ export async function openFleet(workers: number, extra: Record<string, string> =
   return fleet;
 }
 
-/** The locks of the queue's active jobs run out now instead of later. */
+/** The locks of the queue's active jobs run out now instead of later, and so does the duty to sweep. */
 export async function unlock({ redis, keys }: Fleet, queue: string): Promise<void> {
   const bull = keys.bull(queue);
   const ids = await redis.lrange(bull.active, 0, -1);
   if (ids.length > 0) await redis.unlink(ids.map((id) => bull.lock(id)));
+  await redis.hdel(keys.sweeper, 'worker');
 }
 
 /** Kills the only worker that has jobs of the queue; their locks run out now instead of later. */

@@ -12,6 +12,7 @@ function boundedBy(key: string, { keys, queue, prefix }: Rig): string | null {
   const known: Record<string, string> = {
     [keys.queues]: 'the number of queues',
     [keys.policy(queue)]: 'the number of queues',
+    [keys.due]: 'the number of queues',
     [keys.stats(queue)]: 'the number of queues',
     [bull.meta]: 'the number of queues',
     [bull.eventStream]: 'its length, about 100',
@@ -173,6 +174,7 @@ describe('failed jobs', () => {
     await rig.sluice.queues.pause(rig.queue);
     for (const id of ids) await rig.addRaw(id, { v: 1, req, at: 1, deadline: 1 });
     await rig.redis.zadd(rig.keys.deadlines(rig.queue), ...ids.flatMap((id, n) => [n, id]));
+    await rig.redis.zadd(rig.keys.due, 0, rig.queue);
     const { failed } = rig.keys.bull(rig.queue);
     await until(async () => (await rig.redis.zcard(rig.keys.deadlines(rig.queue))) === 0);
     await until(async () => (await rig.redis.zcard(failed)) === 5);
@@ -241,6 +243,7 @@ test('a queue that is removed and created again knows nothing of its former ids,
   expect(await rig.redis.keys(`${rig.prefix}/sent/*`)).toEqual([]);
   const { endless } = await survey(rig);
   expect(endless).toEqual([]);
+  expect(await rig.redis.exists(rig.keys.due)).toBe(0);
   await rig.sluice.policies.set(rig.queue, { egress: loopback, retry: quick });
   await endAll();
   expect(await rig.seen()).toHaveLength(4);

@@ -4,8 +4,8 @@ import { decodeMessage } from '@sluice/shared';
 import type { PoolConfig } from './settings.ts';
 import type { Logger } from './logger.ts';
 import { Announcement } from './maintenance/announcement.ts';
-import { DeadlineSweeper } from './maintenance/deadlines.ts';
-import { FailedJobs } from './maintenance/failed-jobs.ts';
+import { fleetSweeper } from './maintenance/fleet-sweeper.ts';
+import type { Sweeper } from './maintenance/sweeper.ts';
 import { type Parts, openParts } from './parts.ts';
 import { Drain } from './queue/drain.ts';
 import { PolicyReader } from './queue/policy-reader.ts';
@@ -43,7 +43,7 @@ export class Pool implements RunningPool {
   readonly #parts: Parts;
   readonly #queues: ServedQueues;
   readonly #policies: PolicyReader;
-  readonly #sweepers: readonly (DeadlineSweeper | FailedJobs)[];
+  readonly #sweeper: Sweeper;
   readonly #announcement: Announcement;
   #isServing = false;
   #draining: { drain: Drain; ended: Promise<boolean> } | undefined;
@@ -53,10 +53,7 @@ export class Pool implements RunningPool {
     const { config } = parts;
     this.#queues = new ServedQueues(parts);
     this.#policies = new PolicyReader({ ...parts, queues: config.queues, events: this.#queues });
-    this.#sweepers = [
-      new DeadlineSweeper({ ...parts, queues: () => this.#queues.names() }),
-      new FailedJobs({ ...parts, queues: () => this.#queues.policies() }),
-    ];
+    this.#sweeper = fleetSweeper(this.id, parts);
     const about = { id: this.id, pid: process.pid, version: packageVersion(), queues: config.queues };
     this.#announcement = new Announcement({ ...parts, about, takesJobs: () => parts.clock.fault === null });
   }
@@ -84,7 +81,7 @@ export class Pool implements RunningPool {
     await this.#policies.start();
     this.#isServing = true;
     if (this.#draining !== undefined) return;
-    for (const sweeper of this.#sweepers) sweeper.start();
+    this.#sweeper.start();
     this.#parts.bodies.start();
     await this.#announcement.start();
   }
@@ -117,8 +114,7 @@ export class Pool implements RunningPool {
   async #end(drain: Drain, graceMs: number): Promise<boolean> {
     const { clock, permitWatch, transforms, bodies } = this.#parts;
     this.#policies.stop();
-    const others = [this.#announcement, ...this.#sweepers];
-    const swept = Promise.all(others.map((other) => other.stop()));
+    const swept = Promise.all([this.#announcement.stop(), this.#sweeper.stop()]);
     const isEmpty = await drain.run(graceMs, swept);
     clock.stop();
     permitWatch.stop();

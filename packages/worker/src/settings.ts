@@ -43,8 +43,8 @@ type Settings = {
 };
 
 /**
- * Looks for stalled jobs never pause longer than a quarter of the lock's duration: an outage that costs locks must show
- * as a pause between looks.
+ * Looks for stalled jobs never pause longer than a quarter of the lock's duration: a job waits for its lock to run out,
+ * not for the look.
  */
 export function poolConfig(set: Settings) {
   return {

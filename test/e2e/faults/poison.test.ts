@@ -133,7 +133,7 @@ test('a due job that cannot be read: a delayed one, one past its deadline, one o
   // Also one that only a newer worker can read is told to be over.
   expect((await told).outcome).toMatchObject({ kind: 'expired' });
   expect(await fleet.redis.zcard(deadlines('api'))).toBe(0);
-  expect(logged(fleet, 'the deadline sweep failed')).toEqual([]);
+  expect(logged(fleet, 'the sweep of the deadlines failed')).toEqual([]);
 });
 
 async function rewrite(

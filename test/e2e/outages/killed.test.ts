@@ -26,6 +26,23 @@ describe('a worker that is killed', () => {
     expect(await fleet.redis.zcard(fleet.keys.bull(queue).failed)).toBe(0);
   }, 60_000);
 
+  test('while it sweeps for the fleet is followed by another, in queues that nobody serves, too', async () => {
+    await using fleet = await openFleet(1, { ...env, SLUICE_QUEUES: queue });
+    for (const name of [queue, 'unserved']) await fleet.client.policies.set(name, policy);
+    const holder = () => fleet.redis.hget(fleet.keys.sweeper, 'worker');
+    await until(async () => (await holder()) !== null);
+    const first = await holder();
+    await fleet.startWorker();
+    await fleet.workers[0]!.kill();
+    // Nobody was told; the deadline falls into the time without a sweeper.
+    const job = { url: 'http://127.0.0.1:1/', deadline: Date.now() + 300 };
+    const handle = await fleet.client.enqueue(job, { queue: 'unserved' });
+    const { failed } = fleet.keys.bull('unserved');
+    await until(async () => (await fleet.redis.zscore(failed, handle.id)) !== null);
+    expect((await handle.outcome()).outcome).toMatchObject({ kind: 'expired' });
+    expect(await holder()).not.toBe(first);
+  });
+
   test('by the same job each time has a poison job, which ends as one; its neighbours and the others go on', async () => {
     await using upstream = await startHeldUpstream();
     await using fleet = await openFleet(1, { ...env, SLUICE_CONCURRENCY: '4' });

@@ -162,7 +162,7 @@ export class DeadLetters {
     const next = letter === null ? null : redrivenData(letter, Date.now());
     if (next === null) return 'skipped';
     const { id, score } = entry;
-    const args = { id, score, data: next.data, deadline: next.deadline ?? '' };
+    const args = { queue, id, score, data: next.data, deadline: next.deadline ?? '' };
     return (await this.#redrive([queue, id], args)) === 'redriven' ? 'redriven' : 'skipped';
   }
 

@@ -174,7 +174,7 @@ export class Enqueuer {
     using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
     let added = true;
     // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
-    if (spec.deadline !== undefined) await this.#redis.zadd(this.#keys.deadlines(queue), spec.deadline, id);
+    if (spec.deadline !== undefined) await this.#noteDeadline(queue, id, spec.deadline);
     const open = this.#queues.get(queue);
     if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
     else {
@@ -198,6 +198,14 @@ export class Enqueuer {
     reply.accepted();
     const dueMs = job.opts.delay ?? 0;
     return handle(() => this.#unserved.during(queue, id, dueMs, reply.outcome()));
+  }
+
+  /** In this order: if the second is lost, the sweeper finds the first within a minute. */
+  async #noteDeadline(queue: string, id: string, deadline: number): Promise<void> {
+    await Promise.all([
+      this.#redis.zadd(this.#keys.deadlines(queue), deadline, id),
+      this.#redis.zadd(this.#keys.due, 'LT', deadline, queue),
+    ]);
   }
 }
 

@@ -201,6 +201,7 @@ export class Queues {
     ];
     // BullMQ leaves its limiter behind, for as long as the window or a hold lasts: maybe hours.
     await this.#redis.unlink(...own.map((key) => key(name)), keys.bull(name).limiter);
+    await this.#redis.zrem(keys.due, name);
     await this.#forget(name);
     await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
   }

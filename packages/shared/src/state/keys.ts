@@ -17,6 +17,10 @@ export function keysOf(prefix: string) {
     workers: `${prefix}/workers`,
     /** String with TTL: what a worker says of itself (see worker-record.ts). */
     worker: (id: string) => `${prefix}/worker/${id}`,
+    /** Hash with TTL: which worker has the duty to sweep, and when the fleet was last seen (see scripts/duty.ts). */
+    sweeper: `${prefix}/sweeper`,
+    /** Sorted set: queue -> its earliest deadline, epoch ms, or earlier: when to look at its deadlines. */
+    due: `${prefix}/due`,
     /** Channel: what workers should look at now (see messages.ts). */
     events: `${prefix}/events`,
     /** Hash: `json`, `version`, and what scripts need of it (see scripts/parts/rate-terms.ts). */
@@ -38,7 +42,7 @@ export function keysOf(prefix: string) {
     holds: (queue: string) => `${prefix}/holds/${queue}`,
     /** Sorted set: jobs that the upstream asked to wait -> until, ms of Redis' clock. Lifting the hold wakes them. */
     putOff: (queue: string) => `${prefix}/put-off/${queue}`,
-    /** Hash with TTL: when the fleet last looked for stalled jobs, and before when none is one, ms of Redis' clock. */
+    /** Hash with TTL: what workers up to 0.1 noted of their looks for stalled jobs. */
     stalledLook: (queue: string) => `${prefix}/stalled-look/${queue}`,
     /** Hash: `sent`, and `refused` (rejected by the upstream): requests of the queue since it was created. */
     stats: (queue: string) => `${prefix}/stats/${queue}`,

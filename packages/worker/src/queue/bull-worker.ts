@@ -16,12 +16,8 @@ export type BullHandlers = {
   perform: (bull: Job) => Promise<string>;
   /** A run ended, and BullMQ has counted it. @param error why it failed; null: it did not */
   ended: (bull: Job, error: Error | null) => void;
-  /** A job has lost its worker, and waits again. */
-  stalled: (id: string) => void;
   /** Locks could not be renewed. */
   locksLost: () => void;
-  /** May jobs without a lock be counted as stalled now? */
-  mayJudgeStalled: () => Promise<boolean>;
   /** BullMQ or its connection failed. */
   failed: (error: Error) => void;
 };
@@ -42,9 +38,8 @@ export function startBullWorker(
     // No skipVersionCheck: without the server's version, BullMQ blocks for whole seconds, and retries come up to 1 s
     // late.
     lockDuration: config.lockMs,
-    stalledInterval: config.stalledIntervalMs,
-    // A killed worker never fails a job; BullMQ would fail it without an outcome.
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    // One worker checks the queues of the whole fleet (maintenance/stalled-jobs.ts).
+    skipStalledCheck: true,
     maximumRateLimitDelay: maximumRateLimitDelayMs,
     removeOnComplete: { count: 0 },
     settings: { backoffStrategy },
@@ -54,11 +49,6 @@ export function startBullWorker(
   worker.on('failed', (bull, error) => {
     if (bull !== undefined) handlers.ended(bull, error);
   });
-  worker.on('stalled', handlers.stalled);
   worker.on('lockRenewalFailed', handlers.locksLost);
-  // BullMQ has no option for this: after an outage of Redis all locks have expired, but no job has stalled.
-  const { backend } = worker;
-  const moveStalled = backend.moveStalledJobsToWait.bind(backend);
-  backend.moveStalledJobsToWait = async () => ((await handlers.mayJudgeStalled()) ? await moveStalled() : []);
   return worker;
 }

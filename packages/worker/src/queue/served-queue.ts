@@ -62,9 +62,7 @@ export class ServedQueue {
     this.#worker = startBullWorker(live.name, redis, config, {
       perform: (bull) => this.#perform(bull),
       ended: (bull, error) => this.#ended(bull, error),
-      stalled: (id) => this.#stalled(id),
       locksLost: () => void this.#keepLocks(),
-      mayJudgeStalled: () => locks.mayJudgeStalled(live.name),
       failed: (error) => {
         log[isConnectionNoise(error) ? 'debug' : 'warn']({ err: error, queue: live.name }, 'worker error');
         shared.quarantine.met(live.name, error);
@@ -177,12 +175,6 @@ export class ServedQueue {
     // By now BullMQ has counted the attempt. Marks that are left expire.
     const attempt = { queue, id: bull.id!, token: bull.token!, attemptsMade: bull.attemptsMade - 1 };
     sendMarks.clear(attempt).catch(() => {});
-  }
-
-  #stalled(id: string): void {
-    this.#shared.quarantine
-      .look(this.live.name, id)
-      .catch((error: unknown) => this.#shared.log.warn({ err: error, id }, 'quarantine failed'));
   }
 
   async #keepLocks(): Promise<void> {

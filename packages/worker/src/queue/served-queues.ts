@@ -17,10 +17,6 @@ export class ServedQueues implements PolicyEvents {
     return this.#queues.get(name);
   }
 
-  names(): Iterable<string> {
-    return this.#queues.keys();
-  }
-
   all(): ServedQueue[] {
     return [...this.#queues.values()];
   }

@@ -29,9 +29,10 @@ export const redriveScript = defineScript({
     outcome: keys.outcome(queue, job),
     cancelMark: keys.cancel(queue, job),
     deadlines: keys.deadlines(queue),
+    due: keys.due,
     marks: keys.sent(queue, job),
   }),
-  args: ['id', 'score', 'data', 'deadline'],
+  args: ['queue', 'id', 'score', 'data', 'deadline'],
   lua: `
 local found = redis.call('ZSCORE', failed, id)
 if not found then return 0 end
@@ -45,7 +46,10 @@ redis.call('ZREM', failed, id)
 redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'ats', 'stc', 'defa', 'pb', 'outcome', 'tries')
 redis.call('HSET', job, 'data', data)
 redis.call('UNLINK', outcome, cancelMark, marks)
-if deadline ~= '' then redis.call('ZADD', deadlines, deadline, id) end
+if deadline ~= '' then
+  redis.call('ZADD', deadlines, deadline, id)
+  redis.call('ZADD', due, 'LT', deadline, queue)
+end
 
 local priority = tonumber(redis.call('HGET', job, 'priority') or '0')
 if priority > 0 then

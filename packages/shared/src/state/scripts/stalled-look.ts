@@ -1,33 +1,27 @@
-import { defineScript, isOne } from '../define-script.ts';
-
-/** With no worker for so long there is no run whose lock could have run out, ms. */
-const keptMs = 86_400_000;
+import { defineScript } from '../define-script.ts';
+import { fleetSeenLua } from './parts/fleet-seen.ts';
 
 /**
- * May jobs without a lock be taken for stalled now? While Redis is away or frozen no lock can be renewed, and all run
- * out together; when it is back, the workers take theirs back (keep-lock.ts), and must be given the time. That it was
- * away shows on its own clock: nobody in the fleet has looked for longer than workers ever pause.
+ * Which queues may have stalled jobs: those with jobs in workers' hands. None, as long as no job may be taken for
+ * stalled (see parts/fleet-seen.ts). In one call for many queues, most of which are idle.
  *
- * pauseMs    longest pause between two looks while Redis is there
- * allBackMs  time that workers need to be back
+ * Answer: the places of these queues in the list of names.
  */
 export const stalledLookScript = defineScript({
-  keys: (keys, queue: string) => ({ look: keys.stalledLook(queue), policy: keys.policy(queue) }),
+  keys: (keys, _names: readonly string[]) => ({ sweeper: keys.sweeper }),
+  tail: (keys, names: readonly string[]) =>
+    names.flatMap((name) => [keys.bull(name).active, keys.bull(name).stalled]),
   args: ['pauseMs', 'allBackMs'],
+  parts: [fleetSeenLua],
   lua: `
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local seen = redis.call('HMGET', look, 'last', 'notBefore')
--- The first look of all: no worker has a job.
-local last = tonumber(seen[1] or now)
-local notBefore = tonumber(seen[2] or '0')
-if now - last > tonumber(pauseMs) then notBefore = now + tonumber(allBackMs) end
--- Of a queue that was removed nothing is noted.
-if redis.call('EXISTS', policy) == 0 then return 1 end
--- As text: a number of its size would be written with an exponent.
-redis.call('HSET', look, 'last', string.format('%.0f', now), 'notBefore', string.format('%.0f', notBefore))
-redis.call('PEXPIRE', look, ${keptMs})
-return now >= notBefore and 1 or 0
+local found = {}
+if not mayJudge(sweeper, redisNow(), pauseMs, allBackMs) then return found end
+for n = 1, #tail, 2 do
+  -- An error: a job's id was the name of this key. The look at that queue finds it.
+  local running = redis.pcall('LLEN', tail[n])
+  if running ~= 0 or redis.call('EXISTS', tail[n + 1]) == 1 then found[#found + 1] = (n - 1) / 2 end
+end
+return found
 `,
-  read: isOne,
+  read: (reply) => reply as number[],
 });
