@@ -28,6 +28,7 @@ const parts = [
   'test/{docs,formats,packages,scripts}/**/*.test.ts',
   // What tests, benchmarks, the demo and the chaos run are made with.
   'test/{lab,chaos}/**/*.test.ts',
+  'bench/method/*.test.ts',
 ];
 
 const without = <Project extends { test: object }>({ test, ...rest }: Project, exclude: string) => ({

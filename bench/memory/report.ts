@@ -1,4 +1,4 @@
-import { median } from '../throughput/summary.ts';
+import { median } from '../method/ratio.ts';
 import type { Sample } from './sample.ts';
 import { sparkline } from './sparkline.ts';
 

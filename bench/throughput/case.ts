@@ -26,6 +26,8 @@ const trailMs = 300;
 /** One contender with its processes, which live through all its rounds. */
 export class Case implements AsyncDisposable {
   readonly contender: Contender;
+  /** The contender's, or that of its second case. */
+  readonly name: string;
   readonly producer: MeasuredProcess;
   readonly workers: readonly MeasuredProcess[];
   readonly #stage: Stage;
@@ -34,18 +36,24 @@ export class Case implements AsyncDisposable {
   private constructor(
     stage: Stage,
     contender: Contender,
-    processes: { bull: string; producer: MeasuredProcess; workers: MeasuredProcess[] },
+    processes: { name: string; bull: string; producer: MeasuredProcess; workers: MeasuredProcess[] },
   ) {
     this.#stage = stage;
     this.contender = contender;
+    this.name = processes.name;
     this.#bull = processes.bull;
     this.producer = processes.producer;
     this.workers = processes.workers;
   }
 
   /** Starts the processes, and resolves when they wait for work. */
-  static async open(stage: Stage, contender: Contender, workers: number): Promise<Case> {
-    const setting: Setting = { ...stage.setting, queue: `bench-${contender.name}-${workers}` };
+  static async open(
+    stage: Stage,
+    contender: Contender,
+    workers: number,
+    { name = contender.name, queues = 1 }: { name?: string; queues?: number } = {},
+  ): Promise<Case> {
+    const setting: Setting = { ...stage.setting, queue: `bench-${name}-${workers}`, queues };
     await using stack = new AsyncDisposableStack();
     const producer = stack.use(new MeasuredProcess(contender.producer, JSON.stringify(setting)));
     await producer.message('started');
@@ -57,6 +65,7 @@ export class Case implements AsyncDisposable {
     }
     stack.move(); // they are the case's now
     return new Case(stage, contender, {
+      name,
       bull: `${contender.prefix}:${setting.queue}`,
       producer,
       workers: pool,

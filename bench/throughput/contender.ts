@@ -56,10 +56,10 @@ export const contenders: readonly Contender[] = [
     delivers: true,
     prefix: '{sluice}',
     producer: file('sluice-producer'),
-    worker: ({ redisUrl, queue, concurrency }) =>
+    worker: ({ redisUrl, queue, queues = 1, concurrency }) =>
       new MeasuredProcess(import.meta.resolve('@sluice/worker/main'), '', {
         SLUICE_REDIS_URL: redisUrl,
-        SLUICE_QUEUES: queue,
+        SLUICE_QUEUES: queues === 1 ? queue : '*',
         SLUICE_CONCURRENCY: String(concurrency),
         SLUICE_HEALTH_PORT: '0',
         SLUICE_LOG_LEVEL: 'warn',

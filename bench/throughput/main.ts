@@ -2,13 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Case, type Figures } from './case.ts';
+import { Case } from './case.ts';
 import { contenders } from './contender.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
+import { inRounds, quietText } from '../method/rounds.ts';
 import { runBench } from '../run-bench.ts';
 import { profileText } from './profile.ts';
 import { type Stage, openStage } from './stage.ts';
-import { measured, summarize } from './summary.ts';
+import { summarize, twin } from './summary.ts';
 import { tableText } from './table.ts';
 import { waitingBytes } from './waiting-memory.ts';
 
@@ -24,26 +25,44 @@ async function compare(stage: Stage, options: BenchOptions): Promise<void> {
   }
   await stage.redis.flushall();
   await using stack = new AsyncDisposableStack();
-  const cases: { opened: Case; figures: Figures[] }[] = [];
+  const opened: Case[] = [];
   for (const contender of chosen) {
     for (const workers of contender.worker === undefined ? [0] : options.workers) {
-      const opened = stack.use(await Case.open(stage, contender, workers));
-      cases.push({ opened, figures: [await opened.round(options.warmUp)] });
+      opened.push(stack.use(await Case.open(stage, contender, workers)));
     }
   }
-  // In turn, in short rounds, so that other load on the machine affects all of them alike.
-  for (let round = 1; round <= options.rounds; round++) {
-    console.error(`round ${round} of ${options.rounds}`);
-    for (const { opened, figures } of cases) {
-      figures.push(await opened.round(Math.ceil(options.jobs / options.rounds)));
-    }
+  const twinOf = chosen.find(({ name }) => name === 'sluice');
+  if (twinOf !== undefined) {
+    for (const workers of options.workers)
+      opened.push(stack.use(await Case.open(stage, twinOf, workers, { name: twin })));
   }
-  const all = cases.map(({ opened, figures }) => measured(opened, figures));
+  const measured = await inRounds(opened, {
+    rounds: options.rounds,
+    warmUp: (one) => one.round(options.warmUp),
+    run: (one) => one.round(Math.ceil(options.jobs / options.rounds)),
+    say: (text) => console.error(text),
+  });
+  const all = measured.cases.map(({ of, ...figures }) => ({
+    contender: of.name,
+    workers: of.workers.length,
+    ...figures,
+  }));
   const summaries = summarize(all);
   console.log(tableText(summaries, waiting));
+  console.log(`\n${quietText(measured)}`);
   const file = `${results}throughput.json`;
   const machine = { node: process.version, cpus: cpus().length, model: cpus()[0]?.model };
-  const json = { machine, options, summaries, waitingBytes: Object.fromEntries(waiting), cases: all };
+  const { repeated, disturbed, foreign } = measured;
+  const json = {
+    machine,
+    options,
+    repeated,
+    disturbed,
+    foreign,
+    summaries,
+    waitingBytes: Object.fromEntries(waiting),
+    cases: all,
+  };
   writeFileSync(file, `${JSON.stringify(json, null, 2)}\n`);
   console.error(`written to ${file}`);
 }

@@ -17,8 +17,8 @@ export type BenchOptions = {
 
 export const usage = `npm run bench -- throughput [options]
   --jobs N         GETs of 1 KB in each case (20000)
-  --rounds N       rounds that they are split into, the cases in turn; figures are medians of the rounds (10)
-  --warm-up N      unmeasured jobs of each case before the first round (3000)
+  --rounds N       rounds that they are split into, the cases in turn; figures are medians of the rounds (12)
+  --warm-up N      unmeasured jobs of each case before the first round (6000)
   --workers LIST   numbers of worker processes (1,2)
   --concurrency N  requests in flight in one worker process (50)
   --in-flight N    jobs enqueued and not yet ended (1000)
@@ -31,8 +31,8 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
     args,
     options: {
       jobs: { type: 'string', default: '20000' },
-      'warm-up': { type: 'string', default: '3000' },
-      rounds: { type: 'string', default: '10' },
+      'warm-up': { type: 'string', default: '6000' },
+      rounds: { type: 'string', default: '12' },
       workers: { type: 'string', default: '1,2' },
       concurrency: { type: 'string', default: '50' },
       'in-flight': { type: 'string', default: '1000' },

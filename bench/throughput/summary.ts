@@ -1,12 +1,25 @@
-import type { Case, Figures } from './case.ts';
+import { type Spread, median, spreadOf } from '../method/ratio.ts';
+import type { Figures } from './case.ts';
+
+/** Sluice a second time, in processes of its own: the ratio of both is the noise of the run. */
+export const twin = 'sluice-again';
 
 /** What was measured of one case. */
 export type Measured = {
+  /** A contender, or `twin`. */
   contender: string;
   workers: number;
   /** Figures of the warm-up. What Redis keeps from then on, it need not keep again. */
   warmUp: Figures;
   rounds: Figures[];
+};
+
+/** How many times as many requests Sluice makes in a second of CPU, in rounds that were measured together. */
+export type Ratio = {
+  /** CPU of producer and workers. */
+  own: Spread;
+  /** With Redis' CPU. */
+  withRedis: Spread;
 };
 
 export type Summary = {
@@ -21,21 +34,17 @@ export type Summary = {
   workerPeakRssBytes: number;
   /** Growth over the warm-up and all rounds. */
   redisGrowthBytes: number;
-  /** How many times as many requests Sluice makes in a second of CPU; the median of the rounds' ratios. */
-  sluiceRatio: number | null;
+  /** Null: Sluice itself, or it was not measured. */
+  ratio: Ratio | null;
 };
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 const cpuOf = (figures: Figures) => figures.producerCpuMs + figures.workerCpuMs;
+const cpuWithRedisOf = (figures: Figures) => cpuOf(figures) + figures.redisCpuMs;
 
 /** One summary per case: medians of its rounds, so that a moment of other load on the machine counts little. */
 export function summarize(cases: readonly Measured[]): Summary[] {
-  return cases.map(({ contender, workers, warmUp, rounds }) => {
+  return cases.map((one) => {
+    const { contender, workers, warmUp, rounds } = one;
     // Bare undici has no workers, so it is compared with Sluice with one.
     const sluice = cases.find(
       (other) => other.contender === 'sluice' && other.workers === Math.max(1, workers),
@@ -52,16 +61,13 @@ export function summarize(cases: readonly Measured[]): Summary[] {
       producerPeakRssBytes: most((figures) => figures.producerPeakRssBytes),
       workerPeakRssBytes: most((figures) => figures.workerPeakRssBytes),
       redisGrowthBytes: [warmUp, ...rounds].reduce((sum, figures) => sum + figures.redisGrowthBytes, 0),
-      sluiceRatio:
-        sluice === undefined
-          ? null
-          : median(rounds.map((figures, round) => cpuOf(figures) / cpuOf(sluice.rounds[round]!))),
+      ratio: sluice === undefined || sluice === one ? null : ratioOf(one, sluice),
     };
   });
 }
 
-/** @param rounds the figures of each round, the warm-up first */
-export function measured({ contender, workers }: Case, rounds: readonly Figures[]): Measured {
-  const [warmUp, ...rest] = rounds;
-  return { contender: contender.name, workers: workers.length, warmUp: warmUp!, rounds: rest };
+function ratioOf(other: Measured, sluice: Measured): Ratio {
+  const by = (cpu: (figures: Figures) => number) =>
+    spreadOf(other.rounds.map((figures, round) => cpu(figures) / cpu(sluice.rounds[round]!)));
+  return { own: by(cpuOf), withRedis: by(cpuWithRedisOf) };
 }

@@ -4,6 +4,8 @@ export type Setting = {
   /** Without a slash at the end. */
   upstreamUrl: string;
   queue: string;
+  /** Queues that the jobs are spread over, where the contender can; then `queue` begins their names. Default: one. */
+  queues?: number;
   /** Requests in flight in one worker process. */
   concurrency: number;
   /** Jobs enqueued and not yet ended, at most, where the contender bounds them. */

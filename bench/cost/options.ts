@@ -1,0 +1,47 @@
+import { parseArgs } from 'node:util';
+
+export type CostOptions = {
+  /** Numbers of worker processes, with one queue. */
+  workers: number[];
+  /** Numbers of queues that the jobs are spread over, with one worker. */
+  queues: number[];
+  jobs: number;
+  rounds: number;
+  warmUp: number;
+};
+
+export const usage = `npm run bench -- cost [options]
+  what a request costs with more workers, and with more queues: a table, and a plot (bench/results/cost.svg)
+  --workers LIST   numbers of worker processes, with one queue (1,2,4,8)
+  --queues LIST    numbers of queues that the jobs are spread over, with one worker (1,10,100,1000)
+  --jobs N         GETs of 1 KB in each case (20000)
+  --rounds N       rounds that they are split into, the cases in turn (12)
+  --warm-up N      unmeasured jobs of each case before the first round (6000)`;
+
+/** @throws Error that names the option */
+export function readOptions(args: string[]): CostOptions | 'help' {
+  const { values } = parseArgs({
+    args,
+    options: {
+      workers: { type: 'string', default: '1,2,4,8' },
+      queues: { type: 'string', default: '1,10,100,1000' },
+      jobs: { type: 'string', default: '20000' },
+      rounds: { type: 'string', default: '12' },
+      'warm-up': { type: 'string', default: '6000' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const number = (name: string, text: string) => {
+    if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
+    return Number(text);
+  };
+  const list = (name: 'workers' | 'queues') => values[name].split(',').map((text) => number(name, text));
+  return {
+    workers: list('workers'),
+    queues: list('queues'),
+    jobs: number('jobs', values.jobs),
+    rounds: number('rounds', values.rounds),
+    warmUp: number('warm-up', values['warm-up']),
+  };
+}
