@@ -86,3 +86,20 @@ test('a look names the queues that have jobs in hand, or had; one that cannot be
   await lab.redis.hset(lab.keys.bull('broken').active, 'a', 'b');
   expect(await look([names], { pauseMs: 1000, allBackMs: 0 })).toEqual([1, 2, 3]);
 });
+
+test('a look wakes a worker for jobs that wait where nobody works and nobody was told', async () => {
+  await using lab = openLab();
+  const look = bindScript(lab.redis, lab.keys, stalledLookScript);
+  const names = ['lost', 'told', 'busy', 'paused', 'broken', 'empty'];
+  for (const name of ['lost', 'told', 'busy', 'paused'])
+    await lab.redis.lpush(lab.keys.bull(name).wait, 'job');
+  await lab.redis.zadd(lab.keys.bull('told').marker, 7, '1');
+  await lab.redis.lpush(lab.keys.bull('busy').active, 'other');
+  await lab.redis.hset(lab.keys.bull('paused').meta, 'paused', 1);
+  await lab.redis.hset(lab.keys.bull('broken').wait, 'a', 'b');
+  await look([names], { pauseMs: 1000, allBackMs: 0 });
+  const markers = await Promise.all(
+    names.map((name) => lab.redis.zrange(lab.keys.bull(name).marker, 0, '-1', 'WITHSCORES')),
+  );
+  expect(markers).toEqual([['0', '0'], ['1', '7'], [], [], [], []]);
+});

@@ -34,12 +34,16 @@ describe('a worker that is killed', () => {
     const first = await holder();
     await fleet.startWorker();
     await fleet.workers[0]!.kill();
-    // Nobody was told; the deadline falls into the time without a sweeper.
-    const job = { url: 'http://127.0.0.1:1/', deadline: Date.now() + 300 };
-    const handle = await fleet.client.enqueue(job, { queue: 'unserved' });
-    const { failed } = fleet.keys.bull('unserved');
-    await until(async () => (await fleet.redis.zscore(failed, handle.id)) !== null);
-    expect((await handle.outcome()).outcome).toMatchObject({ kind: 'expired' });
+    // Nobody was told, and no worker serves the queue.
+    const bull = fleet.keys.bull('unserved');
+    const req = { url: 'http://127.0.0.1:1/', method: 'GET', headers: {} };
+    const data = JSON.stringify({ v: 1, req, at: 1, deadline: 1 });
+    await fleet.redis.hset(bull.job('due'), 'name', 'fetch', 'data', data, 'opts', '{}', 'timestamp', 1);
+    await fleet.redis.lpush(bull.wait, 'due');
+    await fleet.redis.zadd(fleet.keys.deadlines('unserved'), 1, 'due');
+    await fleet.redis.zadd(fleet.keys.due, 1, 'unserved');
+    await until(async () => (await fleet.redis.zscore(bull.failed, 'due')) !== null);
+    expect(await fleet.redis.hget(bull.job('due'), 'failedReason')).toContain('SLUICE_EXPIRED');
     expect(await holder()).not.toBe(first);
   });
 

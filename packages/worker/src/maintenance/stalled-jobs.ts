@@ -11,7 +11,7 @@ const atOnce = 100;
 
 /**
  * Lets jobs run again whose worker was lost: BullMQ's own check, which its workers would make in every queue, made where
- * there are jobs in workers' hands.
+ * there are jobs in workers' hands. And wakes workers for jobs whose wake-up was lost with a worker.
  */
 export class StalledJobs implements Chore {
   readonly name = 'stalled jobs';

@@ -6,6 +6,13 @@ import { backoffStrategy } from '../pipeline/settle.ts';
 /** A sleeping worker notices a changed limit or a due retry within this. */
 const maximumRateLimitDelayMs = 1000;
 
+/**
+ * How long one blocking read for a job may take, s; BullMQ's own default is half. A job wakes it at once. When it ends,
+ * the worker looks at the queue, and reads again: that is all that an idle queue costs. A connection that died silently
+ * is noticed within this and a second, which must be less than its `socketTimeout`.
+ */
+const blockingSeconds = 10;
+
 /** What a queue does when BullMQ calls. */
 export type BullHandlers = {
   /**
@@ -40,6 +47,7 @@ export function startBullWorker(
     lockDuration: config.lockMs,
     // One worker checks the queues of the whole fleet (maintenance/stalled-jobs.ts).
     skipStalledCheck: true,
+    drainDelay: blockingSeconds,
     maximumRateLimitDelay: maximumRateLimitDelayMs,
     removeOnComplete: { count: 0 },
     settings: { backoffStrategy },
