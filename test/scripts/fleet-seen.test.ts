@@ -27,9 +27,9 @@ async function fleetOf(lab: ReturnType<typeof openLab>, pauseMs: number, backMs:
 
 test('a fleet that is seen without a long pause may judge jobs stalled', async () => {
   await using lab = openLab();
-  const fleet = await fleetOf(lab, 1000, 50);
+  const fleet = await fleetOf(lab, 60_000, 50);
   await fleet.look();
-  await fleet.age(900);
+  await fleet.age(40_000);
   expect(await fleet.look()).toBe(true);
 });
 
@@ -37,9 +37,9 @@ test.each(['look', 'ask'] as const)(
   'after a pause that only an outage causes, nobody may until all workers can be back, whoever comes first (%s)',
   async (first) => {
     await using lab = openLab();
-    const fleet = await fleetOf(lab, 1000, 200);
+    const fleet = await fleetOf(lab, 60_000, 200);
     expect(await fleet.look()).toBe(true);
-    await fleet.age(5000);
+    await fleet.age(100_000);
     const returned = performance.now();
     await fleet[first]();
     expect(await fleet.look()).toBe(false);
@@ -50,10 +50,10 @@ test.each(['look', 'ask'] as const)(
 
 test('whoever asks for the duty is a sign of life: no look has to come in time', async () => {
   await using lab = openLab();
-  const fleet = await fleetOf(lab, 1000, 10_000);
+  const fleet = await fleetOf(lab, 60_000, 10_000);
   await fleet.look();
   for (let n = 0; n < 3; n++) {
-    await fleet.age(900);
+    await fleet.age(40_000);
     await fleet.ask();
   }
   expect(await fleet.look()).toBe(true);
@@ -61,7 +61,7 @@ test('whoever asks for the duty is a sign of life: no look has to come in time',
 
 test("the end of the wait is never far off, even when Redis' clock was set back", async () => {
   await using lab = openLab();
-  const fleet = await fleetOf(lab, 1000, 50);
+  const fleet = await fleetOf(lab, 60_000, 50);
   await fleet.look();
   await lab.redis.hset(fleet.key, 'notBefore', Date.now() + 3_600_000);
   expect(await fleet.look()).toBe(false);
@@ -71,7 +71,7 @@ test("the end of the wait is never far off, even when Redis' clock was set back"
 
 test('the very first look may, because no worker can have a job; what is noted expires', async () => {
   await using lab = openLab();
-  const fleet = await fleetOf(lab, 1000, 10_000);
+  const fleet = await fleetOf(lab, 60_000, 10_000);
   expect(await fleet.look()).toBe(true);
   expect(await lab.redis.pttl(fleet.key)).toBeGreaterThan(3_600_000);
   expect(Number(await lab.redis.hget(fleet.key, 'last'))).toBeGreaterThan(1_600_000_000_000);
