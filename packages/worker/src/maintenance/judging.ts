@@ -1,5 +1,5 @@
 /** Longer than any worker takes to be back after the end of an outage, ms. */
-const allBackMs = 4000;
+const allBackMs = 8000;
 
 /** What it takes to tell an outage of Redis from a death of workers: see `parts/fleet-seen.ts` of the scripts. */
 export type Judging = {
