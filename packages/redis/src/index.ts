@@ -1,4 +1,6 @@
 export { type BoundScript, type BoundTo, bindScript } from './bind-script.ts';
+export { type BullScript, bullFunction } from './bull/bull-function.ts';
+export { type BullScripts, bullScripts } from './bull/bull-scripts.ts';
 export { assertServerVersion } from './checks.ts';
 export type { CreateClient } from './create-client.ts';
 export { type RedisClient, duplicatesOf } from './duplicates.ts';
