@@ -52,6 +52,7 @@ export {
   type HeaderFields,
   type JobRetry,
   type JobSpec,
+  type AttemptEnd,
   type Outcome,
   type OutcomeKind,
   type Policy,

@@ -22,17 +22,31 @@ export function bindScript<Place extends readonly unknown[], Args extends string
   script: Script<Place, Args, Answer>,
 ): BoundScript<Place, Args, Answer> {
   const { lua, args: names, answers, read } = script;
+  const call = bindText(client, lua, answers);
+  return async (place, args) =>
+    read(
+      await call(
+        script.keys(keys, ...place),
+        names.map((name) => args[name]),
+      ),
+    );
+}
+
+/** The calls of a script whose keys and arguments have no names. */
+export function bindText(
+  client: Redis,
+  lua: string,
+  answers: 'text' | 'buffers' = 'text',
+): (keys: readonly string[], args: readonly ScriptArgument[]) => Promise<unknown> {
   const sha = createHash('sha1').update(lua).digest('hex');
   const call = (command: string, ...rest: ScriptArgument[]) =>
     answers === 'text' ? client.call(command, ...rest) : client.callBuffer(command, ...rest);
-  return async (place, args) => {
-    const own = script.keys(keys, ...place);
-    const values = names.map((name) => args[name]);
+  return async (keys, args) => {
     try {
-      return read(await call('evalsha', sha, own.length, ...own, ...values));
+      return await call('evalsha', sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return read(await call('eval', lua, own.length, ...own, ...values));
+      return await call('eval', lua, keys.length, ...keys, ...args);
     }
   };
 }

@@ -1,4 +1,4 @@
-export { type BoundScript, type BoundTo, bindScript } from './bind-script.ts';
+export { type BoundScript, type BoundTo, bindScript, bindText } from './bind-script.ts';
 export { type BullScript, bullFunction } from './bull/bull-function.ts';
 export { type BullScripts, bullScripts } from './bull/bull-scripts.ts';
 export { assertServerVersion } from './checks.ts';
@@ -6,7 +6,7 @@ export type { CreateClient } from './create-client.ts';
 export { type RedisClient, duplicatesOf } from './duplicates.ts';
 export { redisFault } from './faults.ts';
 export { type OpenClientOptions, type RedisPlace, openClient } from './open-client.ts';
-export { corkPerTurn } from './traffic/cork.ts';
+export { corkPerTurn, writeNow } from './traffic/cork.ts';
 export {
   type FailureRule,
   isScriptFault,

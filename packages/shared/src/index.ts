@@ -69,7 +69,18 @@ export {
   replyTtlMs,
   settleCall,
   settleScript,
+  readsJoined,
+  settlePart,
 } from './state/scripts/settle.ts';
+export {
+  type TurnAnswer,
+  type TurnAsk,
+  type TurnPlace,
+  finishedJobKey,
+  readTurnAnswer,
+  turnLua,
+  turnPlace,
+} from './state/scripts/turn.ts';
 export { startEvenlyScript } from './state/scripts/start-evenly.ts';
 export { stalledLookScript } from './state/scripts/stalled-look.ts';
 export { trimFailedScript } from './state/scripts/trim-failed.ts';
@@ -77,6 +88,7 @@ export { type WatchReply, watchScript } from './state/scripts/watch.ts';
 export { type Message, decodeMessage, encodeMessage } from './state/messages.ts';
 export { type Method, methods } from './fields/methods.ts';
 export {
+  type AttemptEnd,
   type Outcome,
   type OutcomeKind,
   type ResponseHead,

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { corkPerTurn, heartbeat, openClient, withFailureRule } from '@sluice/redis';
+import { type BullScripts, corkPerTurn, heartbeat, openClient, withFailureRule } from '@sluice/redis';
 import { keysOf } from '@sluice/shared';
 import type { PoolConfig } from './settings.ts';
 import { IdleConnections } from './http/idle-connections.ts';
@@ -15,6 +15,8 @@ import { PermitWatch } from './observe/permit-watch.ts';
 import { waitWhileUnavailable } from './observe/unavailable.ts';
 import { Suspects } from './pipeline/suspects.ts';
 import { Locks } from './queue/locks.ts';
+import { Turn } from './queue/turn.ts';
+import { hasInsides } from './queue/turn-backend.ts';
 import { Bodies } from './results/bodies.ts';
 import { Outcomes } from './results/outcomes.ts';
 import { Slots } from './slots.ts';
@@ -27,7 +29,7 @@ const fewestConnections = 256;
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** @throws SluiceError when Redis, the body store or a transform cannot be used */
-export async function openParts(config: PoolConfig, log: Logger) {
+export async function openParts(config: PoolConfig, log: Logger, bull: BullScripts) {
   const keys = keysOf(config.prefix);
   const bodies = await Bodies.open(config.bodyStore, log);
   const transforms = await Transforms.open(config.transforms, log);
@@ -35,8 +37,15 @@ export async function openParts(config: PoolConfig, log: Logger) {
   const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys, config.replyTtlMs);
+  const turn = hasInsides() ? Turn.open(redis, keys, bull) : null;
+  if (turn === null)
+    log.warn(
+      { bullmq: bull.version },
+      'this version of BullMQ is not known: each job makes its own calls to Redis, which cost more',
+    );
   return {
     config,
+    turn,
     log,
     keys,
     redis,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type BullScripts, bullScripts } from '@sluice/redis';
 import { decodeMessage } from '@sluice/shared';
 import type { PoolConfig } from './settings.ts';
 import type { Logger } from './logger.ts';
@@ -28,10 +29,15 @@ export type RunningPool = {
 
 /**
  * Serves queues: one BullMQ worker each, all under one concurrency of the process.
+ * @param bull the scripts of BullMQ that may run inside ours
  * @throws SluiceError when Redis, the clock, the body store or a transform cannot be used
  */
-export async function startPool(config: PoolConfig, log: Logger): Promise<RunningPool> {
-  const pool = await Pool.open(config, log);
+export async function startPool(
+  config: PoolConfig,
+  log: Logger,
+  bull: BullScripts = bullScripts(import.meta.url),
+): Promise<RunningPool> {
+  const pool = await Pool.open(config, log, bull);
   await pool.serve();
   return pool;
 }
@@ -62,8 +68,12 @@ export class Pool implements RunningPool {
    * Connects, and checks what can be checked; takes no jobs before `serve`. The pool can be drained at any time.
    * @throws SluiceError as `startPool`
    */
-  static async open(config: PoolConfig, log: Logger): Promise<Pool> {
-    const parts = await openParts(config, log);
+  static async open(
+    config: PoolConfig,
+    log: Logger,
+    bull: BullScripts = bullScripts(import.meta.url),
+  ): Promise<Pool> {
+    const parts = await openParts(config, log, bull);
     const pool = new Pool(parts);
     try {
       await parts.clock.start((fault) => pool.#clockChanged(fault));

@@ -40,7 +40,7 @@ describe('a verdict becomes', () => {
     const bull = { moveToDelayed: vi.fn(async () => {}), moveToWait: vi.fn(async () => {}) };
     const commit = vi.fn(async () => committed);
     const putOff = vi.fn(async () => isHeld);
-    const outcomes = { commit, failureOf: async () => before } as unknown as Outcomes;
+    const outcomes = { call: () => null, commit, failureOf: async () => before } as unknown as Outcomes;
     const holds = { putOff, isPutOff: async () => true } as unknown as Holds;
     const result = settle(verdict, job(null), bull as unknown as Job, {}, outcomes, holds);
     return { result, bull, commit, putOff };

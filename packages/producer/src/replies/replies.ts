@@ -8,6 +8,7 @@ import {
   type WatchReply,
   acknowledgeScript,
   decodeSettled,
+  readsJoined,
   watchScript,
 } from '@sluice/shared';
 import { type Connections, failAfterMs } from '../connection/connections.ts';
@@ -78,8 +79,8 @@ export class Replies {
   ) {
     this.#onSettled = onSettled;
     const { commands, whenDown, blockMs } = connections;
-    this.name = name;
-    this.#stream = keys.replies(name);
+    this.name = name + readsJoined;
+    this.#stream = keys.replies(this.name);
     this.#commands = commands;
     this.#reader = reader;
     this.#blockMs = blockMs;
@@ -174,10 +175,17 @@ export class Replies {
       const entries = reply?.[0]?.[1] ?? [];
       for (const [entryId, fields] of entries) {
         this.#last = entryId.toString();
-        const key = fields[1]!.toString();
-        const slash = key.indexOf('/');
-        const waiter = this.#deliver(key.slice(0, slash), key.slice(slash + 1), decodeSettled(fields[3]!));
-        if (waiter !== undefined) this.#delivered.push(waiter);
+        // `id, …, settled, …`, once or for each job that ended in one turn of a worker.
+        for (let at = 0; at < fields.length; at += 4) {
+          const key = fields[at + 1]!.toString();
+          const slash = key.indexOf('/');
+          const waiter = this.#deliver(
+            key.slice(0, slash),
+            key.slice(slash + 1),
+            decodeSettled(fields[at + 3]!),
+          );
+          if (waiter !== undefined) this.#delivered.push(waiter);
+        }
       }
       if (entries.length > 0) {
         this.#timer ??= setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);

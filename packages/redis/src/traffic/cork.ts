@@ -25,3 +25,10 @@ export function corkPerTurn(client: Redis): Redis {
   };
   return client;
 }
+
+/** Writes what was sent so far in this turn of the event loop, for a caller who has collected the turn's commands. */
+export function writeNow(client: Redis): void {
+  // Corked once at most; the uncork at the end of the turn then does nothing.
+  const stream: Duplex | undefined = client.stream;
+  stream?.uncork();
+}

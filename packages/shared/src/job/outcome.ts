@@ -60,6 +60,21 @@ export type StoredBody = {
   sha256: string;
 };
 
+/** How one attempt of a job ended. */
+export type AttemptEnd = {
+  /** Which attempt, from 1. */
+  n: number;
+  /** Epoch ms, by Redis' clock. */
+  at: number;
+  kind: OutcomeKind;
+  /** The status that the upstream answered with. */
+  status?: number;
+  /** Why it failed, 200 characters at most. Absent: it did not. */
+  error?: string;
+  /** How long the next attempt was put off, ms; 0: none follows, or at once. */
+  waitMs: number;
+};
+
 export type Outcome = {
   kind: OutcomeKind;
   /** Attempts made, the last included; 0 when nothing was ever sent. */
@@ -77,6 +92,11 @@ export type Outcome = {
   transformed?: { name: string; contentType: string };
   /** Size of a body that was too large to be kept with a dead letter. */
   bodyLeftOut?: number;
+  /**
+   * The ends of its last ten attempts, in order. Absent: the only attempt led to the response, or the worker is of an
+   * older version.
+   */
+  ends?: readonly AttemptEnd[];
   /** What the caller gave with the job. */
   meta?: unknown;
 };

@@ -14,7 +14,7 @@ export type Script<Place extends readonly unknown[], Args extends string, Answer
 };
 
 /** First line of the scripts that end jobs: they must run when Redis has reached maxmemory, or nothing would get less. */
-const whenFull = '#!lua flags=allow-oom\n';
+export const whenFull = '#!lua flags=allow-oom\n';
 
 /**
  * Defines a script. Its text finds the keys and the arguments in local variables of their names, so the order of them
@@ -56,6 +56,11 @@ export function defineScript<
     answers,
     read,
   };
+}
+
+/** A script as a Lua function `name(KEYS, ARGV)`, for a script that does what several do. */
+export function asFunction(name: string, { lua }: { readonly lua: string }): string {
+  return `local function ${name}(KEYS, ARGV)\n${lua.replace(whenFull, '')}\nend\n`;
 }
 
 /** Reads the answers of a script that says yes (1) or no. */

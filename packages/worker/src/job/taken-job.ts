@@ -13,6 +13,8 @@ export type TakenJob = {
   takenAt: number;
   /** ms that it waited until then, since it was added or its delay was over: by two processes' clocks, so at least 0. */
   waitedMs: number;
+  /** Its permit came along with it: performance.now() at which that was not granted yet. Absent: it asks for one. */
+  freeSince?: number | undefined;
   /** Aborts on shutdown, cancel and a lost lock; the reason says which. */
   signal: AbortSignal;
 };

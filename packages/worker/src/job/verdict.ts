@@ -1,4 +1,4 @@
-import type { Settled } from '@sluice/shared';
+import type { OutcomeKind, Settled } from '@sluice/shared';
 
 /** Why a job is put off. */
 export type PutOffCause =
@@ -16,7 +16,16 @@ export type Verdict =
   /** It ended, and no attempt will follow. */
   | ({ type: 'give-up' } & Settled)
   /** The attempt is spent; the next one comes after the delay. `cause`: null for our own backoff. */
-  | { type: 'retry'; inMs: number; message: string; cause: PutOffCause | null }
+  | {
+      type: 'retry';
+      inMs: number;
+      message: string;
+      cause: PutOffCause | null;
+      /** How the attempt ended: the outcome that the job would have if it were the last one. Default `internal`. */
+      kind?: OutcomeKind;
+      /** The status that the upstream answered with. */
+      status?: number;
+    }
   /**
    * Nothing was sent, nothing is spent. It goes to the front of the queue (0), or is put off if only its own origin is
    * held.

@@ -13,6 +13,9 @@ const longestWaitMs = 1000;
 /** After a longer sleep the hold is asked for again: its message may have been lost. */
 const trustedSleepMs = 100;
 
+/** A permit that came along with its job is used within this, ms: what forbids the request may have come up since. */
+const freeMs = 100;
+
 /** Made once: most permits pass here with no time left to wait. */
 const never = new AbortController().signal;
 
@@ -100,6 +103,16 @@ export class Permits {
   async giveBack(queue: string, permit: Permit | null, takenAt: number | undefined): Promise<void> {
     const [start, last] = permit === null ? ['-', ''] : permit.slot;
     await this.#giveBack([queue], { start, last, ageMs: tokenAge(takenAt) });
+  }
+
+  /** The permit of a job that came along with it (scripts/turn.ts). */
+  came(): Permit {
+    return unpaced(performance.now(), 0).permit;
+  }
+
+  /** May it still be used? Not when it is old, nor when its origin is held as far as this process was told. */
+  isFresh(queue: string, origin: string, since: number): boolean {
+    return performance.now() - since <= freeMs && this.#holds.heldFor(queue, origin) === 0;
   }
 
   /** A permit was about to be used, ms after its start. */

@@ -35,6 +35,8 @@ export class Ticket implements AsyncDisposable {
   /** The permit script takes a token back itself when it grants nothing. */
   #hasToken = true;
   #permit: Permit | null = null;
+  /** The permit came along with the job, and has not been looked at: since when. */
+  #cameSince: number | null = null;
   #spent: Permit | null = null;
   #isMarked = false;
   #isSpent = false;
@@ -43,6 +45,9 @@ export class Ticket implements AsyncDisposable {
   constructor(job: TakenJob, context: TicketContext) {
     this.#job = job;
     this.#context = context;
+    if (job.freeSince === undefined) return;
+    this.#permit = context.permits.came();
+    this.#cameSince = job.freeSince;
   }
 
   /** A byte of a request has left, or may have: the upstream may have seen it. */
@@ -66,6 +71,7 @@ export class Ticket implements AsyncDisposable {
     const { permits, policy } = this.#context;
     const { queue, id } = this.#job;
     const isHop = this.#isSpent;
+    if (this.#cameSince !== null && (await this.#usesWhatCame(origin))) return { type: 'go' };
     const stale = this.#permit;
     this.#permit = null;
     const answer = await permits.reserve({
@@ -138,6 +144,24 @@ export class Ticket implements AsyncDisposable {
       const { queue, id } = this.#job;
       this.#context.log.warn({ err: error, queue, id }, 'what the job did not use could not be given back');
     }
+  }
+
+  /** Whether the permit that came along may be used. If not, it goes back, and another one is asked for. */
+  async #usesWhatCame(origin: string): Promise<boolean> {
+    const { permits } = this.#context;
+    const { queue, signal } = this.#job;
+    const since = this.#cameSince!;
+    this.#cameSince = null;
+    signal.throwIfAborted();
+    if (permits.isFresh(queue, origin, since)) {
+      this.#permit = permits.came();
+      this.#startAt ??= this.#permit.startAt;
+      return true;
+    }
+    const unused = this.#permit;
+    this.#permit = null;
+    await permits.giveBack(queue, unused, undefined);
+    return false;
   }
 
   /** performance.now() when the job was taken, while its gate token is unspent. */

@@ -109,6 +109,8 @@ function classifyResponse(attempt: Attempt & { type: 'response' }, context: Clas
       inMs,
       message: `the upstream answered ${status}`,
       cause: asked > 0 ? { type: 'asked' } : null,
+      kind: kindOf(status),
+      status,
     },
     holdMs,
     rejected,
@@ -131,6 +133,7 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
         inMs,
         message,
         cause: origin === undefined ? null : { type: 'held', origin },
+        kind: failure.kind,
       },
       holdMs: 0,
       rejected: false,
@@ -144,9 +147,14 @@ function classifyFailure(attempt: Attempt & { type: 'failure' }, context: Classi
   return { verdict: { type: 'give-up', outcome, body: none }, holdMs: 0, rejected: false };
 }
 
+/** How an attempt ended whose status is no response. */
+function kindOf(status: number): OutcomeKind & ('rate-limited' | 'http-error') {
+  return status === 429 ? 'rate-limited' : 'http-error';
+}
+
 function giveUp(context: ClassifyContext, attempt: Attempt & { type: 'response' }, why: string): Verdict {
   const { head, body, durationMs } = attempt;
-  const kind = head.status === 429 ? 'rate-limited' : 'http-error';
+  const kind = kindOf(head.status);
   const message = `the upstream answered ${head.status} to attempt ${context.attemptsMade + 1} (${why})`;
   const outcome: Outcome = {
     ...base(kind, context, durationMs),

@@ -1,6 +1,6 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { isScriptFault } from '@sluice/redis';
-import { type Addressee, clip, failedReason } from '@sluice/shared';
+import { type Addressee, type Committed, clip, failedReason } from '@sluice/shared';
 import type { Holds } from '../limits/holds.ts';
 import type { Outcomes } from '../results/outcomes.ts';
 import type { TakenJob } from '../job/taken-job.ts';
@@ -32,6 +32,21 @@ export function backoffStrategy(attemptsMade: number, _type?: string, error?: Er
 }
 
 /**
+ * Commits the outcome of a job and lets BullMQ end it, in one step. BullMQ asks for the same end when the run is over,
+ * and gets the answer.
+ * @param failure why it failed; null: it is completed, with `value`
+ * @returns null: that cannot be done here, and nothing has been done that another commit would not find
+ */
+export type Finish = (
+  call: ReturnType<Outcomes['call']>,
+  value: string,
+  failure: UnrecoverableError | null,
+) => Promise<Committed | null>;
+
+/** In two steps, then: BullMQ ends the job when the run is over. */
+const inTwoSteps: Finish = async () => null;
+
+/**
  * Verdict -> BullMQ verb. The only place that throws BullMQ's control errors. The outcome is committed first: if this
  * process dies before BullMQ knows of the end, the next run finds the outcome and sends nothing.
  *
@@ -46,9 +61,10 @@ export async function settle(
   addressee: Addressee,
   outcomes: Outcomes,
   holds: Holds,
+  finish: Finish = inTwoSteps,
 ): Promise<string> {
   try {
-    return await carryOut(verdict, job, bull, addressee, outcomes, holds);
+    return await carryOut(verdict, job, bull, addressee, outcomes, holds, finish);
   } catch (error) {
     if (!isScriptFault(error)) throw error;
     throw await unsettled(error as Error, verdict, job, addressee, outcomes);
@@ -81,17 +97,18 @@ async function carryOut(
   addressee: Addressee,
   outcomes: Outcomes,
   holds: Holds,
+  finish: Finish,
 ): Promise<string> {
   switch (verdict.type) {
     case 'done':
     case 'give-up': {
-      const committed = await outcomes.commit(job, addressee, verdict);
+      const failure = failureOf(verdict);
+      const call = outcomes.call(job, addressee, verdict);
+      const committed = (await finish(call, verdict.outcome.kind, failure)) ?? (await outcomes.commit(call));
       if (committed === 'lock-lost') throw new Error('another worker has the job; this run is dropped');
       if (committed === 'already') return await endAsBefore(job, outcomes);
-      // Whoever cancelled the job wanted that: it is no failure to look at, nor to send again.
-      if (verdict.type === 'done' || verdict.outcome.kind === 'cancelled') return verdict.outcome.kind;
-      const error = verdict.outcome.error ?? { code: 'SLUICE_INTERNAL', message: 'gave up without an error' };
-      throw new UnrecoverableError(failedReason(error));
+      if (failure !== null) throw failure;
+      return verdict.outcome.kind;
     }
     case 'settled-before':
       return await endAsBefore(job, outcomes);
@@ -113,6 +130,14 @@ async function carryOut(
     case 'abandon':
       throw new Error('the lock was lost; this run is dropped');
   }
+}
+
+/** Null: the job is completed. */
+function failureOf(verdict: Verdict & { type: 'done' | 'give-up' }): UnrecoverableError | null {
+  // Whoever cancelled the job wanted that: it is no failure to look at, nor to send again.
+  if (verdict.type === 'done' || verdict.outcome.kind === 'cancelled') return null;
+  const error = verdict.outcome.error ?? { code: 'SLUICE_INTERNAL', message: 'gave up without an error' };
+  return new UnrecoverableError(failedReason(error));
 }
 
 /**

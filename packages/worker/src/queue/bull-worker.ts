@@ -1,4 +1,4 @@
-import { type Job, Worker } from 'bullmq';
+import { type BackendFactory, type Job, type RedisQueueBackend, Worker, createRedisBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { PoolConfig } from '../settings.ts';
 import { backoffStrategy } from '../pipeline/settle.ts';
@@ -25,6 +25,8 @@ export type BullHandlers = {
   ended: (bull: Job, error: Error | null) => void;
   /** Locks could not be renewed. */
   locksLost: () => void;
+  /** What the hash of a job keeps of the attempt that just ended, while others follow or as a dead letter. */
+  fieldsOf: (id: string, token: string) => Record<string, string>;
   /** BullMQ or its connection failed. */
   failed: (error: Error) => void;
 };
@@ -32,14 +34,18 @@ export type BullHandlers = {
 /** The part of BullMQ's worker that other files use. */
 export type BullWorker = Pick<Worker, 'concurrency' | 'resume' | 'pause' | 'close'>;
 
-/** Starts BullMQ's worker of one queue: the only place that does. It takes jobs at once. */
+/**
+ * Starts BullMQ's worker of one queue: the only place that does. It takes jobs at once.
+ * @param createBackend how it speaks to Redis
+ */
 export function startBullWorker(
   queue: string,
   redis: Redis,
   config: PoolConfig,
   handlers: BullHandlers,
+  createBackend: BackendFactory<RedisQueueBackend> = createRedisBackend,
 ): BullWorker {
-  const worker = new Worker(queue, (bull: Job) => handlers.perform(bull), {
+  const options = {
     connection: redis,
     prefix: config.prefix,
     // No skipVersionCheck: without the server's version, BullMQ blocks for whole seconds, and retries come up to 1 s
@@ -51,12 +57,37 @@ export function startBullWorker(
     maximumRateLimitDelay: maximumRateLimitDelayMs,
     removeOnComplete: { count: 0 },
     settings: { backoffStrategy },
-  });
+  };
+  const worker = new Worker(queue, (bull: Job) => handlers.perform(bull), options, createBackend);
   worker.on('error', handlers.failed);
   worker.on('completed', (bull) => handlers.ended(bull, null));
   worker.on('failed', (bull, error) => {
     if (bull !== undefined) handlers.ended(bull, error);
   });
   worker.on('lockRenewalFailed', handlers.locksLost);
+  keepFields(worker, handlers);
   return worker;
+}
+
+/** What is to be kept in a job's hash goes there with the call that counts the attempt: BullMQ writes fields of its own. */
+function keepFields({ backend }: Worker, { fieldsOf }: BullHandlers): void {
+  const { moveToDelayed, retryJob, moveToFailed } = backend;
+  const withFields = <Options extends { fieldsToUpdate?: Record<string, unknown> }>(
+    id: string,
+    token: string,
+    options?: Options,
+  ) => {
+    const fields = fieldsOf(id, token);
+    if (Object.keys(fields).length === 0) return options;
+    return { ...options, fieldsToUpdate: { ...options?.fieldsToUpdate, ...fields } } as Options;
+  };
+  backend.moveToDelayed = async (id, timestamp, delay, token, options) =>
+    await moveToDelayed.call(backend, id, timestamp, delay, token, withFields(id, token ?? '', options));
+  backend.retryJob = async (id, lifo, token, options) =>
+    await retryJob.call(backend, id, lifo, token, withFields(id, token ?? '', options));
+  backend.moveToFailed = async (job, reason, keep, token, fetchNext, fields) =>
+    await moveToFailed.call(backend, job, reason, keep, token, fetchNext, {
+      ...fields,
+      ...fieldsOf(job.id!, token),
+    });
 }

@@ -1,9 +1,10 @@
 import { type Job, type KeepJobs, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Policy } from '@sluice/shared';
+import type { Committed, Keys, Policy } from '@sluice/shared';
 import type { PoolConfig } from '../settings.ts';
 import { type GuardedAgent, createAgent } from '../http/agent.ts';
 import type { IdleConnections } from '../http/idle-connections.ts';
+import { endsField, endsWith, withEnds } from '../job/ends.ts';
 import type { LivePolicy } from '../job/live-policy.ts';
 import { abortReasons } from '../job/verdict.ts';
 import { isAtMostOnce } from '../limits/send-marks.ts';
@@ -13,15 +14,18 @@ import { isConnectionNoise } from '../observe/outage-log.ts';
 import type { PermitWatch } from '../observe/permit-watch.ts';
 import type { RunContext } from '../pipeline/context.ts';
 import { run } from '../pipeline/run.ts';
-import { RetryLater, Unsettled, settle, wakeIfLifted } from '../pipeline/settle.ts';
+import { type Finish, RetryLater, Unsettled, settle, wakeIfLifted } from '../pipeline/settle.ts';
 import type { Outcomes } from '../results/outcomes.ts';
-import { type BullWorker, startBullWorker } from './bull-worker.ts';
+import { type BullHandlers, type BullWorker, startBullWorker } from './bull-worker.ts';
 import type { Locks } from './locks.ts';
-import { RunsInFlight } from './runs-in-flight.ts';
+import { type RunInFlight, RunsInFlight } from './runs-in-flight.ts';
+import type { Turn } from './turn.ts';
+import { TurnBackend } from './turn-backend.ts';
 
 /** What all queues of a process share. */
 export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
   config: PoolConfig;
+  keys: Keys;
   redis: Redis;
   locks: Locks;
   outcomes: Outcomes;
@@ -29,7 +33,12 @@ export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
   idleConnections: IdleConnections;
   metrics: WorkerMetrics;
   permitWatch: PermitWatch;
+  /** Null: BullMQ is of a version that is not known, and each job makes its own calls. */
+  turn: Turn | null;
 };
+
+/** A permit that came along with a job is not older than this, ms; so is a cancel that matters to it. */
+const cancelsKeptMs = 1000;
 
 /** In BullMQ's form, with the age in seconds. `maintenance/failed-jobs.ts` does the rest. */
 function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
@@ -45,13 +54,19 @@ export class ServedQueue {
   readonly #runs = new RunsInFlight();
   readonly #worker: BullWorker;
   readonly #forget: () => void;
+  readonly #backend: TurnBackend | null;
+  /** Jobs that were cancelled while they did not run here -> performance.now(). */
+  readonly #cancelled = new Map<string, number>();
+  /** What the hashes of jobs are to keep of their attempts, by id and token. */
+  readonly #fields = new Map<string, Record<string, string>>();
   #isTaking = true;
   #isClosing = false;
 
   constructor(live: LivePolicy, shared: Shared) {
     this.live = live;
     this.#shared = shared;
-    const { config, redis, locks, metrics, permitWatch, log } = shared;
+    const { config, redis, keys, locks, metrics, permitWatch, log, turn } = shared;
+    this.#backend = turn === null ? null : new TurnBackend(turn, keys, live.name, config.lockMs);
     this.#agent = createAgent(live, config.concurrency, shared.idleConnections);
     const observeAge = (ageMs: number) => {
       metrics.permitAge.record(ageMs, { queue: live.name });
@@ -59,7 +74,7 @@ export class ServedQueue {
     };
     this.#context = { ...shared, agent: this.#agent, observeAge };
     this.#forget = locks.onReturn(() => void this.#keepLocks());
-    this.#worker = startBullWorker(live.name, redis, config, {
+    const handlers: BullHandlers = {
       perform: (bull) => this.#perform(bull),
       ended: (bull, error) => this.#ended(bull, error),
       locksLost: () => void this.#keepLocks(),
@@ -67,7 +82,9 @@ export class ServedQueue {
         log[isConnectionNoise(error) ? 'debug' : 'warn']({ err: error, queue: live.name }, 'worker error');
         shared.quarantine.met(live.name, error);
       },
-    });
+      fieldsOf: (id, token) => this.#takeFields(id, token),
+    };
+    this.#worker = startBullWorker(live.name, redis, config, handlers, this.#backend?.factory);
   }
 
   /** Runs in flight. */
@@ -100,7 +117,15 @@ export class ServedQueue {
   }
 
   cancel(id: string): void {
-    this.#runs.abort(id, abortReasons.cancelled);
+    if (this.#runs.abort(id, abortReasons.cancelled) || this.#backend === null) return;
+    // It may be on its way here, with a permit that was granted before the mark.
+    const now = performance.now();
+    for (const [other, at] of this.#cancelled) {
+      if (now - at < cancelsKeptMs) break;
+      this.#cancelled.delete(other);
+    }
+    this.#cancelled.delete(id);
+    this.#cancelled.set(id, now);
   }
 
   cancelAll(): void {
@@ -125,6 +150,9 @@ export class ServedQueue {
     // While Redis is away, the worker may close before its runs have ended.
     await this.#worker.close();
     await this.#runs.ended();
+    const unused = this.#backend?.left() ?? 0;
+    for (let n = 0; n < unused; n++)
+      await this.#shared.permits.giveBack(this.live.name, this.#shared.permits.came(), undefined);
     await this.#agent.close();
   }
 
@@ -134,9 +162,10 @@ export class ServedQueue {
     const { quarantine, permits, metrics, outcomes, holds } = this.#shared;
     const id = bull.id!;
     const token = bull.token!;
+    const freeSince = this.#freeSince(id);
     // If it ended as a job, it would overwrite the key that it names.
     if (await quarantine.removed(queue, id)) {
-      await permits.giveBack(queue, null, performance.now());
+      await permits.giveBack(queue, freeSince === undefined ? null : permits.came(), performance.now());
       throw new WaitingError();
     }
     // The policy says how often and when a job is retried; BullMQ would end it by itself, without an outcome.
@@ -156,14 +185,62 @@ export class ServedQueue {
       takenAt: performance.now(),
       waitedMs: Math.max(0, Date.now() - bull.timestamp - (bull.opts.delay ?? 0)),
       signal: inFlight.signal,
+      freeSince,
     };
-    const { verdict, addressee } = await run(job, { ...this.#context, policy });
-    metrics.run(queue, verdict.type);
-    if ('outcome' in verdict) metrics.job(queue, verdict.outcome.kind);
-    return await settle(verdict, job, bull, addressee, outcomes, holds);
+    const before = job.attemptsMade === 0 ? [] : outcomes.endsOf(job).catch(() => []);
+    const ran = await run(job, { ...this.#context, policy });
+    metrics.run(queue, ran.verdict.type);
+    if ('outcome' in ran.verdict) metrics.job(queue, ran.verdict.outcome.kind);
+    const ends = endsWith(await before, ran.verdict, job, this.#shared.now());
+    if (ends !== null && ran.verdict.type !== 'done')
+      this.#fields.set(`${id} ${token}`, { [endsField]: JSON.stringify(ends) });
+    const verdict = withEnds(ran.verdict, ends);
+    return await settle(
+      verdict,
+      job,
+      bull,
+      ran.addressee,
+      outcomes,
+      holds,
+      this.#finish(bull, token, inFlight),
+    );
+  }
+
+  /** Ends a job in the turn of the process, where that can be done. */
+  #finish(bull: Job, token: string, run: RunInFlight): Finish | undefined {
+    const backend = this.#backend;
+    if (backend === null) return undefined;
+    return async (...end) => {
+      run.ending(true);
+      // BullMQ would say the same: not while the queue closes or pauses, nor while it has too many.
+      const fetchNext = this.#isTaking && this.#runs.count <= this.#worker.concurrency;
+      const fields = this.#fields.get(`${bull.id!} ${token}`) ?? {};
+      let committed: Committed | null = null;
+      try {
+        committed = await backend.finish({ bull, token, fetchNext, fields }, ...end);
+      } finally {
+        run.ending(committed !== null);
+      }
+      return committed;
+    };
+  }
+
+  /** When the permit that came along with a job was asked for; one that a cancel may have overtaken counts as old. */
+  #freeSince(id: string): number | undefined {
+    const since = this.#backend?.freeSince(id);
+    if (since === undefined) return undefined;
+    return (this.#cancelled.get(id) ?? -1) >= since ? Number.NEGATIVE_INFINITY : since;
+  }
+
+  #takeFields(id: string, token: string): Record<string, string> {
+    const key = `${id} ${token}`;
+    const fields = this.#fields.get(key) ?? {};
+    this.#fields.delete(key);
+    return fields;
   }
 
   #ended(bull: Job, error: Error | null): void {
+    this.#takeFields(bull.id!, bull.token!);
     const { log, sendMarks, holds } = this.#shared;
     const queue = this.live.name;
     if (error instanceof RetryLater && error.isPutOff)

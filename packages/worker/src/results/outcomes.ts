@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript, isScriptFault } from '@sluice/redis';
 import {
   type Addressee,
+  type AttemptEnd,
   type Committed,
   type EndedJob,
   type Keys,
@@ -11,6 +12,7 @@ import {
   settleCall,
   settleScript,
 } from '@sluice/shared';
+import { endsField, readEnds } from '../job/ends.ts';
 
 /** How long an outcome that could not be delivered can be read by the job's id, ms. */
 const untoldKeepMs = 3_600_000;
@@ -30,9 +32,13 @@ export class Outcomes {
     this.#settle = bindScript(redis, keys, settleScript);
   }
 
+  /** The call that commits the outcome of a job. */
+  call(job: EndedJob, addressee: Addressee, end: Settled): ReturnType<typeof settleCall> {
+    return settleCall(job, addressee, end, this.#replyTtlMs);
+  }
+
   /** Commits the outcome of a job, once, and tells its addressee. */
-  async commit(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed> {
-    const { place, args } = settleCall(job, addressee, end, this.#replyTtlMs);
+  async commit({ place, args }: ReturnType<typeof settleCall>): Promise<Committed> {
     return await this.#settle(place, args);
   }
 
@@ -43,13 +49,18 @@ export class Outcomes {
   async tell(job: EndedJob, addressee: Addressee, end: Settled): Promise<Committed | null> {
     for (const whom of [addressee, { keepMs: untoldKeepMs }]) {
       try {
-        return await this.commit(job, whom, end);
+        return await this.commit(this.call(job, whom, end));
       } catch (error) {
         if (!isScriptFault(error)) throw error;
         await this.#forget(job);
       }
     }
     return null;
+  }
+
+  /** How the attempts before this one ended, as far as it is known. */
+  async endsOf({ queue, id }: Pick<EndedJob, 'queue' | 'id'>): Promise<readonly AttemptEnd[]> {
+    return readEnds(await this.#redis.hget(this.#keys.bull(queue).job(id), endsField));
   }
 
   /** Replaces an outcome that was only partly committed: a script that fails does not undo what it wrote before. */

@@ -43,7 +43,7 @@ end
 if found ~= score then return -1 end
 redis.call('ZREM', failed, id)
 
-redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'ats', 'stc', 'defa', 'pb', 'outcome', 'tries')
+redis.call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'ats', 'stc', 'defa', 'pb', 'outcome', 'tries', 'ends')
 redis.call('HSET', job, 'data', data)
 redis.call('UNLINK', outcome, cancelMark, marks)
 if deadline ~= '' then

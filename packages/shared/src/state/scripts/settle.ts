@@ -1,5 +1,6 @@
 import type { Addressee } from '../../job/envelope.ts';
 import { type Outcome, type Settled, encodeSettled } from '../../job/outcome.ts';
+import type { Keys } from '../keys.ts';
 import { type ScriptArgument, defineScript } from '../define-script.ts';
 
 /** A marker must outlive every run that could still find the job unfinished. */
@@ -26,6 +27,12 @@ export const failureMarker = '!';
 /** `lock-lost`: another worker has the job. `already`: it has an outcome. */
 export type Committed = 'committed' | 'already' | 'lock-lost';
 
+/**
+ * A producer whose name ends so reads entries that hold several replies: `id, settled, id, settled, …`. An older one
+ * reads the first of an entry only, so it gets an entry for each.
+ */
+export const readsJoined = '+';
+
 /** The job that ends, and the token of the lock under which it is ended. */
 export type EndedJob = { queue: string; id: string; token: string };
 
@@ -45,8 +52,8 @@ export type EndedJob = { queue: string; id: string; token: string };
  * letter      what the job's hash keeps of the outcome of a dead letter: '1' the settled bytes, '' nothing, else these
  * tries       made, beside it
  */
-export const settleScript = defineScript({
-  keys: (keys, queue: string, job: string, batch?: string) => ({
+const definition = {
+  keys: (keys: Keys, queue: string, job: string, batch?: string) => ({
     lock: keys.bull(queue).lock(job),
     outcome: keys.outcome(queue, job),
     watchers: keys.watchers(queue, job),
@@ -71,7 +78,7 @@ export const settleScript = defineScript({
     'batchTtlMs',
     'letter',
     'tries',
-  ],
+  ] as const,
   whenFull: true,
   lua: `
 local holder = redis.call('GET', lock)
@@ -80,11 +87,6 @@ local kept = settled
 if keeps == '0' then kept = isFailed == '1' and '${failureMarker}' or '${outcomeMarker}' end
 if not redis.call('SET', outcome, kept, 'PX', ttlMs, 'NX') then return 0 end
 
-local function reply(to)
-  local stream = replies .. to
-  redis.call('XADD', stream, '*', 'id', queue .. '/' .. id, 'settled', settled)
-  redis.call('PEXPIRE', stream, replyTtlMs)
-end
 if producer ~= '' then reply(producer) end
 for _, watcher in ipairs(redis.call('SMEMBERS', watchers)) do
   if watcher ~= producer then reply(watcher) end
@@ -108,8 +110,27 @@ if index ~= '' then
 end
 return 1
 `,
-  read: (reply): Committed => (reply === 1 ? 'committed' : reply === 0 ? 'already' : 'lock-lost'),
-});
+  read: (reply: unknown): Committed => (reply === 1 ? 'committed' : reply === 0 ? 'already' : 'lock-lost'),
+};
+
+/** Lua function `reply(to)`: tells a producer at once. */
+const replyAlone = `
+local function reply(to)
+  local stream = replies .. to
+  redis.call('XADD', stream, '*', 'id', queue .. '/' .. id, 'settled', settled)
+  redis.call('PEXPIRE', stream, replyTtlMs)
+end
+`;
+
+/** The same where many jobs are settled in one script, which has a function `join`. */
+const replyJoined = `
+local function reply(to) join(replies .. to, to, queue .. '/' .. id, settled, replyTtlMs) end
+`;
+
+export const settleScript = defineScript({ ...definition, parts: [replyAlone] });
+
+/** The same as a part of a script that tells a producer of many jobs together (scripts/turn.ts). */
+export const settlePart = defineScript({ ...definition, parts: [replyJoined] });
 
 /** What a dead letter keeps of its outcome. */
 function letterOf(outcome: Outcome, body: Uint8Array): string | Buffer {
