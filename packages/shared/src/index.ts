@@ -87,6 +87,7 @@ export { trimFailedScript } from './state/scripts/trim-failed.ts';
 export { type WatchReply, watchScript } from './state/scripts/watch.ts';
 export { type Message, decodeMessage, encodeMessage } from './state/messages.ts';
 export { type Method, methods } from './fields/methods.ts';
+export { endsField, readEnds } from './job/ends.ts';
 export {
   type AttemptEnd,
   type Outcome,

@@ -8,9 +8,6 @@ const mostEnds = 10;
 /** The text of an error is kept so long, bytes. */
 const errorBytes = 200;
 
-/** The field of a job's hash that keeps the ends of its attempts while others follow. */
-export const endsField = 'ends';
-
 /** The ends of a job's attempts with the one that a verdict adds; null: the run was no attempt. */
 export function endsWith(
   before: readonly AttemptEnd[],
@@ -61,14 +58,4 @@ export function withEnds(verdict: Verdict, ends: readonly AttemptEnd[] | null): 
   if (!('outcome' in verdict) || ends === null || ends.length === 0) return verdict;
   if (ends.length === 1 && ends[0]!.kind === 'response') return verdict;
   return { ...verdict, outcome: { ...verdict.outcome, ends } };
-}
-
-/** The ends as a job's hash keeps them. What cannot be read is none. */
-export function readEnds(text: string | null): readonly AttemptEnd[] {
-  try {
-    const ends: unknown = JSON.parse(text ?? '[]');
-    return Array.isArray(ends) ? (ends as AttemptEnd[]) : [];
-  } catch {
-    return [];
-  }
 }

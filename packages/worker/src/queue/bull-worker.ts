@@ -71,7 +71,9 @@ export function startBullWorker(
 
 /** What is to be kept in a job's hash goes there with the call that counts the attempt: BullMQ writes fields of its own. */
 function keepFields({ backend }: Worker, { fieldsOf }: BullHandlers): void {
-  const { moveToDelayed, retryJob, moveToFailed } = backend;
+  const moveToDelayed = backend.moveToDelayed.bind(backend);
+  const retryJob = backend.retryJob.bind(backend);
+  const moveToFailed = backend.moveToFailed.bind(backend);
   const withFields = <Options extends { fieldsToUpdate?: Record<string, unknown> }>(
     id: string,
     token: string,
@@ -82,11 +84,11 @@ function keepFields({ backend }: Worker, { fieldsOf }: BullHandlers): void {
     return { ...options, fieldsToUpdate: { ...options?.fieldsToUpdate, ...fields } } as Options;
   };
   backend.moveToDelayed = async (id, timestamp, delay, token, options) =>
-    await moveToDelayed.call(backend, id, timestamp, delay, token, withFields(id, token ?? '', options));
+    await moveToDelayed(id, timestamp, delay, token, withFields(id, token ?? '', options));
   backend.retryJob = async (id, lifo, token, options) =>
-    await retryJob.call(backend, id, lifo, token, withFields(id, token ?? '', options));
+    await retryJob(id, lifo, token, withFields(id, token ?? '', options));
   backend.moveToFailed = async (job, reason, keep, token, fetchNext, fields) =>
-    await moveToFailed.call(backend, job, reason, keep, token, fetchNext, {
+    await moveToFailed(job, reason, keep, token, fetchNext, {
       ...fields,
       ...fieldsOf(job.id!, token),
     });

@@ -1,10 +1,10 @@
 import { type Job, type KeepJobs, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Committed, Keys, Policy } from '@sluice/shared';
+import { type Committed, type Keys, type Policy, endsField } from '@sluice/shared';
 import type { PoolConfig } from '../settings.ts';
 import { type GuardedAgent, createAgent } from '../http/agent.ts';
 import type { IdleConnections } from '../http/idle-connections.ts';
-import { endsField, endsWith, withEnds } from '../job/ends.ts';
+import { endsWith, withEnds } from '../job/ends.ts';
 import type { LivePolicy } from '../job/live-policy.ts';
 import { abortReasons } from '../job/verdict.ts';
 import { isAtMostOnce } from '../limits/send-marks.ts';
@@ -16,6 +16,7 @@ import type { RunContext } from '../pipeline/context.ts';
 import { run } from '../pipeline/run.ts';
 import { type Finish, RetryLater, Unsettled, settle, wakeIfLifted } from '../pipeline/settle.ts';
 import type { Outcomes } from '../results/outcomes.ts';
+import { Cancels } from './cancels.ts';
 import { type BullHandlers, type BullWorker, startBullWorker } from './bull-worker.ts';
 import type { Locks } from './locks.ts';
 import { type RunInFlight, RunsInFlight } from './runs-in-flight.ts';
@@ -37,9 +38,6 @@ export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
   turn: Turn | null;
 };
 
-/** A permit that came along with a job is not older than this, ms; so is a cancel that matters to it. */
-const cancelsKeptMs = 1000;
-
 /** In BullMQ's form, with the age in seconds. `maintenance/failed-jobs.ts` does the rest. */
 function keptFailed({ keepFailed: { age, count } }: Policy): KeepJobs {
   return { age: Math.ceil(age / 1000), count };
@@ -55,8 +53,7 @@ export class ServedQueue {
   readonly #worker: BullWorker;
   readonly #forget: () => void;
   readonly #backend: TurnBackend | null;
-  /** Jobs that were cancelled while they did not run here -> performance.now(). */
-  readonly #cancelled = new Map<string, number>();
+  readonly #cancels = new Cancels();
   /** What the hashes of jobs are to keep of their attempts, by id and token. */
   readonly #fields = new Map<string, Record<string, string>>();
   #isTaking = true;
@@ -117,15 +114,7 @@ export class ServedQueue {
   }
 
   cancel(id: string): void {
-    if (this.#runs.abort(id, abortReasons.cancelled) || this.#backend === null) return;
-    // It may be on its way here, with a permit that was granted before the mark.
-    const now = performance.now();
-    for (const [other, at] of this.#cancelled) {
-      if (now - at < cancelsKeptMs) break;
-      this.#cancelled.delete(other);
-    }
-    this.#cancelled.delete(id);
-    this.#cancelled.set(id, now);
+    if (!this.#runs.abort(id, abortReasons.cancelled)) this.#cancels.heard(id);
   }
 
   cancelAll(): void {
@@ -229,7 +218,7 @@ export class ServedQueue {
   #freeSince(id: string): number | undefined {
     const since = this.#backend?.freeSince(id);
     if (since === undefined) return undefined;
-    return (this.#cancelled.get(id) ?? -1) >= since ? Number.NEGATIVE_INFINITY : since;
+    return this.#cancels.since(id, since) ? Number.NEGATIVE_INFINITY : since;
   }
 
   #takeFields(id: string, token: string): Record<string, string> {

@@ -9,17 +9,17 @@ import {
   turnPlace,
 } from '@sluice/shared';
 import type { Finish } from '../pipeline/settle.ts';
-import type { Answered, Turn } from './turn.ts';
+import type { Answered, AskValue, Turn } from './turn.ts';
 
 /** What BullMQ's backend answers when a job has ended. */
 type Moved = Awaited<ReturnType<RedisQueueBackend['moveToCompleted']>>;
 
 /** The parts of BullMQ's backend that its interface does not show. */
 type Insides = {
-  execCommand: (client: unknown, name: string, args: unknown[]) => Promise<unknown>;
-  moveToFinished: (id: string, args: unknown[]) => Promise<Moved['result']>;
-  moveToCompletedArgs: (...args: Parameters<RedisQueueBackend['moveToCompleted']>) => unknown[];
-  moveToFailedArgs: (...args: Parameters<RedisQueueBackend['moveToFailed']>) => unknown[];
+  execCommand: (client: unknown, name: string, args: AskValue[]) => Promise<unknown>;
+  moveToFinished: (id: string, args: AskValue[]) => Promise<Moved['result']>;
+  moveToCompletedArgs: (...args: Parameters<RedisQueueBackend['moveToCompleted']>) => AskValue[];
+  moveToFailedArgs: (...args: Parameters<RedisQueueBackend['moveToFailed']>) => AskValue[];
 };
 
 /** Whether this BullMQ has them. */
@@ -62,7 +62,7 @@ export class TurnBackend {
   readonly #turn: Turn;
   readonly #lockMs: number;
   readonly #place: TurnPlace;
-  readonly #endings = new WeakMap<unknown[], Ending>();
+  readonly #endings = new WeakMap<AskValue[], Ending>();
   /** Jobs that have ended, by id and token, until BullMQ asks. */
   readonly #ended = new Map<string, { moved: Moved } | { error: unknown }>();
   /** Jobs that were taken together with their permits, until they run -> performance.now() before they were asked for. */
@@ -88,11 +88,12 @@ export class TurnBackend {
         ? await this.#take(args, () => execute(client, name, args))
         : await execute(client, name, args);
     };
-    const { moveToCompleted, moveToFailed } = backend;
+    const moveToCompleted = backend.moveToCompleted.bind(backend);
+    const moveToFailed = backend.moveToFailed.bind(backend);
     backend.moveToCompleted = async (...args) =>
-      this.#endedBefore(args[0].id, args[3]) ?? (await moveToCompleted.apply(backend, args));
+      this.#endedBefore(args[0].id, args[3]) ?? (await moveToCompleted(...args));
     backend.moveToFailed = async (...args) =>
-      this.#endedBefore(args[0].id, args[3]) ?? (await moveToFailed.apply(backend, args));
+      this.#endedBefore(args[0].id, args[3]) ?? (await moveToFailed(...args));
     return backend;
   };
 
@@ -151,7 +152,7 @@ export class TurnBackend {
     return ended?.moved;
   }
 
-  async #end(all: unknown[], ending: Ending): Promise<unknown> {
+  async #end(all: AskValue[], ending: Ending): Promise<unknown> {
     const keys = all.slice(0, keysOfScript.moveToFinished) as string[];
     const args = all.slice(keysOfScript.moveToFinished);
     const target = String(args[argument.target]);
@@ -177,7 +178,7 @@ export class TurnBackend {
     return this.#answerOf(answered);
   }
 
-  async #take(all: unknown[], alone: () => Promise<unknown>): Promise<unknown> {
+  async #take(all: AskValue[], alone: () => Promise<unknown>): Promise<unknown> {
     const keys = all.slice(0, keysOfScript.moveToActive) as string[];
     if (this.#place.take.length === 0) this.#place.take = keys;
     try {

@@ -15,11 +15,14 @@ const mostJobs = 16;
 /** The same for what they bring along, bytes. */
 const mostBytes = 1_048_576;
 
+/** An argument of a script. */
+export type AskValue = string | number | boolean | Uint8Array | null | undefined;
+
 /** What one job asks for, before it has its place in a script. */
 export type Ask = {
   place: TurnPlace;
-  args: readonly unknown[];
-  end?: Omit<NonNullable<TurnAsk['end']>, 'settle' | 'settleBytes'> & { settle: readonly unknown[] };
+  args: readonly AskValue[];
+  end?: Omit<NonNullable<TurnAsk['end']>, 'settle' | 'settleBytes'> & { settle: readonly AskValue[] };
 };
 
 /** What became of it. `sentAt`: performance.now() before the script was sent. */
@@ -116,20 +119,20 @@ function packed({ place, args, end }: Ask, places: TurnPlace[], values: Uint8Arr
 
 /** As Redis would pass them to a script: texts. Bytes are not JSON, and go beside it. */
 function texts(
-  args: readonly unknown[],
+  args: readonly AskValue[],
   values: Uint8Array[],
 ): { texts: string[]; bytes: Record<string, number> } {
   const bytes: Record<string, number> = {};
   const all = args.map((value, index) => {
     let raw = value;
     if (!(raw instanceof Uint8Array)) {
-      const text = raw === undefined || raw === null ? '' : String(raw);
+      const text = String(raw ?? '');
       // Half a character is no JSON to Redis.
       if (text.isWellFormed()) return text;
       raw = Buffer.from(text);
     }
     // The first argument of the script is the JSON.
-    bytes[index + 1] = values.push(raw as Uint8Array) + 1;
+    bytes[index + 1] = values.push(raw) + 1;
     return '';
   });
   return { texts: all, bytes };

@@ -9,10 +9,11 @@ import {
   type Outcome,
   type Settled,
   decodeSettled,
+  endsField,
+  readEnds,
   settleCall,
   settleScript,
 } from '@sluice/shared';
-import { endsField, readEnds } from '../job/ends.ts';
 
 /** How long an outcome that could not be delivered can be read by the job's id, ms. */
 const untoldKeepMs = 3_600_000;
