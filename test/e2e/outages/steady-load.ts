@@ -97,7 +97,7 @@ class Load {
       const arrivals = await this.#fleet.upstream.arrivals();
       const seen = arrivals.filter((arrival) => arrival.path === path).map(({ t }) => Math.round(t));
       throw new Error(
-        `the job of ${path} ended ${outcome.kind} after ${outcome.attempts} attempts; it is now ${Math.round(performance.now())} ms, and the upstream saw it at ${seen.join(', ') || 'no time'}`,
+        `the job of ${path} ended ${outcome.kind} after ${outcome.attempts} attempts; it is now ${Math.round(performance.now())} ms, and the upstream saw it at ${seen.join(', ') || 'no time'}; its attempts: ${JSON.stringify(outcome.ends)}`,
       );
     }
   }
