@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
+import type { BullScripts } from '@sluice/redis';
 import { type Outcome, type PolicyInput, keysOf } from '@sluice/shared';
 import { createLogger } from '../src/logger.ts';
 import { readWorkerConfig } from '../src/config.ts';
@@ -56,14 +57,15 @@ export class Rig {
     return rig;
   }
 
-  async startPool(env: Record<string, string> = {}): Promise<RunningPool> {
+  /** @param bull BullMQ's scripts; default those that are installed */
+  async startPool(env: Record<string, string> = {}, bull?: BullScripts): Promise<RunningPool> {
     const config = readWorkerConfig({
       SLUICE_REDIS_URL: inject('redisUrl'),
       SLUICE_PREFIX: this.prefix,
       SLUICE_CONCURRENCY: '20',
       ...env,
     });
-    const pool = await startPool(config, createLogger('test', 'silent'));
+    const pool = await startPool(config, createLogger('test', 'silent'), bull);
     this.#pools.push(pool);
     return pool;
   }
