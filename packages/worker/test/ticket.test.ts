@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, test } from 'vitest';
+import { policySchema } from '@sluice/shared';
 import { startTcpProxy } from '../../../test/lab/faults/tcp-proxy.ts';
 import { startRawUpstream } from './raw-upstream.ts';
+import { Holds } from '../src/limits/holds.ts';
+import { Permits } from '../src/limits/permits.ts';
+import { Ticket, type TicketContext } from '../src/limits/ticket.ts';
+import { AttemptTimer } from '../src/http/attempt-timer.ts';
+import { createLogger } from '../src/logger.ts';
 import { Rig, quick, until } from './rig.ts';
 
 /** A URL in whose TLS handshake a worker stays: what it does there, it does before the first byte. */
@@ -65,4 +71,71 @@ test('waiting for Redis is not time of the upstream: the timer is stopped during
   await sleep(1500);
   proxy.heal();
   expect((await second).outcome).toMatchObject({ kind: 'response', attempts: 1 });
+});
+
+/** A ticket whose permit came along with its job, and was counted as sent. */
+async function cameAlong(rig: Rig, since: number) {
+  const holds = new Holds(rig.redis, rig.keys);
+  const signal = new AbortController().signal;
+  const job = {
+    queue: rig.queue,
+    id: 'a',
+    token: 't',
+    data: null,
+    attemptsMade: 0,
+    stalls: 0,
+    takenAt: performance.now(),
+    waitedMs: 0,
+    signal,
+    freeSince: since,
+  };
+  const permits = new Permits(rig.redis, rig.keys, holds);
+  const context: Omit<TicketContext, 'sendMarks'> = {
+    policy: policySchema.parse({}),
+    permits,
+    log: createLogger('test', 'silent'),
+    observeAge: () => {},
+  };
+  await rig.redis.hset(rig.keys.stats(rig.queue), 'sent', 1);
+  const ticket = new Ticket(job, context as TicketContext);
+  return { ticket, holds, timer: new AttemptTimer(60_000, signal) };
+}
+
+const origin = 'https://api.test';
+const sent = async (rig: Rig) => Number(await rig.redis.hget(rig.keys.stats(rig.queue), 'sent'));
+
+test('a permit that came along is used without a call, and goes back if nothing is sent', async () => {
+  await using rig = await Rig.open({ idle: true });
+  const { ticket, timer } = await cameAlong(rig, performance.now());
+  // If it asked, it would be denied.
+  await rig.redis.set(rig.keys.outcome(rig.queue, 'a'), '-');
+  expect(await ticket.ask(origin, timer)).toEqual({ type: 'go' });
+  ticket.spend();
+  await ticket[Symbol.asyncDispose]();
+  expect(await sent(rig)).toBe(1);
+  const unused = await cameAlong(rig, performance.now());
+  await unused.ticket[Symbol.asyncDispose]();
+  expect(await sent(rig)).toBe(0);
+  const unsent = await cameAlong(rig, performance.now());
+  await unsent.ticket.ask(origin, timer);
+  await unsent.ticket[Symbol.asyncDispose]();
+  expect(await sent(rig)).toBe(0);
+  timer[Symbol.dispose]();
+});
+
+test('a permit that came along and is old, or whose origin is held, is exchanged', async () => {
+  await using rig = await Rig.open({ idle: true });
+  const old = await cameAlong(rig, performance.now() - 200);
+  expect(await old.ticket.ask(origin, old.timer)).toEqual({ type: 'go' });
+  expect(await sent(rig)).toBe(1);
+  const held = await cameAlong(rig, performance.now());
+  await held.holds.extend(rig.queue, origin, 60_000, null);
+  held.holds.heard(rig.queue, origin, 60_000);
+  expect(await held.ticket.ask(origin, held.timer)).toMatchObject({ type: 'not-now', reason: 'held' });
+  expect(await sent(rig)).toBe(0);
+  const cancelled = await cameAlong(rig, Number.NEGATIVE_INFINITY);
+  await rig.redis.set(rig.keys.cancel(rig.queue, 'a'), 1);
+  expect(await cancelled.ticket.ask(origin, cancelled.timer)).toEqual({ type: 'cancelled' });
+  expect(await sent(rig)).toBe(0);
+  for (const { timer } of [old, held, cancelled]) timer[Symbol.dispose]();
 });

@@ -59,7 +59,7 @@ class Ends implements AsyncDisposable {
     await this.add(id);
     const job = await this.worker.getNextJob(`token-${id}`, { block: false });
     expect(job?.id).toBe(id);
-    return job!;
+    return job;
   }
 
   /** Ends a job, and lets BullMQ ask for its end, as it does when the run is over. */
