@@ -102,21 +102,23 @@ async function cameAlong(rig: Rig, since: number) {
 }
 
 const origin = 'https://api.test';
+/** A permit that is fresh for as long as the test takes. */
+const fresh = () => performance.now() + 60_000;
 const sent = async (rig: Rig) => Number(await rig.redis.hget(rig.keys.stats(rig.queue), 'sent'));
 
 test('a permit that came along is used without a call, and goes back if nothing is sent', async () => {
   await using rig = await Rig.open({ idle: true });
-  const { ticket, timer } = await cameAlong(rig, performance.now());
+  const { ticket, timer } = await cameAlong(rig, fresh());
   // If it asked, it would be denied.
   await rig.redis.set(rig.keys.outcome(rig.queue, 'a'), '-');
   expect(await ticket.ask(origin, timer)).toEqual({ type: 'go' });
   ticket.spend();
   await ticket[Symbol.asyncDispose]();
   expect(await sent(rig)).toBe(1);
-  const unused = await cameAlong(rig, performance.now());
+  const unused = await cameAlong(rig, fresh());
   await unused.ticket[Symbol.asyncDispose]();
   expect(await sent(rig)).toBe(0);
-  const unsent = await cameAlong(rig, performance.now());
+  const unsent = await cameAlong(rig, fresh());
   await unsent.ticket.ask(origin, timer);
   await unsent.ticket[Symbol.asyncDispose]();
   expect(await sent(rig)).toBe(0);
@@ -128,7 +130,7 @@ test('a permit that came along and is old, or whose origin is held, is exchanged
   const old = await cameAlong(rig, performance.now() - 200);
   expect(await old.ticket.ask(origin, old.timer)).toEqual({ type: 'go' });
   expect(await sent(rig)).toBe(1);
-  const held = await cameAlong(rig, performance.now());
+  const held = await cameAlong(rig, fresh());
   await held.holds.extend(rig.queue, origin, 60_000, null);
   held.holds.heard(rig.queue, origin, 60_000);
   expect(await held.ticket.ask(origin, held.timer)).toMatchObject({ type: 'not-now', reason: 'held' });

@@ -30,7 +30,7 @@ test.skipIf(installedServer() === undefined)(
   'with an upstream that answers 32 requests at once, a job costs its worker at most 0.3 script calls',
   { timeout: 60_000 },
   async () => {
-    const jobs = 32 * 10;
+    const jobs = 32 * 20;
     await using stack = new AsyncDisposableStack();
     const { url, server } = await startHolding(32);
     stack.defer(() => void server.close());
@@ -40,25 +40,22 @@ test.skipIf(installedServer() === undefined)(
     const redis = new Redis(own.url);
     stack.defer(() => redis.disconnect());
     const config = readWorkerConfig({ SLUICE_REDIS_URL: own.url, SLUICE_CONCURRENCY: '32' });
-    const costs: number[] = [];
-    // On a busy machine permits grow too old to be used; of some rounds one is undisturbed.
-    while (costs.length < 8 && !costs.some((calls) => calls <= 0.3)) {
-      const handles = [];
-      for await (const handle of sluice.enqueueMany(Array.from({ length: jobs }, () => ({ url }))))
-        handles.push(handle);
-      await redis.config('RESETSTAT');
-      const pool = await startPool(config, createLogger('test', 'silent'));
-      const outcomes = await Promise.all(handles.map((handle) => handle.outcome()));
-      const stats = await redis.info('commandstats');
-      await pool.drain(0);
-      expect(outcomes.filter(({ outcome }) => outcome.kind !== 'response')).toEqual([]);
-      const calls = ['evalsha', 'eval'].map((name) =>
-        Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0),
-      );
-      // Those of the sweepers, of the first jobs and of the producer's acknowledgements included.
-      costs.push((calls[0]! + calls[1]!) / jobs);
-    }
-    expect(Math.min(...costs)).toBeLessThanOrEqual(0.3);
+    const handles = [];
+    for await (const handle of sluice.enqueueMany(Array.from({ length: jobs }, () => ({ url }))))
+      handles.push(handle);
+    await redis.config('RESETSTAT');
+    const pool = await startPool(config, createLogger('test', 'silent'));
+    stack.defer(async () => void (await pool.drain(0)));
+    const outcomes = await Promise.all(handles.map((handle) => handle.outcome()));
+    const stats = await redis.info('commandstats');
+    expect(outcomes.filter(({ outcome }) => outcome.kind !== 'response')).toEqual([]);
+    const count = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    // On a busy machine permits grow too old to be used. Exchanging one takes two calls, and each of them counts in the
+    // queue's figures: besides what a job counts there, and BullMQ in its hash.
+    const exchanged = (count('hincrby') - 3 * jobs) / 2;
+    // Those of the sweepers, of the first jobs and of the producer's acknowledgements included.
+    const calls = count('evalsha') + count('eval') - 2 * exchanged;
+    expect(calls / jobs).toBeLessThanOrEqual(0.3);
   },
 );
 
