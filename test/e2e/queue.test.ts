@@ -36,7 +36,7 @@ test('1/1h -> 100/s does not wait for the hour', async () => {
   expect(await fleet.ok(['queue', 'list'])).toMatch(/^api +1\/1h +closed 59m \d+s +149/m);
 
   expect(await fleet.ok(['queue', 'set', 'api', '--rate', '100/s'])).toBe(
-    'api: changed\n  rate: 1/1h -> 100/1s\n',
+    'api: changed\n  rate: 1/1h -> 100/s\n',
   );
   await until(async () => (await arrived()) === 150);
   expect(worstWindow(await times(), 1000).count).toBeLessThanOrEqual(100);
@@ -123,7 +123,7 @@ test('a file is applied as a whole or not at all; applied twice it changes nothi
   );
   expect(await fleet.client.queues.list()).toEqual([]);
   expect(await fleet.ok(['queue', 'apply', '-'], good)).toBe(
-    'api: created (5/1s)\nother: created (1/1m)\n2 created, 0 changed, 0 same\n',
+    'api: created (5/s)\nother: created (1/1m)\n2 created, 0 changed, 0 same\n',
   );
   const before = await fleet.redis.hgetall(fleet.keys.queues);
   expect(await fleet.ok(['queue', 'apply', '-'], good)).toBe(
@@ -135,7 +135,7 @@ test('a file is applied as a whole or not at all; applied twice it changes nothi
   expect(await fleet.ok(['queue', 'apply', '-'], changed)).toBe(
     [
       'api: changed',
-      '  rate: 5/1s -> 9/1s',
+      '  rate: 5/s -> 9/s',
       '  timeout: 5s -> 30s',
       '0 created, 1 changed, 0 same',
       'not in the file, left as they are: other',

@@ -85,6 +85,7 @@ export function openLab() {
         max: gate.max,
         durationMs: gate.duration,
         ...pacing,
+        rateText: '',
         concurrency: policy.concurrency.global ?? '',
         origin: policy.origin ?? '',
         mode,

@@ -226,7 +226,7 @@ describe('sluice queue export', () => {
     await using rig = await Rig.open({ idle: true });
     await rig.sluice.policies.set('plain', {});
     await rig.sluice.policies.set('full', {
-      rate: { limit: 7, per: 90_000, shape: 'burst', adaptive: false, slack: 12 },
+      rate: { limit: 7, per: '1.5 min', shape: 'burst', adaptive: false, slack: 12 },
       origin: 'https://api.example.com',
       concurrency: { worker: 3, global: 9 },
       timeout: 1234,
@@ -247,7 +247,7 @@ describe('sluice queue export', () => {
       expect(await rig.redis.hgetall(rig.keys.queues)).toEqual(before);
     }
     const { stdout } = await run(['queue', 'export', 'full'], {}, rig);
-    expect(stdout).toMatch(/^queues:\n {2}full:\n {4}rate:\n {6}limit: 7\n {6}per: 90s\n/);
+    expect(stdout).toMatch(/^queues:\n {2}full:\n {4}rate:\n {6}limit: 7\n {6}per: 1.5 min\n/);
     expect(stdout).not.toContain('plain');
     // Into another fleet.
     await using other = await Rig.open({ idle: true });

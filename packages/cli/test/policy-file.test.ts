@@ -15,11 +15,11 @@ const faultsOf = (text: string): string[] => {
 
 test('a policy is read with its defaults; a name alone is the default policy', () => {
   const file = parsePolicyFile(
-    'queues:\n  github: { rate: 5000/1h }\n  "1": { timeout: 5s }\n  plain:\n',
+    'queues:\n  github: { rate: 5000/h }\n  "1": { timeout: 5s }\n  plain:\n',
     'q.yaml',
   );
   expect([...file.keys()].sort()).toEqual(['1', 'github', 'plain']);
-  expect(file.get('github')).toEqual(policySchema.parse({ rate: '5000/1h' }));
+  expect(file.get('github')).toEqual(policySchema.parse({ rate: '5000/h' }));
   expect(file.get('plain')).toEqual(policySchema.parse({}));
 });
 

@@ -56,6 +56,7 @@ test('a new rate keeps shape, adaptive, and what else was given; defaults become
     burst: 2,
     slack: 9,
     adaptive: false,
+    text: '50/60s',
   });
 });
 
@@ -67,6 +68,7 @@ test('shape, slack and adaptive change the rate in force', () => {
     burst: 5,
     slack: 10,
     adaptive: false,
+    text: '5/s',
   });
   expect(() => patch({}, { shape: 'fixed' })).toThrow(
     /--shape, --burst, --slack and --adaptive .* add --rate/,

@@ -87,7 +87,7 @@ test('a difference is written as a policy is: with its path and units', () => {
     'egress.allow: none -> 10.0.0.0/8',
     'egress.ports: none -> 443',
     'maxBody: 1MiB -> 10MiB',
-    'rate: 100/1m -> 50/1m',
+    'rate: 100/60s -> 50/60s',
     'retry.statuses: 429 -> 429, 503',
     'timeout: 30s -> 5s',
   ]);
@@ -95,14 +95,25 @@ test('a difference is written as a policy is: with its path and units', () => {
   expect(differenceLines(policy({}), policy({ rate: { limit: 1, per: '1s', shape: 'fixed' } }))).toEqual([
     'rate: none -> 1/1s',
   ]);
+  // The same rate in another unit.
+  expect(differenceLines(policy({ rate: '100/60s' }), policy({ rate: '100/min' }))).toEqual([]);
+});
+
+test('a burst is shown where one of the two is not the limit, and then both as numbers', () => {
+  const [even, full] = [{ limit: 100, per: '60s', burst: 1 }, '100/60s'];
+  expect(differenceLines(policy({ rate: even }), policy({ rate: full }))).toEqual(['rate.burst: 1 -> 100']);
+  expect(differenceLines(policy({ rate: full }), policy({ rate: even }))).toEqual(['rate.burst: 100 -> 1']);
+  expect(differenceLines(policy({ rate: full }), policy({ rate: '50/60s' }))).toEqual([
+    'rate: 100/60s -> 50/60s',
+  ]);
 });
 
 test('an update says what it did', () => {
   const [none, some] = [policy({}), policy({ rate: '5/s' })];
-  expect(updateText('a', { change: 'created', before: null, after: some })).toBe('a: created (5/1s)\n');
+  expect(updateText('a', { change: 'created', before: null, after: some })).toBe('a: created (5/s)\n');
   expect(updateText('a', { change: 'same', before: some, after: some })).toBe('a: same\n');
   expect(updateText('a', { change: 'changed', before: some, after: none })).toBe(
-    'a: changed\n  rate: 5/1s -> none\n',
+    'a: changed\n  rate: 5/s -> none\n',
   );
 });
 
@@ -138,7 +149,7 @@ test('show has everything an operator asks for', () => {
     [
       'queue        partner',
       'state        held 12.3s',
-      'rate         100/1m',
+      'rate         100/60s',
       'slowed to    0.8/s; the upstream rejected requests at 1.23/s',
       'gate         1 job per 601 ms, a permit every 600 ms, opens in 450ms',
       'holds        https://api.test until 2027-01-01T00:00:12Z (in 12 s)',
@@ -177,9 +188,9 @@ test('a list has one line a queue', () => {
     state({ name: 'x', policy: policy({}), paused: true, sent: 123_456 }),
   ]).split('\n');
   expect(lines).toEqual([
-    'QUEUE    RATE    STATE   WAITING  ACTIVE  DELAYED  FAILED    SENT  REJECTED',
-    'partner  100/1m  open          0       0        0       0       0         0',
-    'x        none    paused        0       0        0       0  123456         0',
+    'QUEUE    RATE     STATE   WAITING  ACTIVE  DELAYED  FAILED    SENT  REJECTED',
+    'partner  100/60s  open          0       0        0       0       0         0',
+    'x        none     paused        0       0        0       0  123456         0',
     '',
   ]);
 });

@@ -1,26 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { rateText } from '../src/text/rate.ts';
 import { relativeText, timeOf, whenText } from '../src/text/when.ts';
 import { typedPath } from '../src/typed-path.ts';
-
-test.each([
-  ['100/min', '100/1m'],
-  ['5000/h', '5000/h'],
-  ['10/sec', '10/1s'],
-  ['10 / 30 seconds', '10/30s'],
-  ['100 per minute', '100/1m'],
-  ['7/2hours', '7/2h'],
-  ['3/DAY', '3/1d'],
-  ['100/60s', '100/60s'],
-  ['100/500ms', '100/500ms'],
-  // What is wrong with these is the policy's to say.
-  ['100/ss', '100/ss'],
-  ['100/fortnight', '100/fortnight'],
-  ['fast', 'fast'],
-  ['-1/s', '-1/s'],
-])('the rate %s is %s', (typed, rate) => {
-  expect(rateText(typed)).toBe(rate);
-});
 
 test('a time is a time, and how far away it is', () => {
   const now = Date.parse('2027-01-01T00:00:00.400Z');

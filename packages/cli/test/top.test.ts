@@ -53,10 +53,10 @@ describe('a frame', () => {
     const [, , head, ...rows] = lines.map((line) => line.replaceAll(/ {2,}/g, '|'));
     expect(head).toBe('QUEUE|RATE USED|WAITING|IN FLIGHT|429S|STATE|BACKLOG');
     expect(rows).toEqual([
-      `partner|${bar(0.9, 20)}|90 % of 100/1m|90|4|3|open|60 s`,
-      `held|${bar(0, 20)}|0 % of 100/1m|10|0|0|held until 08:03:00, in 3 min|?`,
-      `paused|${bar(0, 20)}|0 % of 100/1m|1|0|0|paused`,
-      `slow|${bar(0, 20)}|? % of 100/1m|0|0|0|slowed to 0.5/s`,
+      `partner|${bar(0.9, 20)}|90 % of 100/60s|90|4|3|open|60 s`,
+      `held|${bar(0, 20)}|0 % of 100/60s|10|0|0|held until 08:03:00, in 3 min|?`,
+      `paused|${bar(0, 20)}|0 % of 100/60s|1|0|0|paused`,
+      `slow|${bar(0, 20)}|? % of 100/60s|0|0|0|slowed to 0.5/s`,
       'free|no limit|0|0|0|open',
     ]);
   });

@@ -81,6 +81,31 @@ describe('a policy', () => {
     expect(await policies.create('p', { rate: '5/s' })).toBe('same');
     expect(await policies.set('p', { rate: '6/1s' })).toBe('changed');
     expect((await policies.read('p'))?.rate?.limit).toBe(6);
+  });
+
+  test('reads back with the text that its rate was given as, which an operator may change and code does not', async () => {
+    await using rig = await Rig.open({ idle: true });
+    const { policies, queues } = rig.sluice;
+    await policies.set('p', { rate: '60/min' });
+    const text = async () => (await policies.read('p'))?.rate?.text;
+    expect(await text()).toBe('60/min');
+    expect((await queues.overview().look()).queues[0]?.policy?.rate?.text).toBe('60/min');
+    expect(await policies.create('p', { rate: '60/60s' })).toBe('same');
+    expect(await text()).toBe('60/min');
+    expect(await policies.set('p', { rate: '60/60s' })).toBe('same');
+    expect(await text()).toBe('60/60s');
+    // A version that knows nothing of the text changes the policy alone.
+    const key = rig.keys.policy('p');
+    const json = (await rig.redis.hget(key, 'json'))!;
+    await rig.redis.hset(key, 'json', json.replace('"limit":60', '"limit":61'));
+    expect(await text()).toBeUndefined();
+    expect(await policies.set('p', { rate: null })).toBe('changed');
+    expect(await text()).toBeUndefined();
+  });
+
+  test('has a name that may be part of a key', async () => {
+    await using rig = await Rig.open({ idle: true });
+    const { policies } = rig.sluice;
     expect(await errorOf(policies.set('a:b', {}))).toMatchObject({ code: 'SLUICE_INVALID_POLICY' });
   });
 });

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { duration, formatDuration, formatRate, parseDuration, rateSchema, validate } from '../src/index.ts';
+import {
+  type RateInput,
+  duration,
+  formatDuration,
+  formatRate,
+  parseDuration,
+  rateSchema,
+  validate,
+} from '../src/index.ts';
 
 const faults = (input: unknown) => {
   try {
@@ -69,6 +77,13 @@ describe('a rate', () => {
     ['1/1h', 1, 3_600_000],
     ['20/500ms', 20, 500],
     [' 7/1s ', 7, 1000],
+    ['100/min', 100, 60_000],
+    ['5000/h', 5000, 3_600_000],
+    ['10/sec', 10, 1000],
+    ['10 / 30 seconds', 10, 30_000],
+    ['100 per minute', 100, 60_000],
+    ['7/2hours', 7, 7_200_000],
+    ['3/DAY', 3, 86_400_000],
   ])('"%s" is %d per %d ms, smooth and adaptive', (text, limit, per) => {
     const slack = Math.min(30, Math.ceil(per / 20));
     expect(rateSchema.parse(text)).toEqual({
@@ -78,6 +93,7 @@ describe('a rate', () => {
       slack,
       shape: 'smooth',
       adaptive: true,
+      text: text.trim(),
     });
   });
 
@@ -89,13 +105,17 @@ describe('a rate', () => {
       slack: 50,
       shape: 'smooth',
       adaptive: false,
+      text: '3/1s',
     });
   });
 
   test.each([
     ['0/1s', 'rate: limit: must be at least 1'],
-    ['100', 'rate: "100" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/1h"'],
+    ['100', 'rate: "100" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/h"'],
     ['100/60', '"100/60" is not a rate'],
+    ['100/ss', '"100/ss" is not a rate'],
+    ['100/fortnight', '"100/fortnight" is not a rate'],
+    ['100 perhaps', '"100 perhaps" is not a rate'],
     ['-5/1s', '"-5/1s" is not a rate'],
     ['1.5/1s', '"1.5/1s" is not a rate'],
     ['/1s', '"/1s" is not a rate'],
@@ -145,16 +165,26 @@ describe('a rate', () => {
     }
   });
 
-  test('is written shortly, and reads back as it was', () => {
-    expect(formatRate(rateSchema.parse('100/60s'))).toBe('100/1m');
-    expect(formatRate(rateSchema.parse({ limit: 2, per: '1s', shape: 'fixed' }))).toBe('2/1s fixed');
-    expect(formatRate(rateSchema.parse({ limit: 2, per: '1s', burst: 1 }))).toBe('2/1s, burst 1');
+  test('is written in the unit that it was given in, else shortly, and reads back as it was', () => {
+    const written = (rate: RateInput) => formatRate(rateSchema.parse(rate));
+    expect(written('100/60s')).toBe('100/60s');
+    expect(written(' 5000/h')).toBe('5000/h');
+    expect(written({ limit: 2, per: 'min' })).toBe('2/min');
+    expect(written({ limit: 2, per: 60_000 })).toBe('2/1m');
+    expect(written({ limit: 2, per: '60s', shape: 'fixed' })).toBe('2/60s fixed');
+    expect(written({ limit: 2, per: 1000, burst: 1 })).toBe('2/1s, burst 1');
     const parts = fc.tuple(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 100, max: 2_678_400_000 }));
     fc.assert(
       fc.property(parts, ([limit, per]) => {
         const rate = rateSchema.parse({ limit, per });
-        expect(rateSchema.parse(formatRate(rate))).toEqual(rate);
+        expect(rateSchema.parse(formatRate(rate))).toEqual({ ...rate, text: formatRate(rate) });
       }),
     );
+  });
+
+  test('is never written as a text that says another rate, nor as an endless one', () => {
+    expect(rateSchema.parse({ limit: 5, per: 1000, text: '6/s' })).not.toHaveProperty('text');
+    expect(rateSchema.parse(`${'0'.repeat(50)}5/s`)).not.toHaveProperty('text');
+    expect(rateSchema.parse({ limit: 5, per: `${'0'.repeat(50)}1s` })).not.toHaveProperty('text');
   });
 });

@@ -24,6 +24,15 @@ test('a slack that an older version took is read, and is a fault of who writes i
   expect(policySchema.safeParse(policy).error?.issues).toMatchObject([{ path: ['rate', 'slack'] }]);
 });
 
+test('the text that a rate was given as lies beside it, unless the rate is another one by now', () => {
+  const policy = policySchema.parse({ rate: '100/min' });
+  const stored = storedPolicy(policy);
+  expect(stored).toBe(storedPolicy(policySchema.parse({ rate: '100/60s' })));
+  expect(readStoredPolicy('q', stored, '100/min')).toEqual(policy);
+  expect(readStoredPolicy('q', stored, '99/min').rate).not.toHaveProperty('text');
+  expect(readStoredPolicy('q', stored, null).rate).not.toHaveProperty('text');
+});
+
 test('a field of a newer version is kept, and does not keep the others from having their defaults', () => {
   const policy = read({ rate: '5/1s', proxy: { url: 'x' }, retry: { attempts: 2, budget: 0.1 } });
   expect(policy).toMatchObject({
@@ -54,7 +63,7 @@ test('a policy reads back as it was written, and 0.1 finds what it knows', () =>
     null,
   ] as const) {
     const policy = policySchema.parse({ rate });
-    expect(readStoredPolicy('q', storedPolicy(policy))).toEqual(policy);
+    expect(readStoredPolicy('q', storedPolicy(policy), policy.rate?.text)).toEqual(policy);
   }
   const { rate } = JSON.parse(
     storedPolicy(policySchema.parse({ rate: { limit: 5, per: '1s', shape: 'fixed' } })),

@@ -91,6 +91,7 @@ describe('docs/configuration.md', () => {
         'rate.per',
         'rate.slack',
         'rate.burst',
+        'rate.text',
       ];
       expect(own).toContain(path);
       return;

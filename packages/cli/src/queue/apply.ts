@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import type { PolicyUpdate, Sluice } from '@sluice/producer';
-import { SluiceError } from '@sluice/shared';
+import { SluiceError, storedPolicy } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { parsePolicyFile } from './policy-file.ts';
 import { reason } from '../reason.ts';
@@ -50,5 +50,5 @@ async function readPolicyFile(file: string, io: ProcessIo): Promise<string> {
 async function foreseen(sluice: Sluice, name: string, after: PolicyUpdate['after']): Promise<PolicyUpdate> {
   const before = await sluice.policies.read(name);
   if (before === null) return { change: 'created', before, after };
-  return { change: JSON.stringify(before) === JSON.stringify(after) ? 'same' : 'changed', before, after };
+  return { change: storedPolicy(before) === storedPolicy(after) ? 'same' : 'changed', before, after };
 }

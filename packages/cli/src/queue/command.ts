@@ -10,7 +10,7 @@ const applyHelp = `
 FILE is YAML or JSON. It gives each policy in full: what it leaves out gets its default.
   queues:
     github:
-      rate: 5000/1h
+      rate: 5000/h
       origin: https://api.github.com
     partner-api:
       rate: { limit: 100, per: 60s, burst: 1 }

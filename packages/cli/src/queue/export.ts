@@ -19,9 +19,19 @@ function written(value: unknown, path: string): unknown {
   return sizes.has(path) && !/^\d+$/.test(sizeText(value)) ? sizeText(value) : value;
 }
 
+/** A rate's window in the unit that it was given in: `60s`, `min`. */
+function withWindow({ rate, ...others }: Policy): object {
+  if (rate === null) return { rate, ...others };
+  const { text, limit, per, ...rest } = rate;
+  const window = text?.replace(/^\d+\s*(\/|per\b)\s*/i, '') ?? formatDuration(per);
+  return { rate: { limit, per: window, ...rest }, ...others };
+}
+
 /** Policies as a file that `sluice queue apply` takes back unchanged: every field, so that no default matters. Pure. */
 export function exportText(policies: ReadonlyMap<string, Policy>): string {
-  const queues = Object.fromEntries([...policies].map(([name, policy]) => [name, written(policy, '')]));
+  const queues = Object.fromEntries(
+    [...policies].map(([name, policy]) => [name, written(withWindow(policy), '')]),
+  );
   return stringify({ queues }, { lineWidth: 110, aliasDuplicateObjects: false });
 }
 

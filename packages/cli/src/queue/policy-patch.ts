@@ -4,14 +4,13 @@ import {
   type Policy,
   type RateInput,
   SluiceError,
+  longRate,
   pathText,
   policySchema,
-  parseRateText,
   validate,
   withNamed,
 } from '@sluice/shared';
 import { portList } from './port-list.ts';
-import { rateText } from '../text/rate.ts';
 
 /** The options of `sluice queue set` that change the policy, as typed. */
 export type RawPolicyOptions = {
@@ -65,9 +64,9 @@ function whole(text: string | false): number | null {
 function namedRate(typed: string | false | undefined, how: object): PolicyInput['rate'] {
   if (typed === false) return null;
   if (typed === undefined) return how as RateInput;
-  const rate = parseRateText(rateText(typed));
-  // As it was typed, so that the policy's schema says what is wrong with it, beside all other faults.
-  return rate === null ? typed : { ...rate, ...how };
+  const rate = longRate(typed);
+  // What is no rate is left to the policy's schema, which says so beside all other faults.
+  return typeof rate === 'string' ? rate : { ...rate, ...how };
 }
 
 /** The fields of a policy that the options name. */

@@ -34,26 +34,35 @@ function fieldsOf(value: object, path: string): [path: string, text: string][] {
   });
 }
 
-/** Every field of a policy with its path, in the units that a policy is written in. Pure. */
-export function policyFields(policy: Policy): [path: string, text: string][] {
+/**
+ * Every field of a policy with its path, in the units that a policy is written in. Pure.
+ * @param isBurstNamed false: a burst that is the limit, its default, is left out
+ */
+export function policyFields(policy: Policy, isBurstNamed = false): [path: string, text: string][] {
   const { rate, ...others } = policy;
   if (rate === null) return [['rate', none], ...fieldsOf(others, '')];
-  const { limit, per: _per, burst, ...rest } = rate;
-  // The default is the limit, and changes with it.
-  const how = burst === limit ? rest : { ...rest, burst };
+  const { limit, per: _per, burst, text: _text, ...rest } = rate;
+  const how = burst === limit && !isBurstNamed ? rest : { ...rest, burst };
   // Shape and burst are fields of their own here.
   const text = formatRate({ ...rate, shape: 'smooth', burst: limit });
   return [['rate', text], ...fieldsOf(how, 'rate'), ...fieldsOf(others, '')];
 }
 
-/** Where two policies differ, as `rate: 100/1m -> 50/1m`. Pure. */
+/** Where two policies differ, as `rate: 100/min -> 50/min`. Pure. */
 export function differenceLines(before: Policy, after: Policy): string[] {
-  const was = new Map(policyFields(before));
-  const is = new Map(policyFields(after));
-  // When a rate is added or removed, its other fields say nothing.
-  const isNoise = (path: string) => path.startsWith('rate.') && (before.rate === null || after.rate === null);
+  const [old, next] = [before.rate, after.rate];
+  // The default burst is the limit, and changes with it: it says something only beside another one.
+  const isBurstNamed = [old, next].some((rate) => rate !== null && rate.burst !== rate.limit);
+  const was = new Map(policyFields(before, isBurstNamed));
+  const is = new Map(policyFields(after, isBurstNamed));
+  const isNoise = (path: string) => {
+    // When a rate is added or removed, its other fields say nothing.
+    if (path.startsWith('rate.')) return old === null || next === null;
+    // Two texts of one rate are no difference.
+    return path === 'rate' && old !== null && old.limit === next?.limit && old.per === next.per;
+  };
   return [...new Set([...was.keys(), ...is.keys()])]
-    .filter((path) => !isNoise(path) && was.get(path) !== is.get(path))
+    .filter((path) => was.get(path) !== is.get(path) && !isNoise(path))
     .map((path) => `${path}: ${was.get(path) ?? none} -> ${is.get(path) ?? none}`);
 }
 

@@ -10,7 +10,6 @@ import {
 import { redactRedisUrl, redisUrlSchema } from '@sluice/redis';
 import { portList } from '../queue/port-list.ts';
 import { namedPlace } from '../fleet-options.ts';
-import { rateText } from '../text/rate.ts';
 
 /** The options of `sluice run`, as typed. */
 export type RawRunOptions = {
@@ -77,9 +76,8 @@ export function readRunOptions(raw: RawRunOptions, env: RunEnvironment): RunComm
   const concurrency = check('--concurrency', () => integer(raw.concurrency, 1, 10_000));
   const workers = check('--workers', () => integer(raw.workers, 0, 256));
   if (raw.rate !== undefined) {
-    const rate = rateText(raw.rate);
-    check(`--rate ${raw.rate}`, () => validate(rateSchema, rate, code, ''));
-    policy.rate = rate;
+    check(`--rate ${raw.rate}`, () => validate(rateSchema, raw.rate, code, ''));
+    policy.rate = raw.rate;
   }
   if (raw.attempts !== undefined) {
     const attempts = check('--attempts', () => integer(raw.attempts!, 1, 100));

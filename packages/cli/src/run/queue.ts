@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type PolicyInput, type Sluice, conflicts } from '@sluice/producer';
-import { SluiceError, parseRateText, policySchema, validate } from '@sluice/shared';
+import { SluiceError, longRate, policySchema, validate } from '@sluice/shared';
 
 /** The queue that a run's jobs go to. */
 export type RunQueue = AsyncDisposable & {
@@ -12,8 +12,8 @@ export type RunQueue = AsyncDisposable & {
 /** A list is a standing backlog. And what is run twice in a row must not send two bursts in one window. */
 function evenly({ rate, ...policy }: PolicyInput): PolicyInput {
   if (rate === undefined || rate === null) return { ...policy, ...(rate === null && { rate }) };
-  const given = typeof rate === 'string' ? parseRateText(rate) : rate;
-  return { ...policy, rate: given === null ? rate : { burst: 1, ...given } };
+  const long = longRate(rate);
+  return { ...policy, rate: typeof long === 'string' ? long : { burst: 1, ...long } };
 }
 
 /** A queue that cannot be removed within this time (Redis is gone) is left behind, ms. */

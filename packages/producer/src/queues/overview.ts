@@ -3,7 +3,7 @@ import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, type Policy, type QueueGlance, overviewScript, readStoredPolicy } from '@sluice/shared';
 
 /** The figures of one queue at one moment. Times in epoch ms of Redis' clock. */
-export type QueueFigures = Omit<QueueGlance, 'version' | 'policyJson'> & {
+export type QueueFigures = Omit<QueueGlance, 'version' | 'policyJson' | 'rateText'> & {
   name: string;
   /** null: this version cannot read it. */
   policy: Policy | null;
@@ -20,9 +20,9 @@ const clockMs = 10_000;
 
 type Known = { version: string; policy: Policy | null };
 
-function policyOf(name: string, json: string): Policy | null {
+function policyOf(name: string, json: string, rateText: string | null): Policy | null {
   try {
-    return readStoredPolicy(name, json);
+    return readStoredPolicy(name, json, rateText);
   } catch {
     return null;
   }
@@ -59,8 +59,10 @@ export class Overview {
       at = reply.at;
       if (start === 0) this.#names = reply.names.toSorted();
       for (const [index, name] of some.entries()) {
-        const { version, policyJson, ...figures } = reply.queues[index]!;
-        if (policyJson !== null) this.#known.set(name, { version, policy: policyOf(name, policyJson) });
+        const { version, policyJson, rateText, ...figures } = reply.queues[index]!;
+        if (policyJson !== null) {
+          this.#known.set(name, { version, policy: policyOf(name, policyJson, rateText) });
+        }
         // It was removed.
         if (version === '') this.#known.delete(name);
         else queues.push({ name, policy: this.#known.get(name)?.policy ?? null, ...figures });

@@ -78,8 +78,8 @@ export class Policies {
    * @throws SluiceError SLUICE_INVALID_POLICY when another version wrote something that this one does not know
    */
   async read(queue: string): Promise<Policy | null> {
-    const json = await this.#redis.hget(this.#keys.policy(queue), 'json');
-    return json === null ? null : readStoredPolicy(queue, json);
+    const [json, rateText] = await this.#redis.hmget(this.#keys.policy(queue), 'json', 'rateText');
+    return json == null ? null : readStoredPolicy(queue, json, rateText);
   }
 
   /** Sets the policy, whatever there was. Every worker obeys it within 2 s. @throws SLUICE_INVALID_POLICY */
@@ -121,8 +121,9 @@ export class Policies {
    */
   async update(queue: string, make: (before: Policy | null) => PolicyInput): Promise<PolicyUpdate> {
     for (let tries = 0; tries < updateTries; tries++) {
-      const [json, version] = await this.#redis.hmget(this.#keys.policy(queue), 'json', 'version');
-      const before = json == null ? null : readStoredPolicy(queue, json);
+      const fields = ['json', 'version', 'rateText'] as const;
+      const [json, version, rateText] = await this.#redis.hmget(this.#keys.policy(queue), ...fields);
+      const before = json == null ? null : readStoredPolicy(queue, json, rateText);
       const { change, policy } = await this.#write(queue, make(before), Number(version ?? 0));
       if (change !== 'conflict') return { change, before, after: policy };
     }
@@ -145,6 +146,7 @@ export class Policies {
       max: gate.max,
       durationMs: gate.duration,
       ...pacing,
+      rateText: policy.rate?.text ?? '',
       concurrency: policy.concurrency.global ?? '',
       origin: policy.origin ?? '',
       mode,

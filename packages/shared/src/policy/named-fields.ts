@@ -1,7 +1,8 @@
 import { isObject } from '../fields/is-object.ts';
 import { type Policy, policySchema } from './policy.ts';
 import type { PolicyInput } from './policy-types.ts';
-import { type Rate, parseRateText, storedRateSchema } from './rate.ts';
+import { type Rate, storedRateSchema } from './rate.ts';
+import { longRate } from './rate-text.ts';
 
 /**
  * What a policy in code says of a queue that has one already: only the fields that it names. `{ rate: '100/60s' }` says
@@ -12,7 +13,7 @@ type Fields = Record<string, unknown>;
 /** The short forms of a policy, written out. */
 function longForm({ rate, concurrency, ...others }: PolicyInput): Fields {
   return {
-    ...(rate !== undefined && { rate: typeof rate === 'string' ? (parseRateText(rate) ?? rate) : rate }),
+    ...(rate !== undefined && { rate: rate === null ? null : longRate(rate) }),
     ...(concurrency !== undefined && {
       concurrency: typeof concurrency === 'number' ? { worker: concurrency } : concurrency,
     }),
@@ -40,6 +41,8 @@ function overlay(base: unknown, over: unknown): unknown {
  */
 export function namedFields(given: PolicyInput, other: Policy): { named: unknown; others: unknown } {
   const names = longForm(given);
+  // Two texts of one rate are no difference.
+  if (isObject(names['rate'])) delete names['rate']['text'];
   return { named: pick(policySchema.parse(given), names), others: pick(other, names) };
 }
 

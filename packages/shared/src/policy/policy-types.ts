@@ -6,7 +6,7 @@ import type { JobRetry } from '../job/spec-types.ts';
 export interface RateSpec {
   /** Requests that may leave in any window of `per`. 1 to 1,000,000,000. Must be given. */
   limit: number;
-  /** The window: `"60s"`, or ms. 100 ms to 31 days. Must be given. */
+  /** The window: `"60s"`, `"min"`, or ms. 100 ms to 31 days. Must be given. */
   per: Duration;
   /**
    * `smooth` (default): no sliding window of `per` ever holds more than `limit`. `fixed` (formerly `burst`): the window of
@@ -28,9 +28,11 @@ export interface RateSpec {
   permitAge?: unknown;
   /** Slow down when the upstream rejects requests, and climb back slowly; `smooth` only. Default true. */
   adaptive?: boolean | undefined;
+  /** What to print for `limit` and `per`: `"100/min"`. Default: the window as it was given. Ignored if it says another rate. */
+  text?: string | undefined;
 }
 
-/** A rate: `"100/60s"`, or an object. */
+/** A rate: `"100/60s"`, `"5000/h"`, `"10 per 30 seconds"`, or an object. */
 export type RateInput = string | RateSpec;
 
 /** When and how often a failed attempt is followed by another. */

@@ -1,17 +1,18 @@
 import { z } from 'zod';
-import { duration, formatDuration, parseDuration } from '../fields/duration.ts';
+import { duration, formatDuration } from '../fields/duration.ts';
+import type { RateInput } from './policy-types.ts';
+import { longRate, parseWindow, textThatSays } from './rate-text.ts';
 
 const day = 86_400_000;
 const defaultSlackMs = 30;
 
-/** `100/60s` -> 100 per 60,000 ms; null when the text is not of that form. */
-export function parseRateText(text: string): { limit: number; per: number } | null {
-  const match = /^(\d+)\/(.+)$/.exec(text.trim());
-  if (!match) return null;
-  // `100/s` and `100/m` read as one of that unit.
-  const per = parseDuration(match[2]!) ?? parseDuration(`1${match[2]!}`);
-  return per === null ? null : { limit: Number(match[1]), per };
-}
+const windowDuration = duration({ min: 100, max: 31 * day });
+
+/** A duration, or a window as people write it: `min`, `30 seconds`. */
+const window = z
+  .unknown()
+  .transform((given) => (typeof given === 'string' ? (parseWindow(given) ?? given) : given))
+  .pipe(windowDuration) as unknown as typeof windowDuration;
 
 const rateObject = z.strictObject({
   /** Requests that may leave in any window of `per`, for the whole fleet. */
@@ -20,7 +21,7 @@ const rateObject = z.strictObject({
     .min(1, 'must be at least 1')
     .max(1_000_000_000, 'must be at most 1000000000'),
   /** Window, ms. */
-  per: duration({ min: 100, max: 31 * day }),
+  per: window,
   /**
    * `smooth` (default): no sliding window of `per` ever holds more than `limit`.
    * `fixed`: the window of BullMQ, which begins with a job; up to 2 x `limit` can fall around its edge. (Once called
@@ -50,6 +51,8 @@ const rateObject = z.strictObject({
    * rate set too high is rejected again and again.
    */
   adaptive: z.boolean().default(true),
+  /** The text that the rate was given as, to print it so. Stored beside the policy; it makes no policy another one. */
+  text: z.string().optional(),
 });
 
 /** @param defaultBurst of a smooth rate that names none */
@@ -57,32 +60,33 @@ const rateWith = (defaultBurst: (limit: number) => number) =>
   z
     .union([z.string(), z.looseObject({})], { error: 'expected a rate such as "100/60s", or { limit, per }' })
     // Not inside the union: that would report "Invalid input" instead of this sentence.
-    .transform((rate, ctx) => {
+    .transform((given, ctx) => {
+      const rate = longRate(given as RateInput);
       if (typeof rate !== 'string') return rate;
-      const parsed = parseRateText(rate);
-      if (parsed === null) {
-        ctx.addIssue(`"${rate}" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/1h"`);
-        return z.NEVER;
-      }
-      return parsed;
+      ctx.addIssue(`"${rate}" is not a rate: write requests/window, such as "100/60s", "5/s" or "5000/h"`);
+      return z.NEVER;
     })
     .pipe(rateObject)
-    .transform(({ limit, per, shape, burst, slack, adaptive }) => ({
-      // In one order, whatever was given: policies are compared as texts.
-      limit,
-      per,
-      shape: shape === 'smooth' ? ('smooth' as const) : ('fixed' as const),
-      burst: shape === 'smooth' ? (burst ?? defaultBurst(limit)) : limit,
-      slack: slack ?? Math.min(defaultSlackMs, Math.ceil(per / 20)),
-      adaptive,
-    }));
+    .transform(({ limit, per, shape, burst, slack, adaptive, text: given }) => {
+      const text = textThatSays(limit, per, given);
+      return {
+        // In one order, whatever was given: policies are compared as texts.
+        limit,
+        per,
+        shape: shape === 'smooth' ? ('smooth' as const) : ('fixed' as const),
+        burst: shape === 'smooth' ? (burst ?? defaultBurst(limit)) : limit,
+        slack: slack ?? Math.min(defaultSlackMs, Math.ceil(per / 20)),
+        adaptive,
+        ...(text !== undefined && { text }),
+      };
+    });
 
 /** A rate as it may lie in Redis: 0.1 knew no burst, and took a slack that is not less than `per`. */
 export const storedRateSchema = rateWith(() => 1);
 
 /**
- * The rate of a queue: `"100/60s"` or `{ limit, per, shape?, burst?, slack?, adaptive? }`.
- * The parsed value always has all six fields, times in ms.
+ * The rate of a queue: `"100/60s"`, `"5000/h"` or `{ limit, per, shape?, burst?, slack?, adaptive? }`.
+ * The parsed value always has all six fields, times in ms, and `text` where the window was given with a unit.
  */
 export const rateSchema = rateWith((limit) => limit)
   .refine(({ per, slack }) => slack < per, {
@@ -97,14 +101,14 @@ export const rateSchema = rateWith((limit) => limit)
 export type Rate = z.output<typeof rateSchema>;
 
 /** As it lies in Redis, where 0.1 reads it, too: it calls a fixed window `burst`, and needs the age of a permit. */
-export function storedRate({ shape, ...rate }: Rate): object {
+export function storedRate({ shape, text: _, ...rate }: Rate): object {
   const permitAge = Math.ceil(rate.slack / 2);
   return { ...rate, shape: shape === 'fixed' ? 'burst' : 'smooth', permitAge };
 }
 
-/** `100/1m`, `100/1m, burst 1` where the burst is not the limit, or `100/1m fixed`. */
-export function formatRate({ limit, per, shape, burst }: Rate): string {
-  const text = `${limit}/${formatDuration(per)}`;
-  if (shape === 'fixed') return `${text} fixed`;
-  return burst === limit ? text : `${text}, burst ${burst}`;
+/** As it was given: `100/min`; `100/min, burst 1` where the burst is not the limit; `100/min fixed`. Else `100/1m`. */
+export function formatRate({ limit, per, shape, burst, text }: Rate): string {
+  const rate = text ?? `${limit}/${formatDuration(per)}`;
+  if (shape === 'fixed') return `${rate} fixed`;
+  return burst === limit ? rate : `${rate}, burst ${burst}`;
 }

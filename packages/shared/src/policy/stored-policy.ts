@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { isObject } from '../fields/is-object.ts';
 import { type Policy, policySchema } from './policy.ts';
+import { textThatSays } from './rate-text.ts';
 import { storedRate, storedRateSchema } from './rate.ts';
 import { faultsOf, faultsText, parse } from '../validate.ts';
 
@@ -31,14 +32,21 @@ function completed(value: unknown, more: unknown): unknown {
   );
 }
 
+/** Not one that says another rate: whoever wrote the policy knew nothing of it. */
+function addText(rate: Record<string, unknown>, text: string): void {
+  const { limit, per } = rate;
+  if (textThatSays(Number(limit), Number(per), text) !== undefined) rate['text'] = text;
+}
+
 /**
- * A policy as it lies in Redis, written by whatever version. Record<string, unknown> that an older one did not write
- * have their
- * defaults; fields that a newer one added stay where they are, so that they are not lost unnoticed: whoever writes
- * the policy back is told of them.
+ * A policy as it lies in Redis, written by whatever version. Fields that an older one did not write have their defaults;
+ * fields that a newer one added stay where they are, so that they are not lost unnoticed: whoever writes the policy
+ * back is told of them.
+ * @param rateText that the rate was given as, stored beside the policy; it is ignored if it says another rate, since a
+ * version that knows nothing of it changes the policy alone
  * @throws SluiceError SLUICE_INVALID_POLICY when it is no policy, or one whose values this version does not know
  */
-export function readStoredPolicy(queue: string, json: string): Policy {
+export function readStoredPolicy(queue: string, json: string, rateText?: string | null): Policy {
   const what = `the stored policy of queue "${queue}" cannot be read by this version`;
   let written: unknown;
   try {
@@ -46,6 +54,7 @@ export function readStoredPolicy(queue: string, json: string): Policy {
   } catch (error) {
     throw new SluiceError('SLUICE_INVALID_POLICY', `${what}: it is not JSON`, { cause: error });
   }
+  if (rateText && isObject(written) && isObject(written['rate'])) addText(written['rate'], rateText);
   const parsed = parse(storedPolicySchema, written);
   if (parsed.success) return parsed.data;
   const known = parse(storedPolicySchema, withoutUnknown(written, parsed.error));

@@ -30,6 +30,7 @@ export type ApplyReply = {
  * mode         'create' (refuse another policy) | 'set' | the version that it replaces (refuse any other; 0: none)
  * channel      where `message` is published
  * unitUs       of adapting
+ * rateText     that the rate was given as; '' none. It is kept beside the policy, and makes it no other policy
  */
 export const applyPolicyScript = defineScript({
   keys: (keys, queue: string) => ({
@@ -59,19 +60,23 @@ export const applyPolicyScript = defineScript({
     'spanUs',
     'cellUs',
     'burst',
+    'rateText',
   ],
   parts: [gateTokenLua],
   lua: `
 local old = redis.call('HMGET', policy, 'json', 'version', 'paceUs', 'spanUs')
 local version = tonumber(old[2] or '0')
-if old[1] == json then return {2, version, old[1]} end
+if old[1] == json then
+  if rateText ~= '' and mode ~= 'create' then redis.call('HSET', policy, 'rateText', rateText) end
+  return {2, version, old[1]}
+end
 if old[1] and mode == 'create' then return {3, version, old[1]} end
 local replaces = tonumber(mode)
 if replaces and replaces ~= version then return {3, version, old[1] or ''} end
 
 version = version + 1
 redis.call('HSET', policy, 'json', json, 'version', version, 'paceUs', paceUs, 'window', durationMs, 'origin', origin, 'unitUs', unitUs,
-  'limit', limit, 'spanUs', spanUs, 'cellUs', cellUs, 'burst', burst, 'paced', version)
+  'rateText', rateText, 'limit', limit, 'spanUs', spanUs, 'cellUs', cellUs, 'burst', burst, 'paced', version)
 redis.call('HSET', queues, queue, version)
 redis.call('HSET', meta, 'max', max, 'duration', durationMs, 'opts.maxLenEvents', ${eventsKept})
 if concurrency == '' then redis.call('HDEL', meta, 'concurrency') else redis.call('HSET', meta, 'concurrency', concurrency) end

@@ -6,6 +6,8 @@ export type QueueGlance = {
   version: string;
   /** The policy; null: it is the version that the caller has. */
   policyJson: string | null;
+  /** The text that its rate was given as. */
+  rateText: string | null;
   isPaused: boolean;
   waiting: number;
   active: number;
@@ -36,7 +38,7 @@ const keysOfQueue = 11;
 
 type QueueReply = [
   version: string | null,
-  json: string | null,
+  policy: [json: string | null, rateText: string | null] | [],
   paused: string | null,
   counts: number[],
   stats: (string | null)[],
@@ -51,11 +53,13 @@ function pairs(flat: readonly string[]): [string, number][] {
 }
 
 function glance(reply: QueueReply): QueueGlance {
-  const [version, json, paused, counts, stats, slowed, shutMs, holds, failures] = reply;
+  const [version, [json = null, rateText = null], paused, counts, stats, slowed, shutMs, holds, failures] =
+    reply;
   const [waiting = 0, active = 0, delayed = 0, failed = 0] = counts;
   return {
     version: version ?? '',
     policyJson: json,
+    rateText,
     isPaused: paused !== null,
     waiting,
     active,
@@ -116,8 +120,8 @@ for version in string.gmatch(known, '([^,]*),') do
   local taken = tonumber(redis.call('GET', limiter) or '0')
   if terms[2] and taken >= tonumber(terms[2]) then shut = math.max(0, redis.call('PTTL', limiter)) end
   local inForce = redis.call('HGET', policy, 'version')
-  local json = false
-  if inForce and inForce ~= version then json = redis.call('HGET', policy, 'json') end
+  local written = {}
+  if inForce and inForce ~= version then written = redis.call('HMGET', policy, 'json', 'rateText') end
   local dead = redis.call('ZCARD', failed)
   local failures = {}
   if dead > 0 then
@@ -133,7 +137,7 @@ for version in string.gmatch(known, '([^,]*),') do
   end
   found[#found + 1] = {
     inForce,
-    json,
+    written,
     terms[1],
     {
       redis.call('LLEN', wait) + redis.call('ZCARD', prioritized),
