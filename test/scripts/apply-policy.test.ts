@@ -19,7 +19,9 @@ describe('applying a policy', () => {
     expect(applied).toMatchObject({ verdict: 'created', version: 1 });
     expect(await lab.redis.hgetall(lab.keys.queues)).toEqual({ q: '1' });
     const stored = await lab.redis.hgetall(lab.own.policy);
-    expect(policySchema.parse(JSON.parse(stored['json']!))).toEqual(policySchema.parse({ rate: { limit: 100, per: 1000 } }));
+    expect(policySchema.parse(JSON.parse(stored['json']!))).toEqual(
+      policySchema.parse({ rate: { limit: 100, per: 1000 } }),
+    );
     expect(stored).toMatchObject({
       version: '1',
       paceUs: String(applied.paceUs),

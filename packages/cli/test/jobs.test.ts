@@ -67,6 +67,10 @@ describe('sluice job', () => {
     expect(piped).toMatchObject({ code: 0, stderr: '' });
     expect(piped.stdout).toMatch(/^state +waiting$/m);
     expect(piped.stdout).toMatch(/^why +the rate of the queue: 1 job is taken before it$/m);
+    expect(piped.stdout).toMatch(/^workers +none has announced itself .*; start one: npx sluice worker$/m);
+    expect((await run(['job', 'show', 'q', 'one'])).stdout).toMatch(
+      /^why +no worker of this version serves the queue: npx sluice worker$/m,
+    );
     expect(piped.stdout).toMatch(/^earliest start +\S+T\S+Z \(in (?:60 min|1 h)\)$/m);
     expect(piped.stdout).not.toContain(escape);
     const terminal = await run(['job', 'show', 'q', 'two'], { columns: 80 });
@@ -75,7 +79,7 @@ describe('sluice job', () => {
     expect((await run(['job', 'show', 'q', 'one'])).stdout).not.toContain('secret');
     expect((await run(['job', 'show', 'q', 'one', '--reveal'])).stdout).toContain('key=secret');
     const [json] = objects((await run(['job', 'show', 'q', 'two', '--json'])).stdout);
-    expect(json).toMatchObject({ id: 'two', status: 'waiting', why: 'rate', ahead: 1 });
+    expect(json).toMatchObject({ id: 'two', status: 'waiting', why: 'rate', ahead: 1, workers: [] });
 
     await idle.sluice.queues.pause('q');
     expect((await run(['job', 'show', 'q', 'two'])).stdout).toMatch(/^why +the queue is paused: sluice/m);
@@ -88,6 +92,7 @@ describe('sluice job', () => {
     await until(async () => (await rig.sluice.job('fails').status()) === 'delayed');
     const { stdout } = await run(['job', 'show', 'q', 'fails'], {}, rig);
     expect(stdout).toMatch(/^why +backoff after attempt 1 of 3 until \S+Z \(in \S+ \S+\)$/m);
+    expect(stdout).toMatch(/^workers +1 serves it \(\S+\)$/m);
     expect(stdout).toMatch(/^last error +.*500/m);
   });
 

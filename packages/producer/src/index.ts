@@ -31,7 +31,8 @@ export {
   conflicts,
 } from './queues/policies.ts';
 export type { Overview, OverviewLook, QueueFigures } from './queues/overview.ts';
-export { type QueueState, Queues } from './queues/queues.ts';
+export type { QueueState } from './queues/queue-state.ts';
+export { Queues } from './queues/queues.ts';
 export { Lease } from './semaphore/lease.ts';
 export {
   type RecurringSpec,

@@ -1,10 +1,15 @@
-import { SluiceError } from '@sluice/shared';
+import type { Sluice, WorkerRecord } from '@sluice/producer';
+import { SluiceError, serves } from '@sluice/shared';
 import { type RawRedisOptions, knownQueue, oneStep, withSluice } from '../fleet-options.ts';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
 import { paintFor } from '../text/colour.ts';
 import { jobListText, jobText } from './text.ts';
 
 const invalid = 'SLUICE_INVALID_CONFIG';
+
+async function workersOf(sluice: Sluice, queue: string): Promise<WorkerRecord[]> {
+  return (await sluice.workers()).filter((worker) => serves(worker, queue));
+}
 
 /** `sluice job show QUEUE ID`. @throws SluiceError SLUICE_RESULT_EXPIRED when there is no such job */
 export async function jobShow(
@@ -13,15 +18,21 @@ export async function jobShow(
   raw: RawRedisOptions & { json?: boolean; reveal?: boolean },
   io: ProcessIo,
 ): Promise<number> {
-  const show = async () =>
-    await withSluice(raw, io, (sluice) => sluice.job(id, { queue }).explain(), oneStep);
-  const explanation = await show();
+  const { explanation, workers } = await withSluice(
+    raw,
+    io,
+    async (sluice) => ({
+      explanation: await sluice.job(id, { queue }).explain(),
+      workers: await workersOf(sluice, queue),
+    }),
+    oneStep,
+  );
   if (explanation.status === 'unknown') {
     const message = `queue "${queue}" has no job "${id}", or its outcome is no longer kept`;
     throw new SluiceError('SLUICE_RESULT_EXPIRED', message);
   }
-  if (raw.json) io.stdout.write(`${JSON.stringify(explanation)}\n`);
-  else io.screen.write(jobText(explanation, raw.reveal, paintFor(io.stdout, io.env)));
+  if (raw.json) io.stdout.write(`${JSON.stringify({ ...explanation, workers })}\n`);
+  else io.screen.write(jobText(explanation, workers, raw.reveal, paintFor(io.stdout, io.env)));
   return exitCodes.allCompleted;
 }
 
@@ -90,7 +101,8 @@ export async function jobList(
         return;
       }
       const none = `${queue}: no jobs${raw.state === undefined ? '' : ` that are ${raw.state}`}\n`;
-      io.screen.write(list.length === 0 ? none : jobListText(list, paintFor(io.stdout, io.env)));
+      const isServed = (await workersOf(sluice, queue)).length > 0;
+      io.screen.write(list.length === 0 ? none : jobListText(list, isServed, paintFor(io.stdout, io.env)));
       if (more) io.stdout.write('there are more; see --limit\n');
     },
     oneStep,

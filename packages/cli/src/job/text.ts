@@ -1,8 +1,9 @@
-import type { Explanation } from '@sluice/producer';
+import type { Explanation, WorkerRecord } from '@sluice/producer';
 import { type Paint, plain } from '../text/colour.ts';
 import { requestText } from '../text/request.ts';
 import { table } from '../text/table.ts';
 import { relativeText, whenText } from '../text/when.ts';
+import { workersText } from '../text/workers.ts';
 import { whyText } from './why.ts';
 
 /** The colour of a state: what needs nobody is green, what somebody may want to look at is not. */
@@ -15,16 +16,27 @@ const styles = {
   unknown: 'red',
 } as const;
 
-/** Everything about one job. Pure. @param reveal with the query of its URL */
-export function jobText(explanation: Explanation, reveal = false, paint: Paint = plain): string {
+/**
+ * Everything about one job. Pure.
+ * @param workers that serve its queue
+ * @param reveal with the query of its URL
+ */
+export function jobText(
+  explanation: Explanation,
+  workers: readonly WorkerRecord[],
+  reveal = false,
+  paint: Paint = plain,
+): string {
   const { id, queue, status, at, request, attempts, outcome, lastError } = explanation;
   const time = (name: string, ms: number | null) => (ms === null ? [] : [[name, whenText(ms, at)]]);
   const rows = [
     ['job', id],
     ['queue', queue],
     ['state', status],
-    ['why', whyText(explanation)],
+    ['why', whyText(explanation, workers.length > 0)],
     ...time('earliest start', explanation.earliestStart),
+    // Only a job that waits needs one.
+    ...(status === 'waiting' || status === 'delayed' ? [['workers', workersText(workers)]] : []),
     ...(explanation.ahead === null ? [] : [['jobs ahead', String(explanation.ahead)]]),
     [
       'attempts',
@@ -47,14 +59,14 @@ export function jobText(explanation: Explanation, reveal = false, paint: Paint =
   });
 }
 
-/** One line a job. Pure. */
-export function jobListText(list: readonly Explanation[], paint: Paint = plain): string {
+/** One line a job. Pure. @param isServed a worker serves their queue */
+export function jobListText(list: readonly Explanation[], isServed: boolean, paint: Paint = plain): string {
   const rows = list.map((one) => [
     one.id,
     one.status,
     one.enqueuedAt === null ? '' : relativeText(one.enqueuedAt, one.at),
     one.request === null ? '(cannot be read)' : requestText(one.request, false),
-    whyText(one),
+    whyText(one, isServed),
   ]);
   return table([['ID', 'STATE', 'ENQUEUED', 'REQUEST', 'WHY'], ...rows], [], (cell, row, column) => {
     if (row === 0) return paint('bold', cell);

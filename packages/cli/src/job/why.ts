@@ -9,8 +9,8 @@ const before = (ahead: number | null) =>
 /** Attempt 2 of 6 failed -> `2 of 6`. */
 const ofMost = ({ attempts: { made, most } }: Explanation) => `${made}${most === null ? '' : ` of ${most}`}`;
 
-/** Why a job is where it is, as a sentence without its full stop. Pure. */
-export function whyText(explanation: Explanation): string {
+/** Why a job is where it is, as a sentence without its full stop. Pure. @param isServed a worker serves its queue */
+export function whyText(explanation: Explanation, isServed: boolean): string {
   const { why, until, ahead, at, outcome, attempts, startedAt } = explanation;
   const time = until === null ? '' : ` until ${whenText(until, at)}`;
   switch (why) {
@@ -27,7 +27,9 @@ export function whyText(explanation: Explanation): string {
     case 'behind':
       return before(ahead);
     case 'worker':
-      return 'nothing: the next free worker takes it; does one serve the queue?';
+      return isServed
+        ? 'nothing: the next free worker takes it'
+        : 'no worker of this version serves the queue: npx sluice worker';
     case 'scheduled':
       return `it was enqueued for later: not before ${whenText(until ?? at, at)}`;
     case 'backoff':

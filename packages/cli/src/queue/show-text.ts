@@ -5,6 +5,7 @@ import { type Paint, plain } from '../text/colour.ts';
 import { table } from '../text/table.ts';
 import { numberText, timeText } from '../text/units.ts';
 import { whenText } from '../text/when.ts';
+import { workersText } from '../text/workers.ts';
 
 /** What stops a queue now, in a word or two: `paused`, `held 12s`, `closed 3.2s`, `open`. Pure. */
 export function stateText({ paused, holds, policy, gateOpensInMs, counts }: QueueState): string {
@@ -54,17 +55,6 @@ function closedRows({ policy }: QueueState): string[][] {
   if (closed.length === 0) return [];
   const rows = closed.map(({ kind, ports }) => ['', `${kind}: ${ports.join(', ')}`]);
   return [['ports', 'blocked unless egress.ports lists them, with every other port in use:'], ...rows];
-}
-
-/** How many workers of which version serve a queue: `3 serve it (2 of 0.2.0, 1 of 0.3.0)`. Pure. */
-function workersText(workers: readonly WorkerRecord[]): string {
-  if (workers.length === 0)
-    return 'none has announced itself (those of 0.1 never do); start one: npx sluice worker';
-  const versions = Map.groupBy(workers, ({ version }) => version);
-  const each = [...versions]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([version, of]) => (versions.size === 1 ? version : `${of.length} of ${version}`));
-  return `${workers.length} ${workers.length === 1 ? 'serves' : 'serve'} it (${each.join(', ')})`;
 }
 
 /** Everything about one queue. @param workers those that serve it @param now epoch ms. Pure. */

@@ -101,7 +101,7 @@ export const rateSchema = rateWith((limit) => limit)
 export type Rate = z.output<typeof rateSchema>;
 
 /** As it lies in Redis, where 0.1 reads it, too: it calls a fixed window `burst`, and needs the age of a permit. */
-export function storedRate({ shape, text: _, ...rate }: Rate): object {
+export function storedRate({ shape, text: _text, ...rate }: Rate): object {
   const permitAge = Math.ceil(rate.slack / 2);
   return { ...rate, shape: shape === 'fixed' ? 'burst' : 'smooth', permitAge };
 }
