@@ -58,6 +58,16 @@ const commands = {
     return runNode([...program('bench', name, 'main.ts'), ...args]);
   },
 
+  async screenshots() {
+    await ensureInstalled();
+    const redis = await provideRedis();
+    try {
+      return await runNode(program('scripts', 'screenshots', 'main.ts'), { SLUICE_REDIS_URL: redis.url });
+    } finally {
+      await redis.stop();
+    }
+  },
+
   async chaos(args) {
     await ensureInstalled();
     await ensureRedisForTests();

@@ -70,7 +70,8 @@ export function openScreen(
   stdin.on('data', listen);
   stdout.on('resize', onResize);
   return {
-    draw: (lines) => void stdout.write(`${csi}H${lines.map((line) => `${line}${csi}K`).join('\r\n')}${csi}J`),
+    // A line is erased before it is written: after one as wide as the terminal, that would take its last character.
+    draw: (lines) => void stdout.write(`${csi}H${lines.map((line) => `${csi}K${line}`).join('\r\n')}${csi}J`),
     [Symbol.dispose]() {
       stdin.off('data', listen);
       stdin.pause();
