@@ -104,13 +104,20 @@ export {
 export { namedFields, withNamed } from './policy/named-fields.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './policy/pace.ts';
 export { type Policy, policySchema, queueNameSchema } from './policy/policy.ts';
-export type { EgressSpec, PolicyInput, RateInput, RateSpec, RetrySpec } from './policy/policy-types.ts';
+export type {
+  EgressSpec,
+  JobRetry,
+  PolicyInput,
+  RateInput,
+  RateSpec,
+  RetrySpec,
+} from './policy/policy-types.ts';
 export { type Rate, formatRate, rateSchema, storedRateSchema } from './policy/rate.ts';
 export { longRate, parseRateText } from './policy/rate-text.ts';
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
 export { jobSpecSchema } from './job/spec.ts';
-export type { JobRetry, JobSpec, RequestSpec } from './job/spec-types.ts';
+export type { JobSpec, RequestSpec } from './job/spec-types.ts';
 export { type Time, timeSchema } from './fields/time.ts';
 export type { Body } from './job/body.ts';
 export type { HeaderFields } from './job/headers.ts';

@@ -97,7 +97,7 @@ export class Pool implements RunningPool {
   }
 
   notReady(): string[] {
-    const { redis, clock, bodies } = this.#parts;
+    const { redis, clock, bodies, transforms } = this.#parts;
     return [
       ...(redis.status === 'ready' ? [] : [`the connection to Redis is ${redis.status}`]),
       ...(clock.fault === null ? [] : [clock.fault]),
@@ -107,6 +107,13 @@ export class Pool implements RunningPool {
         .policies()
         .filter(({ policy }) => policy.store !== null && !bodies.ready)
         .map(({ name }) => `queue "${name}" stores large bodies; set SLUICE_BODY_STORE`),
+      ...this.#queues
+        .policies()
+        .filter(({ policy: { retryIf } }) => retryIf !== undefined && !transforms.names.includes(retryIf))
+        .map(
+          ({ name, policy }) =>
+            `queue "${name}" needs the module "${policy.retryIf}"; add it to SLUICE_TRANSFORMS`,
+        ),
       ...this.#policies.missing.map(
         (name) => `queue "${name}" has no policy; create one with: sluice queue set ${name}`,
       ),

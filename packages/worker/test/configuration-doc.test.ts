@@ -92,6 +92,8 @@ describe('docs/configuration.md', () => {
         'rate.slack',
         'rate.burst',
         'rate.text',
+        'keepFailed.awaited',
+        'retryIf',
       ];
       expect(own).toContain(path);
       return;

@@ -3,7 +3,7 @@ import { jobRetrySchema } from '../policy/retry-policy.ts';
 import { httpRequestSchema } from './http-request.ts';
 import { jsonValue } from '../fields/json-value.ts';
 import { queueNameSchema } from '../policy/policy.ts';
-import { deliverySchema } from './spec.ts';
+import { deliverySchema } from '../fields/delivery.ts';
 import { faultsOf, faultsText, parse } from '../validate.ts';
 
 /** The version of the envelope that this code writes, and the newest it reads. */
@@ -69,8 +69,13 @@ const addresseeSchema = z
   })
   .catch({});
 
-/** Who receives a job's outcome. An envelope is an addressee. */
-export type Addressee = Pick<Envelope, 'replyTo' | 'keepMs' | 'batch' | 'meta'>;
+/**
+ * Who receives a job's outcome. An envelope is an addressee. `req`: the request, if it can be read; the reader of a batch
+ * knows no more of the job.
+ */
+export type Addressee = Pick<Envelope, 'replyTo' | 'keepMs' | 'batch' | 'meta'> & {
+  req?: Pick<Envelope['req'], 'method' | 'url'>;
+};
 
 export type EnvelopeRead =
   | { type: 'envelope'; envelope: Envelope; addressee: Addressee }

@@ -1,29 +1,10 @@
+import type { JobRetry } from '../policy/policy-types.ts';
 import type { Json } from '../fields/json-value.ts';
-import type { Method } from '../fields/methods.ts';
 import type { Duration } from '../fields/duration.ts';
 import type { Time } from '../fields/time.ts';
 import type { Body } from './body.ts';
 import type { HeaderFields } from './headers.ts';
 import type { SearchParams } from './target.ts';
-
-/** When a failed attempt of one job is followed by another, instead of what its queue's policy says. */
-export interface JobRetry {
-  /** Delay before the first retry, where the upstream does not say: `"2s"`, or ms. 0 to 1 day. Default: the policy's (1 s). */
-  base?: Duration | undefined;
-  /** Each further retry waits this many times longer. 1 to 10. Default: the policy's (2). */
-  factor?: number | undefined;
-  /** No computed delay is longer: `"1m"`, or ms. 0 to 1 day. Default: the policy's (1 min). */
-  cap?: Duration | undefined;
-  /** The share of a delay that is random, 0 to 1: 0.5 spreads it over 50–100 %. Default: the policy's (0.5). */
-  jitter?: number | undefined;
-  /** Statuses that are tried again, 400 to 599. Default: the policy's (408, 425, 429, 500, 502, 503, 504). */
-  statuses?: number[] | undefined;
-  /**
-   * Methods tried again after any retryable failure. Default: the policy's (GET, HEAD, OPTIONS, PUT, DELETE). Others are
-   * tried again only if nothing can have happened, or with an Idempotency-Key that the upstream honours.
-   */
-  methods?: Method[] | undefined;
-}
 
 /** What a caller may say about one HTTP request besides its URL. Everything has a default. */
 export interface RequestSpec {

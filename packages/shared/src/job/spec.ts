@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isBullKey } from '../state/bull-keys.ts';
+import { deliverySchema } from '../fields/delivery.ts';
 import { duration } from '../fields/duration.ts';
 import { jsonValue } from '../fields/json-value.ts';
 import { methods } from '../fields/methods.ts';
@@ -8,9 +9,6 @@ import { jobRetrySchema } from '../policy/retry-policy.ts';
 import { bodySchema } from './body.ts';
 import { headersSchema } from './headers.ts';
 import { searchParamsSchema, urlSchema } from './target.ts';
-
-/** What happens after a crash between the request and its outcome: it is sent again, or never again. */
-export const deliverySchema = z.enum(['at-least-once', 'at-most-once']);
 
 const method = z
   .string()

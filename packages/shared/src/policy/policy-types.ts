@@ -1,6 +1,5 @@
 import type { Duration } from '../fields/duration.ts';
 import type { Method } from '../fields/methods.ts';
-import type { JobRetry } from '../job/spec-types.ts';
 
 /** The rate of a queue: requests per window, for the whole fleet. */
 export interface RateSpec {
@@ -34,6 +33,25 @@ export interface RateSpec {
 
 /** A rate: `"100/60s"`, `"5000/h"`, `"10 per 30 seconds"`, or an object. */
 export type RateInput = string | RateSpec;
+
+/** When a failed attempt of one job is followed by another, instead of what its queue's policy says. */
+export interface JobRetry {
+  /** Delay before the first retry, where the upstream does not say: `"2s"`, or ms. 0 to 1 day. Default: the policy's (1 s). */
+  base?: Duration | undefined;
+  /** Each further retry waits this many times longer. 1 to 10. Default: the policy's (2). */
+  factor?: number | undefined;
+  /** No computed delay is longer: `"1m"`, or ms. 0 to 1 day. Default: the policy's (1 min). */
+  cap?: Duration | undefined;
+  /** The share of a delay that is random, 0 to 1: 0.5 spreads it over 50–100 %. Default: the policy's (0.5). */
+  jitter?: number | undefined;
+  /** Statuses that are tried again, 400 to 599. Default: the policy's (408, 425, 429, 500, 502, 503, 504). */
+  statuses?: number[] | undefined;
+  /**
+   * Methods tried again after any retryable failure. Default: the policy's (GET, HEAD, OPTIONS, PUT, DELETE). Others are
+   * tried again only if nothing can have happened, or with an Idempotency-Key that the upstream honours.
+   */
+  methods?: Method[] | undefined;
+}
 
 /** When and how often a failed attempt is followed by another. */
 export interface RetrySpec extends JobRetry {
@@ -101,6 +119,11 @@ export interface PolicyInput {
   timeout?: Duration | undefined;
   /** When and how often a failed attempt is followed by another. */
   retry?: RetrySpec | undefined;
+  /**
+   * A module of the workers whose `retryIf` looks at each response, and says whether to try again: for an upstream whose
+   * body alone tells. Every worker of the queue must have it. Default: none.
+   */
+  retryIf?: string | undefined;
   /** What the jobs may contact. Default: the public internet. */
   egress?: EgressSpec | undefined;
   /** Redirects followed, each with its own permit. 0 (a redirect is the response) to 20. Default 5. */
@@ -117,8 +140,13 @@ export interface PolicyInput {
    * 256 KiB); `maxBody`: the largest (default 1 GiB). Default null: every body is part of its outcome.
    */
   store?: { above?: string | number | undefined; maxBody?: string | number | undefined } | null | undefined;
-  /** The failed jobs that are kept: for how long (`age`, default 7 days, 1 s to 366 days) and how many (`count`, 10,000). */
-  keepFailed?: { age?: Duration | undefined; count?: number | undefined } | undefined;
+  /**
+   * The failed jobs that are kept: for how long (`age`, default 7 days, 1 s to 366 days) and how many (`count`, 10,000).
+   * `awaited`, default false: those, too, whose error a `fetch`, `gather` or ApiClient call received.
+   */
+  keepFailed?:
+    | { age?: Duration | undefined; count?: number | undefined; awaited?: boolean | undefined }
+    | undefined;
   /** The longest hold that is obeyed; after it one request goes out as a probe. 0 to 1 day. Default 15 min. */
   maxHold?: Duration | undefined;
 }

@@ -4,7 +4,15 @@ import { duration } from '../fields/duration.ts';
 import { parseCidr } from '../egress/parse-cidr.ts';
 import { rateSchema } from './rate.ts';
 import { retryPolicySchema } from './retry-policy.ts';
-import { deliverySchema } from '../job/spec.ts';
+import { deliverySchema } from '../fields/delivery.ts';
+
+/** The name of a module of the workers. */
+export const moduleNameSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    'must be the name of a module: 1 to 100 letters, digits or . _ - and begin with a letter or digit',
+  );
 
 const minute = 60_000;
 const day = 86_400_000;
@@ -84,6 +92,11 @@ export const policySchema = z.strictObject({
    */
   timeout: duration({ min: 1, max: 60 * minute }).default(30_000),
   retry: retryPolicySchema.prefault({}),
+  /**
+   * A module of the workers (SLUICE_TRANSFORMS) whose `retryIf` looks at each response and says whether the attempt is to
+   * be followed by another; absent: the status alone says it.
+   */
+  retryIf: moduleNameSchema.optional(),
   egress: egress.prefault({}),
   /** Redirects followed; each hop is guarded and asks for its own permit. 0: a redirect is the response. */
   maxRedirects: z.int().min(0).max(20).default(5),
@@ -104,6 +117,8 @@ export const policySchema = z.strictObject({
     .strictObject({
       age: duration({ min: 1000, max: 366 * day }).default(7 * day),
       count: z.int().min(0).max(10_000_000).default(10_000),
+      /** Those, too, whose error a `fetch`, `gather` or ApiClient call received. Absent: false, which 0.1 can write back. */
+      awaited: z.boolean().optional(),
     })
     .prefault({}),
   /** The longest hold that is obeyed blindly; after it one probe goes out. */

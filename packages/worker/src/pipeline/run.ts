@@ -6,6 +6,7 @@ import { type Admission, admit } from './admit.ts';
 import { attempt } from './attempt.ts';
 import type { Ran, RunContext } from './context.ts';
 import { interrupted, notAdmitted, unforeseen } from './endings.ts';
+import { retryIf, unknownRule } from './retry-if.ts';
 import { transform, unknownTransform } from './transform.ts';
 
 /** How long a suspect is put off while another one runs, ms at most: in flight, a kill would count against it. */
@@ -15,7 +16,7 @@ const suspectMs = 1000;
 const permitTries = 3;
 
 /**
- * One run of a job: admit -> slot -> attempt (guard -> connection -> permit -> send -> classify -> store) -> transform.
+ * One run of a job: admit -> slot -> attempt (guard -> connection -> permit -> send -> classify -> store) -> retry-if -> transform.
  * `settle` then carries the verdict out.
  */
 export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
@@ -24,7 +25,7 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
   const admitted = admit(job, context.policy, context.now());
   if (admitted.type !== 'admitted') return notAdmitted(admitted, job, context);
   const { envelope } = admitted;
-  const unknown = unknownTransform(job, envelope.transform, context);
+  const unknown = unknownTransform(job, envelope.transform, context) ?? unknownRule(context);
   if (unknown !== null) return { verdict: unknown, addressee: envelope };
   using turn = context.suspects.enter(job.stalls);
   if (turn === null) {
@@ -32,7 +33,8 @@ export async function run(job: TakenJob, context: RunContext): Promise<Ran> {
     return { verdict: { type: 'give-back', putOffMs, cause: null }, addressee: envelope };
   }
   try {
-    const verdict = await inSlot(job, admitted, ticket, context);
+    const answered = await inSlot(job, admitted, ticket, context);
+    const verdict = await retryIf(answered, job, admitted, context);
     return { verdict: await transform(verdict, job, admitted, context), addressee: envelope };
   } catch (error) {
     if (job.signal.aborted) return { verdict: interrupted(job, context.now()), addressee: envelope };

@@ -27,8 +27,8 @@ export function largeBodies(
   timer: AttemptTimer,
 ): LargeBodies | null {
   const { store, maxBody } = policy;
-  // A transform gets its body whole.
-  if (store === null || envelope.transform !== undefined) return null;
+  // A transform and a rule get the body whole.
+  if (store === null || envelope.transform !== undefined || policy.retryIf !== undefined) return null;
   return {
     above: Math.min(store.above, maxBody),
     limit: store.maxBody,

@@ -17,8 +17,17 @@ export type TransformInput = {
  */
 export type Transform = (input: TransformInput) => unknown;
 
-/** What a thread is asked: to run a module's transform, or only to load it. */
-export type TransformTask = { module: string; input: TransformInput | null };
+/**
+ * The type of a module's `retryIf` export. It returns, or resolves to, false: the response stands; true: try again after
+ * the usual backoff; a number: try again after so many ms.
+ */
+export type RetryIf = (input: TransformInput) => boolean | number | Promise<boolean | number>;
+
+/** The functions that a module may export; at least one. */
+export type Exported = 'transform' | 'retryIf';
+
+/** What a thread is asked: to run a function of a module, or only to load it. */
+export type TransformTask = { module: string; run: Exported; input: TransformInput | null };
 
 /** What a thread answers: bytes and content type of the result, or why there is none. */
 export type Transformed =

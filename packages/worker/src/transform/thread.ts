@@ -1,5 +1,5 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import type { Transform, TransformTask, Transformed } from './contract.ts';
+import type { Exported, Transform, TransformTask, Transformed } from './contract.ts';
 
 // Runs inside a thread of the pool. It imports nothing from the worker: all it knows about a job comes with the task.
 
@@ -7,11 +7,14 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${String(error)}`;
 }
 
-async function load(href: string): Promise<Transform> {
+/** @param names of functions; the first that the module has */
+async function load(href: string, names: readonly Exported[]): Promise<Transform> {
   const module = (await import(href)) as Record<string, unknown>;
-  if (typeof module['transform'] === 'function') return module['transform'] as Transform;
+  const name = names.find((one) => typeof module[one] === 'function');
+  if (name !== undefined) return module[name] as Transform;
   const found = Object.keys(module).join(', ') || 'nothing';
-  throw new TypeError(`it has no function named "transform" (it exports ${found})`);
+  const wanted = names.map((one) => `"${one}"`).join(' or ');
+  throw new TypeError(`it has no function named ${wanted} (it exports ${found})`);
 }
 
 /** The result as bytes, so that the loop of the process neither clones nor serialises it. */
@@ -32,10 +35,10 @@ function encode(result: unknown): Transformed {
   return { ok: false, message };
 }
 
-async function perform({ module, input }: TransformTask): Promise<Transformed> {
+async function perform({ module, run, input }: TransformTask): Promise<Transformed> {
   try {
-    const transform = await load(module);
-    return encode(input === null ? null : await transform(input));
+    const loaded = await load(module, input === null ? ['transform', 'retryIf'] : [run]);
+    return encode(input === null ? null : await loaded(input));
   } catch (error) {
     return { ok: false, message: describe(error) };
   }

@@ -6,7 +6,7 @@ import type { Logger } from '../logger.ts';
 import { SluiceError, fault, faultsText, formatDuration } from '@sluice/shared';
 import type { PoolConfig } from '../settings.ts';
 import { Slots } from '../slots.ts';
-import type { TransformInput, TransformTask, Transformed } from './contract.ts';
+import type { Exported, TransformInput, TransformTask, Transformed } from './contract.ts';
 
 /** An idle thread is ended after this; one always stays. */
 const idleThreadMs = 60_000;
@@ -53,7 +53,7 @@ export class Transforms {
   static async open(config: PoolConfig['transforms'], log: Logger): Promise<Transforms> {
     const transforms = new Transforms(config, log);
     const checks = config.modules.map(async ({ name, module }) => {
-      const loaded = await transforms.#perform(name, null, new AbortController().signal);
+      const loaded = await transforms.#perform(name, 'transform', null, new AbortController().signal);
       return loaded.ok ? [] : [fault(['SLUICE_TRANSFORMS'], `${name}=${module}: ${loaded.message}`)];
     });
     const faults = (await Promise.all(checks)).flat();
@@ -68,11 +68,16 @@ export class Transforms {
   }
 
   /**
-   * Runs a transform. A throw, a timeout and the death of its thread are results.
+   * Runs a transform, or the `retryIf` of its module. A throw, a timeout and the death of its thread are results.
    * @throws the signal's reason when that aborts first; the thread is ended then, too
    */
-  async run(name: string, input: TransformInput, signal: AbortSignal): Promise<Transformed> {
-    return await this.#perform(name, input, signal);
+  async run(
+    name: string,
+    input: TransformInput,
+    signal: AbortSignal,
+    exported: Exported = 'transform',
+  ): Promise<Transformed> {
+    return await this.#perform(name, exported, input, signal);
   }
 
   /** Ends the threads. */
@@ -80,7 +85,12 @@ export class Transforms {
     await this.#pool?.destroy();
   }
 
-  async #perform(name: string, input: TransformInput | null, signal: AbortSignal): Promise<Transformed> {
+  async #perform(
+    name: string,
+    run: Exported,
+    input: TransformInput | null,
+    signal: AbortSignal,
+  ): Promise<Transformed> {
     // The wait for a thread is here, and not in the timeout, so the pool never has more tasks than threads.
     using _ = await this.#threads.acquire(signal);
     const stop = new AbortController();
@@ -95,7 +105,7 @@ export class Transforms {
     try {
       // A copy, which is moved into the thread: the body stays with the outcome if the transform fails.
       const own = input && { ...input, body: new Uint8Array(input.body) };
-      const task = { module: this.#modules.get(name)!, input: own };
+      const task = { module: this.#modules.get(name)!, run, input: own };
       const transferList = own === null ? [] : [own.body.buffer];
       // The abort of a running task terminates its thread; the next task starts another.
       return await this.#pool!.run(task, { signal: stop.signal, transferList });
