@@ -26,6 +26,34 @@ test('the marker of a job that is gone from its queue is dropped with it', async
   expect(await lab.redis.exists(lab.keys.outcome(lab.queue, 'b'))).toBe(1);
 });
 
+test('a failed job whose error its caller received is removed, unless the policy keeps it', async () => {
+  const { lab: opened, entryIds } = await withReplies(['a', 'b', 'c']);
+  await using lab = opened;
+  const failed = async () => {
+    for (const id of ['a', 'b', 'c']) {
+      await lab.redis.hset(lab.bull.job(id), 'finishedOn', '1');
+      await lab.redis.zadd(lab.bull.failed, 1, id);
+    }
+  };
+  const left = async () => await lab.redis.zrange(lab.bull.failed, 0, '-1');
+  await failed();
+  await lab.apply({ keepFailed: { awaited: true } });
+  await lab.acknowledge('p', ['a', 'b'], entryIds[1]!, '10');
+  expect(await left()).toEqual(['a', 'b', 'c']);
+  for (const input of [{}, { keepFailed: { awaited: false } }]) {
+    await failed();
+    await lab.apply(input);
+    await lab.acknowledge('p', ['a', 'b'], entryIds[1]!, '10');
+    expect(await left()).toEqual(['b', 'c']);
+    expect(await lab.redis.exists(lab.bull.job('a'))).toBe(0);
+    expect(await lab.redis.exists(lab.bull.job('b'))).toBe(1);
+  }
+  await failed();
+  await lab.redis.unlink(lab.own.policy);
+  await lab.acknowledge('p', ['c', 'a'], entryIds[2]!, '01');
+  expect(await left()).toEqual(['b', 'c']);
+});
+
 test('the marker of a job that failed for good is dropped, and the job stays', async () => {
   const { lab: opened, entryIds } = await withReplies(['a']);
   await using lab = opened;

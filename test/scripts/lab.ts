@@ -171,6 +171,8 @@ export function openLab() {
         producer: options.replyTo ?? '',
         replyTtlMs: options.replyTtlMs ?? 60_000,
         index: batch?.index ?? '',
+        method: '',
+        url: '',
         isFailed: batch?.failed ? 1 : 0,
         batchTtlMs: 90_000,
         letter: '',
@@ -198,8 +200,9 @@ export function openLab() {
       await scripts.startEvenly([queue], {});
     },
 
-    async acknowledge(producer: string, ids: string[], last: string): Promise<void> {
-      await scripts.acknowledge([producer, ids.map((id) => ({ queue, id }))], { last });
+    /** @param received for each id '1': a caller received its error */
+    async acknowledge(producer: string, ids: string[], last: string, received = ''): Promise<void> {
+      await scripts.acknowledge([producer, ids.map((id) => ({ queue, id }))], { last, received });
     },
 
     /** A connection that hears what is published to the fleet; `heard` resolves once `until` was. */

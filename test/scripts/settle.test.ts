@@ -98,7 +98,7 @@ test('an outcome of a batch is added to its stream and counted, and its deadline
   const entries = await lab.redis.xrange(lab.keys.batch('b'), '-', '+');
   expect(entries.map(([, fields]) => fields)).toEqual([
     ['id', 'a', 'index', '7', 'settled', 'x'],
-    ['id', 'c', 'index', '8', 'settled', 'y'],
+    ['id', 'c', 'index', '8', 'settled', 'y', 'queue', 'q'],
   ]);
   expect(await lab.redis.hgetall(lab.keys.batchState('b'))).toMatchObject({ ended: '2', failed: '1' });
   expect(await lab.redis.zrange(lab.keys.deadlines(lab.queue), 0, '-1')).toEqual(['other']);

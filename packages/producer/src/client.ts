@@ -20,7 +20,7 @@ import { durationOption } from './options.ts';
 import { DeadLetters } from './dead/dead-letters.ts';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type FetchClient, type FetchOptions, fetchJob } from './fetch.ts';
-import { type GatherOptions, type Gatherable, type Gathered, gatherJobs } from './gather.ts';
+import { type GatherOptions, type Gatherable, type Gathered, failuresTaken, gatherJobs } from './gather.ts';
 import { type Group, runGroup } from './group.ts';
 import { Handle } from './handle.ts';
 import { endOf } from './job-error.ts';
@@ -118,7 +118,11 @@ export class Sluice {
     });
     this.#fetches = {
       deadlineMs: parts.fetchDeadlineMs,
-      add: (spec, queue, { signal, cancel }) => this.#add(spec, { queue, signal, keep: cancel === false }),
+      add: (spec, queue, { signal, cancel }) => {
+        const keep = cancel === false;
+        const takesFailure = () => signal?.aborted !== true;
+        return this.#add(spec, { queue, signal, keep, takesFailure });
+      },
     };
     this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
@@ -230,7 +234,12 @@ export class Sluice {
   ): Promise<Gathered<T>>;
   async gather(specs: Gatherable, options: GatherOptions = {}): Promise<unknown> {
     const { queue = this.#queue } = options;
-    return await gatherJobs((spec, what) => this.#add(spec, { queue, listed: true, what }), specs, options);
+    const takesFailure = failuresTaken(options);
+    return await gatherJobs(
+      (spec, what) => this.#add(spec, { queue, listed: true, what, takesFailure }),
+      specs,
+      options,
+    );
   }
 
   /** Enqueues specs and yields each as it ends (`as_completed`), in bounded memory. A failed job is yielded, too. */

@@ -42,6 +42,16 @@ async function* until(specs: Specs, signal: AbortSignal | undefined): AsyncGener
 const aborted = (signal: AbortSignal) =>
   waitAborted(signal, 'stopped waiting for the gathered jobs; they are cancelled');
 
+/** Which failures the caller of a gather receives: all if it asked for all outcomes, else the first one. */
+export function failuresTaken({ settled = false, signal }: GatherOptions): () => boolean {
+  let isFirst = true;
+  return () => {
+    const takes = (settled || isFirst) && signal?.aborted !== true;
+    isFirst = false;
+    return takes;
+  };
+}
+
 /**
  * Adds all jobs, then awaits all: the responses in input order. Without `settled` the first failure is thrown, as in
  * `asyncio.gather`; the other jobs go on.

@@ -14,7 +14,7 @@ function hide(error: object, fields: Record<string, unknown>): void {
 export class JobError extends SluiceError {
   override readonly name = 'JobError';
   readonly id: string;
-  /** undefined for a job of a batch: it may have jobs of several queues. */
+  /** undefined for a job of a batch that a worker of 0.1 ended. */
   readonly queue: string | undefined;
   /** undefined where this process did not enqueue the job and can no longer look it up. */
   readonly method: string | undefined;

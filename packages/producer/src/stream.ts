@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Settled } from '@sluice/shared';
+import { SluiceError, type Settled, fault } from '@sluice/shared';
 import type { Input, Specs } from './input.ts';
 import type { Handle } from './handle.ts';
 import { type Ended, withEnd } from './job-error.ts';
@@ -19,7 +19,7 @@ export type EndedItem = {
 export type StreamItem = EndedItem & { spec: Input };
 
 export interface StreamOptions {
-  /** The most jobs enqueued and not yet yielded. Default 1000; more keeps more workers busy and takes more memory. */
+  /** The most jobs enqueued and not yet yielded, at least 1. Default 1000; more keeps more workers busy and takes more memory. */
   inFlight?: number | undefined;
   /** Stops taking specs and takes back the jobs that wait; those that run are awaited and yielded. */
   signal?: AbortSignal | undefined;
@@ -37,7 +37,7 @@ export type StreamClient = {
 
 /**
  * Enqueues specs and yields each as its job ends, in that order (`as_completed`). Memory is bounded by `inFlight`,
- * however long the input is. A faulty spec, or a fault of Redis, throws; jobs already enqueued go on.
+ * however long the input is. A faulty spec or option, or a fault of Redis, throws; jobs already enqueued go on.
  */
 export async function* streamJobs(
   client: StreamClient,
@@ -45,6 +45,12 @@ export async function* streamJobs(
   options: StreamOptions = {},
 ): AsyncGenerator<StreamItem, void, undefined> {
   const limit = options.inFlight ?? 1000;
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    const message = `must be a whole number of at least 1, and is ${limit}`;
+    throw new SluiceError('SLUICE_INVALID_SPEC', `stream: inFlight: ${message}`, {
+      faults: [fault(['inFlight'], message)],
+    });
+  }
   const ended: StreamItem[] = [];
   const running = new Map<number, Handle>();
   let inFlight = 0;

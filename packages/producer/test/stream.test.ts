@@ -9,6 +9,14 @@ async function collect(items: AsyncIterable<StreamItem>): Promise<StreamItem[]> 
 }
 
 describe('a stream', () => {
+  test.each([0, -1, 1.5, Number.NaN])('with room for %s jobs is refused', async (inFlight) => {
+    await using rig = await Rig.open({ idle: true });
+    await expect(collect(rig.sluice.stream([rig.url('/')], { inFlight }))).rejects.toMatchObject({
+      code: 'SLUICE_INVALID_SPEC',
+      faults: [{ path: 'inFlight' }],
+    });
+  });
+
   test('yields each job once, with its place in the input, in the order in which they end', async () => {
     await using rig = await Rig.open();
     const delays = [300, 150, 1];

@@ -131,8 +131,10 @@ export class Batch {
       const end = decodeSettled(settled)!;
       const id = String(values.get('id'));
       const item = { cursor, id, index: Number(values.get('index')), outcome: end.outcome, body: end.body };
-      // A batch does not know the queues of its jobs.
-      const job = nameOf({ id, queue: undefined, batch: this.name }, end);
+      // Of a failed job: only a worker of 0.1 leaves its queue and its request out.
+      const known = (name: string) => values.get(name)?.toString();
+      const [queue, method, url] = [known('queue'), known('method'), known('url')];
+      const job = nameOf({ id, queue, batch: this.name, method, url }, end);
       yield withEnd(item, () => endOf(end, this.#client.bodies.opener, job));
     }
     if (closed.aborted && options.signal?.aborted !== true) {

@@ -57,6 +57,11 @@ export type EnqueueRequest = {
   signal?: AbortSignal | undefined;
   /** The job goes on when the caller has stopped waiting. */
   keep?: boolean | undefined;
+  /**
+   * Asked when the job has failed and this call is given its error: if so, the failed job is removed. Absent: it is kept,
+   * as is one whose id or idempotency key others may ask for.
+   */
+  takesFailure?: () => boolean;
   /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
   /**
@@ -197,7 +202,9 @@ export class Enqueuer {
     if (!added || reply === null) return watched();
     reply.accepted();
     const dueMs = job.opts.delay ?? 0;
-    return handle(() => this.#unserved.during(queue, id, dueMs, reply.outcome()));
+    const { takesFailure } = claim === null ? request : {};
+    const outcome = () => (takesFailure === undefined ? reply.outcome() : reply.received(takesFailure));
+    return handle(() => this.#unserved.during(queue, id, dueMs, outcome()));
   }
 
   /** In this order: if the second is lost, the sweeper finds the first within a minute. */

@@ -101,7 +101,8 @@ export class Policies {
   async ensure(queue: string, input: PolicyInput, onConflict: OnConflict): Promise<PolicyChange> {
     const { change, inForce } = await this.#write(queue, input, 'create');
     if (change !== 'conflict') return change;
-    const list = conflicts(inForce ?? policySchema.parse({}), input);
+    // There is one: only an update meets a conflict without.
+    const list = conflicts(inForce!, input);
     if (list.length === 0) return 'same';
     if (onConflict === 'replace') return (await this.update(queue, (now) => replaced(now, input))).change;
     const text = `queue "${queue}" has another policy than this program names (${list.join('; ')})`;

@@ -247,7 +247,8 @@ export class Replies {
     this.#timer = isAll ? undefined : setTimeout(() => void this.#acknowledge(), acknowledgeEveryMs);
     if (last === '') return;
     // The stream has a TTL, so what could not be acknowledged expires by itself.
-    await this.#acknowledged([this.name, waiters], { last }).catch(() => {});
+    const received = waiters.map(({ isReceived }) => (isReceived ? '1' : '0')).join('');
+    await this.#acknowledged([this.name, waiters], { last, received }).catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,8 @@ export class Waiter {
   accepted = false;
   /** Another process may have added it, so this one has to ask for its outcome. */
   asked = false;
+  /** A caller that needs the failed job no more has received its error. */
+  isReceived = false;
   /** Calls that await it, and have not given up. */
   users = 0;
   readonly promise: Promise<Settled>;
@@ -65,6 +67,13 @@ export class Reply implements Disposable {
   outcome(): Promise<Settled> {
     const { promise, isRejected, queue, id } = this.#waiter;
     return isRejected ? this.#owner.watch(queue, id) : promise;
+  }
+
+  /** The same; the failed job is removed, because whoever called this gets its error. @param takes asked when it failed */
+  async received(takes: () => boolean): Promise<Settled> {
+    const settled = await this.outcome();
+    if (settled.outcome.kind !== 'response' && takes()) this.#waiter.isReceived = true;
+    return settled;
   }
 
   [Symbol.dispose](): void {

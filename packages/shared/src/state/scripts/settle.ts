@@ -1,4 +1,6 @@
 import type { Addressee } from '../../job/envelope.ts';
+import { clip } from '../../fields/clip.ts';
+import { withoutQuery } from '../../fields/excerpt.ts';
 import { type Outcome, type Settled, encodeSettled } from '../../job/outcome.ts';
 import type { Keys } from '../keys.ts';
 import { type ScriptArgument, defineScript } from '../define-script.ts';
@@ -47,6 +49,7 @@ export type EndedJob = { queue: string; id: string; token: string };
  * producer    who awaits the outcome; '' nobody is known
  * replyTtlMs  of its reply stream
  * index       position in the batch; '' no batch (its keys are then that of the outcome)
+ * method      of the request, and its `url` without a query: for the reader of a batch; '' not needed, or not known
  * isFailed    1 the job failed, 0 not
  * batchTtlMs  of a batch that has none of its own
  * letter      what the job's hash keeps of the outcome of a dead letter: '1' the settled bytes, '' nothing, else these
@@ -74,6 +77,8 @@ const definition = {
     'producer',
     'replyTtlMs',
     'index',
+    'method',
+    'url',
     'isFailed',
     'batchTtlMs',
     'letter',
@@ -101,7 +106,16 @@ if letter ~= '' then
 end
 
 if index ~= '' then
-  redis.call('XADD', batchStream, '*', 'id', id, 'index', index, 'settled', settled)
+  local entry = {'id', id, 'index', index, 'settled', settled}
+  if isFailed == '1' then
+    for name, value in pairs({queue = queue, method = method, url = url}) do
+      if value ~= '' then
+        entry[#entry + 1] = name
+        entry[#entry + 1] = value
+      end
+    end
+  end
+  redis.call('XADD', batchStream, '*', unpack(entry))
   redis.call('HINCRBY', batchState, 'ended', 1)
   if isFailed == '1' then redis.call('HINCRBY', batchState, 'failed', 1) end
   local ttl = redis.call('HGET', batchState, 'ttl') or batchTtlMs
@@ -153,7 +167,9 @@ export function settleCall(
   place: [queue: string, id: string, batch?: string];
   args: Record<(typeof settleScript.args)[number], ScriptArgument>;
 } {
-  const { keepMs, replyTo = '', batch, meta } = addressee ?? {};
+  const { keepMs, replyTo = '', batch, meta, req } = addressee ?? {};
+  // A response names its own URL.
+  const named = batch === undefined || end.outcome.kind === 'response' ? undefined : req;
   const outcome = meta === undefined ? end.outcome : { ...end.outcome, meta };
   return {
     place: batch === undefined ? [queue, id] : [queue, id, batch.name],
@@ -167,6 +183,8 @@ export function settleCall(
       producer: replyTo,
       replyTtlMs: replyMs,
       index: batch?.index ?? '',
+      method: named?.method ?? '',
+      url: named === undefined ? '' : clip(withoutQuery(named.url)),
       isFailed: outcome.kind === 'response' ? 0 : 1,
       batchTtlMs,
       letter: letterOf(outcome, end.body),
