@@ -69,6 +69,10 @@ export const errorCodes = {
     status: 409,
     text: 'The body is in the body store; it can be read as a stream only.',
   },
+  SLUICE_TESTING_UNSUPPORTED: {
+    status: 501,
+    text: 'What `@sluice/testing` does not have: only a real fleet does it.',
+  },
   SLUICE_TRANSFORM: {
     status: 500,
     text: 'The transform of the job threw, took too long, or gave no usable result.',
