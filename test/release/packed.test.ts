@@ -30,7 +30,7 @@ const npx = (...args: string[]) => run(process.execPath, 'npx', args);
 
 describe.skipIf(missing !== undefined)('the packed packages', () => {
   test('hold what npm shows of them, and no trace of the workspace', () => {
-    expect(consumer.packages).toHaveLength(7);
+    expect(consumer.packages).toHaveLength(8);
     for (const name of consumer.packages) {
       const folder = inFolder('node_modules', name);
       const files = globSync('**', { cwd: folder });
@@ -83,6 +83,11 @@ describe.skipIf(missing !== undefined)('the packed packages', () => {
       // The condition of our sources, which are not in the packages, must lead nowhere.
       const args = ['--conditions=sluice-source', 'embed.ts'];
       expect(await run(node, 'node', args, env)).toMatchObject({ code: 0, stdout: '200\n', stderr: '' });
+    });
+
+    test.skipIf(skip)('are tested without Redis', async () => {
+      const stdout = '200 after 2\n200\n';
+      expect(await run(node, 'node', ['own-tests.ts'])).toMatchObject({ code: 0, stdout, stderr: '' });
     });
 
     test.skipIf(skip)('can be required by CommonJS', async () => {
