@@ -8,7 +8,7 @@ export { policyMissing } from './enqueue/known-queues.ts';
 export { isUnread, readBody, withTextType } from './enqueue/read-body.ts';
 export { toJob } from './enqueue/to-job.ts';
 export { fetchJob } from './fetch.ts';
-export { failuresTaken, gatherJobs } from './gather.ts';
+export { type Gatherable, type Gathered, failuresTaken, gatherJobs } from './gather.ts';
 export { runGroup } from './group.ts';
 export { Handle } from './handle.ts';
 export { endOf, withEnd } from './job-error.ts';

@@ -20,6 +20,7 @@ import type {
   DeadLetters,
   EnqueueOptions,
   FetchOptions,
+  FetchResponse,
   GatherOptions,
   Group,
   Input,
@@ -37,6 +38,8 @@ import {
   type EnqueueRequest,
   Handle,
   type Jobs,
+  type Gatherable,
+  type Gathered,
   clientClosed,
   conflicts,
   endOf,
@@ -204,11 +207,19 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
     return await fetchJob<S>(client as Parameters<typeof fetchJob>[0], url, queue, { ...rest, deadline });
   }
 
-  async gather(specs: never, options: GatherOptions = {}): Promise<never> {
+  async gather<const T extends Gatherable>(
+    specs: T,
+    options: GatherOptions & { settled: true },
+  ): Promise<Gathered<T, PromiseSettledResult<FetchResponse>>>;
+  async gather<const T extends Gatherable>(
+    specs: T,
+    options?: GatherOptions & { settled?: false | undefined },
+  ): Promise<Gathered<T>>;
+  async gather(specs: Gatherable, options: GatherOptions = {}): Promise<unknown> {
     const { queue = this.#queue } = options;
     const takesFailure = failuresTaken(options);
     const add: AddOne = (spec, what) => this.#add(spec, { queue, listed: true, what, takesFailure });
-    return (await gatherJobs(add, specs, options)) as never;
+    return await gatherJobs(add, specs, options);
   }
 
   stream(

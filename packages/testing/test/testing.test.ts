@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import type { FetchResponse, Sluice } from '@sluice/producer';
 import { testing } from '../src/index.ts';
 
 describe('the clock of a test', () => {
@@ -46,6 +47,18 @@ describe('the clock of a test', () => {
     await sluice.clock.advance('1s');
     await expect(job.result()).rejects.toMatchObject({ code: 'SLUICE_EXPIRED' });
   });
+});
+
+test('its types are those of connect()', async () => {
+  await using sluice = testing({ upstream: () => ({ json: 1 }) });
+  const [one] = await sluice.gather(['https://a.example/1']);
+  expectTypeOf(one).toEqualTypeOf<FetchResponse>();
+  const { two } = await sluice.gather({ two: 'https://a.example/2' }, { settled: true });
+  expectTypeOf(two).toEqualTypeOf<PromiseSettledResult<FetchResponse>>();
+  expect([one.status, two.status]).toEqual([200, 'fulfilled']);
+  expectTypeOf<(typeof sluice)['gather']>().toEqualTypeOf<Sluice['gather']>();
+  expectTypeOf<(typeof sluice)['fetch']>().toEqualTypeOf<Sluice['fetch']>();
+  expectTypeOf<(typeof sluice)['enqueue']>().toEqualTypeOf<Sluice['enqueue']>();
 });
 
 test('what only a real fleet does says so', async () => {
