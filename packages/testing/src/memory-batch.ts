@@ -1,5 +1,5 @@
 import type { Settled } from '@sluice/shared';
-import type { Batch, BatchItem, BatchProgress } from '@sluice/producer';
+import type { Batch, BatchItem, BatchProgress, ResultsOptions } from '@sluice/producer';
 import { type Handle, endOf, withEnd } from '@sluice/producer/for-testing';
 import { partial } from './unsupported.ts';
 
@@ -56,13 +56,19 @@ export class MemoryBatch {
     }
   }
 
+  #read(
+    nameOf: (id: string, settled: Settled) => ReturnType<Handle['name']>,
+    { cursor = '0-0', follow = true, signal }: ResultsOptions = {},
+  ): AsyncGenerator<BatchItem, void, undefined> {
+    return this.#results(nameOf, cursor, follow, signal);
+  }
+
   /** It, as the client gives it. */
   as(name: string, nameOf: (id: string, settled: Settled) => ReturnType<Handle['name']>): Batch {
     return partial<Batch>('batch', {
       name,
       progress: async () => this.#progress(),
-      results: ({ cursor = '0-0', follow = true, signal } = {}) =>
-        this.#results(nameOf, cursor, follow, signal),
+      results: (options) => this.#read(nameOf, options),
       seal: async () => {
         this.#isSealed = true;
         this.#wake();

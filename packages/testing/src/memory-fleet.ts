@@ -20,7 +20,7 @@ import {
   withIdempotencyKey,
 } from '@sluice/worker/for-testing';
 import type { TestClock } from './clock.ts';
-import { Lane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import { unsupported } from './unsupported.ts';
 import { type Upstream, responseOf } from './upstream.ts';
 
@@ -287,7 +287,7 @@ export class MemoryFleet {
         }
         const failure = {
           kind: 'network' as const,
-          message: String((error as Error)?.message),
+          message: error instanceof Error ? error.message : String(error),
           unsent: false,
         };
         attempt = { type: 'failure', failure, durationMs: 0 };
@@ -350,7 +350,7 @@ export class MemoryFleet {
         failedAt: this.#now,
         spec: { method: envelope.req.method, url: envelope.req.url },
         redrives: [],
-      } as DeadLetter);
+      });
     }
     this.#onEnd(job, end);
     job.settled.resolve(end);

@@ -137,7 +137,7 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
     });
     this.dead = partial<DeadLetters>('dead', {
       list: async (name) => ({
-        letters: [...fleet.dead.values()].filter((letter) => letter.queue === name).reverse(),
+        letters: [...fleet.dead.values()].filter((letter) => letter.queue === name).toReversed(),
         cursor: null,
       }),
       redrive: async (name, which) => {
