@@ -1,5 +1,4 @@
 import { SluiceError, duration, rateSchema } from '@sluice/shared';
-import { rateText } from '../text/rate.ts';
 import type { DemoUpstreamOptions } from './server.ts';
 
 /** The options of `sluice demo-upstream`, as typed. */
@@ -37,7 +36,7 @@ export function readDemoUpstreamOptions(raw: RawDemoUpstreamOptions): DemoUpstre
   const faults: string[] = [];
   const port = /^\d{1,5}$/.test(raw.port) ? Number(raw.port) : Number.NaN;
   if (!(port <= 65_535)) faults.push(`--port: "${raw.port}" is not a port from 0 to 65535`);
-  const rate = raw.rate === undefined ? undefined : rateSchema.safeParse(rateText(raw.rate));
+  const rate = raw.rate === undefined ? undefined : rateSchema.safeParse(raw.rate);
   for (const issue of rate?.error?.issues ?? []) faults.push(`--rate: ${issue.message}`);
   if ((rate?.data?.limit ?? 0) > mostInWindow)
     faults.push(`--rate: must be at most ${mostInWindow} requests`);
