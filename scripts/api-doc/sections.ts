@@ -16,7 +16,7 @@ export const sections: Section[] = [
   {
     title: 'Retries of a job',
     about: 'The `retry` of a job spec.',
-    from: shared('job/spec-types', 'JobRetry'),
+    from: shared('policy/policy-types', 'JobRetry'),
   },
   {
     title: 'connect',

@@ -7,7 +7,7 @@ const module = (file: string) => new URL(`transforms/${file}`, import.meta.url).
 
 describe('a worker does not start', () => {
   test.each([
-    ['unusable.ts', 'it has no function named "transform" (it exports parse)'],
+    ['unusable.ts', 'it has no function named "transform" or "retryIf" (it exports parse)'],
     ['broken.ts', 'Error: no licence for the parser'],
     ['missing.ts', 'Cannot find module'],
   ])('when a transform module cannot be used: %s', async (file, message) => {

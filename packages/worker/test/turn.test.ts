@@ -221,6 +221,7 @@ async function applyPolicy({ redis, keys }: Ends, input: PolicyInput): Promise<v
     ...pacing,
     concurrency: '',
     origin: '',
+    rateText: '',
     mode: 'set',
     channel: keys.events,
     message: encodeMessage({ type: 'policy', queue: 'q' }),
