@@ -36,6 +36,7 @@ export const errorCodes = {
     text: 'The group has ended, or one of its jobs failed; it takes no more jobs.',
   },
   SLUICE_BATCH_SEALED: { status: 409, text: 'The batch is sealed; it takes no more jobs.' },
+  SLUICE_BATCH_BOUND: { status: 409, text: 'The batch has jobs of another queue.' },
   SLUICE_SEMAPHORE_CONFLICT: {
     status: 409,
     text: 'The semaphore has another size in the processes that use it now.',
