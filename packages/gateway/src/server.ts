@@ -3,9 +3,17 @@ import { type FastifyBaseLogger, fastify } from 'fastify';
 import type { Sluice } from '@sluice/producer';
 import type { App } from './app.ts';
 import { type Authenticate, guardRoutes } from './auth/caller.ts';
+import { documentRoutes } from './document/document.ts';
 import { answerBrokenHttp, answerErrors, answerProblem } from './problems/answer.ts';
-import { queueRoutes } from './routes/queues.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { deadRoutes } from './routes/dead.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { type GuardedField, queueRoutes } from './routes/queues.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
+import { workerRoutes } from './routes/workers.ts';
 import { type ZodTypes, validatorCompiler } from './schema/compile.ts';
+import { packageVersion } from './version.ts';
+import { Waits } from './waiting/waits.ts';
 
 /** What a server is made of. */
 export type ServerParts = {
@@ -13,23 +21,30 @@ export type ServerParts = {
   sluice: Sluice;
   authenticate: Authenticate;
   logger: FastifyBaseLogger;
+  /** Fields of a policy that could open more than their queue, and may be changed here all the same. Default: none. */
+  openFields?: readonly GuardedField[];
+  /** The requests that wait. Default: as many as one process may have. */
+  waits?: Waits;
 };
 
 /** The largest body, bytes. A batch is a stream, and has no such limit. */
 const bodyLimit = 16 * 2 ** 20;
 
-/** A client that is silent for this long while it sends its head, or between two requests, is cut off, ms. */
+/** A client that takes longer to send the head of a request is cut off, ms. */
 const headersTimeoutMs = 30_000;
 
 /** Builds the HTTP API. It listens where its caller says: `app.listen`. */
-export function buildServer({ sluice, authenticate, logger }: ServerParts): App {
+export async function buildServer(parts: ServerParts): Promise<App> {
+  const { sluice, authenticate, logger, openFields = [], waits = new Waits() } = parts;
   const app = fastify({
     loggerInstance: logger,
+    // One line for each request comes from us.
+    disableRequestLogging: true,
     bodyLimit,
     // A name that a client gives its request would let it write into the log.
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    // We answer ourselves, with a problem.
+    // Until it is closed it answers as ever: whoever waits was told where to ask again.
     return503OnClosing: false,
     clientErrorHandler: answerBrokenHttp,
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
@@ -44,6 +59,18 @@ export function buildServer({ sluice, authenticate, logger }: ServerParts): App 
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
-  queueRoutes(app, sluice);
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions, caller } = request;
+    const ms = Math.round(reply.elapsedTime);
+    const { statusCode: status } = reply;
+    request.log.info({ method, route: routeOptions.url, status, ms, key: caller?.id }, 'answered');
+  });
+  await documentRoutes(app, packageVersion());
+  jobRoutes(app, sluice, waits);
+  batchRoutes(app, sluice, waits);
+  queueRoutes(app, sluice, openFields);
+  deadRoutes(app, sluice);
+  scheduleRoutes(app, sluice);
+  workerRoutes(app, sluice);
   return app;
 }

@@ -8,7 +8,7 @@ let app: App;
 
 beforeAll(async () => {
   sluice = await connect({ redis: inject('redisUrl'), prefix: '{t-problems}' });
-  app = buildServer({ sluice, authenticate: open, logger: pino({ level: 'silent' }) });
+  app = await buildServer({ sluice, authenticate: open, logger: pino({ level: 'silent' }) });
 });
 
 afterAll(async () => {
