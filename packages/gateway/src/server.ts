@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FastifyBaseLogger, fastify } from 'fastify';
+import { type FastifyBaseLogger, LogController, fastify } from 'fastify';
 import type { Sluice } from '@sluice/producer';
 import type { App } from './app.ts';
 import { type Authenticate, guardRoutes } from './auth/caller.ts';
@@ -39,7 +39,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   const app = fastify({
     loggerInstance: logger,
     // One line for each request comes from us.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     // A name that a client gives its request would let it write into the log.
     genReqId: () => randomUUID(),
@@ -54,6 +54,8 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   app.setValidatorCompiler(validatorCompiler);
   // What we send is made by us: checking it again would only cost.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  // A page of another site may send text to a gateway on its reader's machine, but no JSON.
+  app.removeContentTypeParser('text/plain');
   answerErrors(app);
   guardRoutes(app, authenticate);
   app.addHook('onRequest', async (request, reply) => {
@@ -67,7 +69,8 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   });
   await documentRoutes(app, packageVersion());
   jobRoutes(app, sluice, waits);
-  batchRoutes(app, sluice, waits);
+  // Only there a body may be lines.
+  await app.register(async (inner) => batchRoutes(inner.withTypeProvider<ZodTypes>(), sluice, waits));
   queueRoutes(app, sluice, openFields);
   deadRoutes(app, sluice);
   scheduleRoutes(app, sluice);

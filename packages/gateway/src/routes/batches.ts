@@ -46,6 +46,12 @@ export function batchRoutes(app: App, sluice: Sluice, waits: Waits): void {
   // As it comes, so that an upload of any length takes little memory.
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 
+  const create = async (queue: string, batch: string) => {
+    // Or a typo in the queue would take the name of the batch. It throws, with what was probably meant.
+    if (!(await sluice.queues.list()).includes(queue)) await sluice.queues.show(queue);
+    await sluice.batch(batch).bind(queue);
+  };
+
   app.post(
     '/v1/queues/:queue/jobs/batch',
     {
@@ -72,7 +78,7 @@ export function batchRoutes(app: App, sluice: Sluice, waits: Waits): void {
       if (!(request.body instanceof Readable)) {
         throw new SluiceError('SLUICE_MEDIA_TYPE', 'send the lines as application/x-ndjson');
       }
-      await sluice.batch(batch).bind(queue);
+      await create(queue, batch);
       const tally = new Tally();
       const options = { queue, batch, seal, settled: true } as const;
       for await (const one of sluice.enqueueMany(tally.specs(request.body, batch), options)) tally.count(one);
@@ -96,8 +102,7 @@ export function batchRoutes(app: App, sluice: Sluice, waits: Waits): void {
     },
     async ({ params: { queue }, body }, reply) => {
       const batch = body.name ?? `b-${randomUUID()}`;
-      if (!(await sluice.queues.list()).includes(queue)) await sluice.queues.show(queue);
-      await sluice.batch(batch).bind(queue);
+      await create(queue, batch);
       const url = pathOf(queue, batch);
       void reply.code(201).header('location', url);
       return { batch, url };
