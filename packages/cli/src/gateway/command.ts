@@ -14,8 +14,8 @@ answered with where to ask again, and the others may finish within --grace. Ctrl
 Log lines are JSON, on standard error. /livez and /readyz answer on the health port.
 
 Environment: SLUICE_REDIS_URL, SLUICE_PREFIX, SLUICE_GATEWAY_PORT, SLUICE_GATEWAY_HOST, SLUICE_GATEWAY_POLICY,
-SLUICE_HEALTH_PORT, SLUICE_HEALTH_HOST, SLUICE_GRACE, SLUICE_BODY_STORE, SLUICE_LOG_LEVEL (docs/configuration.md). An
-option takes precedence.
+SLUICE_HEALTH_PORT, SLUICE_HEALTH_HOST, SLUICE_GRACE, SLUICE_BODY_STORE, SLUICE_LOG_LEVEL (docs/http.md). An option takes
+precedence.
 
 Exit code: 0 stopped, every request was answered; 1 bad usage, no Redis, or requests that were cut off.
 
