@@ -47,17 +47,20 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
     const message = `without keys the gateway listens on the loopback only (127.0.0.1, ::1), not on ${api.host}: whoever reaches it may use every queue`;
     throw new SluiceError('SLUICE_INVALID_CONFIG', message);
   }
-  const sluice = await connect({
-    redis: config.redisUrl,
-    prefix: config.prefix,
-    whenDown: 'fail',
-    bodyStore: config.bodyStore,
-    logger: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
-  });
+  const { redisUrl: redis, prefix, bodyStore } = config;
+  const logger = {
+    info: (message: string) => log.info(message),
+    warn: (message: string) => log.warn(message),
+  };
+  const sluice = await connect({ redis, prefix, bodyStore, whenDown: 'fail', logger });
+  // That it loses the same Redis need not be said twice.
+  const silent = { info: () => {}, warn: () => {} };
+  const patient = await connect({ redis, prefix, whenDown: 'wait', logger: silent });
+  const close = async () => void (await Promise.all([sluice.close(), patient.close()]));
   const waits = new Waits();
   const stopping = new AbortController();
   const { openFields } = config;
-  const app = await buildServer({ sluice, authenticate: open, logger: log, openFields, waits });
+  const app = await buildServer({ sluice, patient, authenticate: open, logger: log, openFields, waits });
   try {
     await app.listen({ ...api, listenTextResolver: () => 'listening' }).catch((error: unknown) => {
       throw cannotListen('the API', api, error);
@@ -86,14 +89,14 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
         if (isFirst) await sleep(Math.min(pauseMs, graceMs / 5));
         waits.close();
         const isClean = await closed(app, isFirst ? (graceMs * 4) / 5 : 0);
-        await sluice.close();
+        await close();
         server?.close();
         return isClean;
       },
     };
   } catch (error) {
     await app.close();
-    await sluice.close();
+    await close();
     throw error;
   }
 }

@@ -19,6 +19,11 @@ import { Waits } from './waiting/waits.ts';
 export type ServerParts = {
   /** A client with `whenDown: 'fail'`: nobody waits for a Redis that is away. */
   sluice: Sluice;
+  /**
+   * A client with `whenDown: 'wait'`, for uploads: a Redis that stands still for a second must not end one of minutes.
+   * Default: the other one.
+   */
+  patient?: Sluice;
   authenticate: Authenticate;
   logger: FastifyBaseLogger;
   /** Fields of a policy that could open more than their queue, and may be changed here all the same. Default: none. */
@@ -35,7 +40,7 @@ const headersTimeoutMs = 30_000;
 
 /** Builds the HTTP API. It listens where its caller says: `app.listen`. */
 export async function buildServer(parts: ServerParts): Promise<App> {
-  const { sluice, authenticate, logger, openFields = [], waits = new Waits() } = parts;
+  const { sluice, patient = sluice, authenticate, logger, openFields = [], waits = new Waits() } = parts;
   const app = fastify({
     loggerInstance: logger,
     // One line for each request comes from us.
@@ -70,7 +75,9 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   await documentRoutes(app, packageVersion());
   jobRoutes(app, sluice, waits);
   // Only there a body may be lines.
-  await app.register(async (inner) => batchRoutes(inner.withTypeProvider<ZodTypes>(), sluice, waits));
+  await app.register(async (inner) =>
+    batchRoutes(inner.withTypeProvider<ZodTypes>(), { sluice, patient, waits }),
+  );
   queueRoutes(app, sluice, openFields);
   deadRoutes(app, sluice);
   scheduleRoutes(app, sluice);

@@ -6,7 +6,9 @@ const page = readFileSync(new URL('../../../docs/http.md', import.meta.url), 'ut
 
 test('docs/http.md has every variable of a gateway, with its default', () => {
   const documented = [...page.matchAll(/^- `(SLUICE_\w+)`, default (?:`([^`]+)`|\(none\)):/gm)];
-  expect(documented.map(([, name]) => name).sort()).toEqual(Object.keys(gatewayConfigSchema.in.shape).sort());
+  expect(documented.map(([, name]) => name!).sort()).toEqual(
+    Object.keys(gatewayConfigSchema.in.shape).sort(),
+  );
   const defaults = documented.filter(([, , value]) => value !== undefined);
   const given = defaults.map(([, name, value]): [string, string] => [name!, value!]);
   expect(readGatewayConfig(Object.fromEntries(given))).toEqual(readGatewayConfig({}));

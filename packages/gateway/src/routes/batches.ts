@@ -41,8 +41,11 @@ const item = endSchema.omit({ queue: true }).extend({ index: z.int(), cursor: z.
 
 const pathOf = (queue: string, batch: string) => `/v1/queues/${queue}/batches/${batch}`;
 
+/** What the routes of batches need: the server's parts. */
+export type BatchParts = { sluice: Sluice; patient: Sluice; waits: Waits };
+
 /** Batches: upload jobs line by line, see how far they are, read their outcomes. */
-export function batchRoutes(app: App, sluice: Sluice, waits: Waits): void {
+export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): void {
   // As it comes, so that an upload of any length takes little memory.
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 
@@ -81,7 +84,8 @@ export function batchRoutes(app: App, sluice: Sluice, waits: Waits): void {
       await create(queue, batch);
       const tally = new Tally();
       const options = { queue, batch, seal, settled: true } as const;
-      for await (const one of sluice.enqueueMany(tally.specs(request.body, batch), options)) tally.count(one);
+      for await (const one of patient.enqueueMany(tally.specs(request.body, batch), options))
+        tally.count(one);
       const { added, existed, faulty, faults } = tally;
       const url = pathOf(queue, batch);
       void reply.code(202).header('location', url);

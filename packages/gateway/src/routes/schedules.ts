@@ -60,7 +60,7 @@ export function scheduleRoutes(app: App, sluice: Sluice): void {
       if (job === undefined) {
         throw new SluiceError('SLUICE_INVALID_SPEC', `schedule "${name}": job: is missing; give a job spec`);
       }
-      await sluice.schedules.upsert(name, when as When, job, { queue, keep });
+      await sluice.schedules.upsert(name, when, job, { queue, keep });
       await reply.code(204).send(null);
     },
   );
