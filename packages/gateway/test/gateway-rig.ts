@@ -24,10 +24,9 @@ export class GatewayRig implements AsyncDisposable {
     this.#client = client;
   }
 
-  static async open(options: RigOptions = {}): Promise<GatewayRig> {
+  static async open(options: RigOptions = {}, waits = new Waits()): Promise<GatewayRig> {
     const rig = await Rig.open(options);
     const client = await connect({ redis: inject('redisUrl'), prefix: rig.prefix, whenDown: 'fail' });
-    const waits = new Waits();
     const logger = pino({ level: 'silent' });
     const app = await buildServer({ sluice: client, authenticate: open, logger, waits });
     await app.listen({ port: 0, host: '127.0.0.1' });

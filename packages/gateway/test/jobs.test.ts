@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { until } from '../../worker/test/rig.ts';
+import { Waits } from '../src/waiting/waits.ts';
 import { GatewayRig } from './gateway-rig.ts';
 
 type Accepted = { id: string; url: string };
@@ -177,5 +178,31 @@ describe('a fetch', () => {
     const answer = await call;
     expect(answer.status).toBe(202);
     expect((await rig.sluice.queues.show(rig.queue)).counts.waiting).toBe(1);
+  });
+
+  test('beyond the open waits that a gateway may have is refused, and nothing is enqueued', async () => {
+    await using gateway = await GatewayRig.open({ idle: true }, new Waits(1));
+    const { rig } = gateway;
+    const json = { url: rig.url('/') };
+    const waiting = async () => (await rig.sluice.queues.show(rig.queue)).counts.waiting;
+    const first = gateway.call('POST', 'fetch', { json });
+    await until(async () => (await waiting()) === 1);
+    const second = await gateway.call('POST', 'fetch', { json });
+    expect(second.json()).toMatchObject({ status: 503, code: 'SLUICE_OVERLOADED' });
+    expect(second.headers.get('retry-after')).toBe('2');
+    expect(await waiting()).toBe(1);
+    gateway.waits.close();
+    await first;
+    expect((await gateway.call('POST', 'fetch', { json })).status).toBe(202);
+  });
+
+  test('has a deadline, as in the library', async () => {
+    await using gateway = await GatewayRig.open({ idle: true });
+    const { rig } = gateway;
+    const json = { url: rig.url('/') };
+    const headers = { prefer: 'wait=0' };
+    const { id } = (await gateway.call('POST', 'fetch', { json, headers })).json<Accepted>();
+    const { deadline } = await rig.sluice.job(id).explain();
+    expect(deadline! - Date.now()).toBeGreaterThan(800_000);
   });
 });

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Handle, JobSpec, Sluice } from '@sluice/producer';
-import { SluiceError, withoutQuery } from '@sluice/shared';
+import { SluiceError, isObject, withoutQuery } from '@sluice/shared';
 import { z } from 'zod';
 import { endOf, sendBody, wantsBody } from '../answers/end.ts';
 import type { App } from '../app.ts';
@@ -37,6 +37,9 @@ const ended = {
   },
 } as const;
 
+/** As with the `fetch` of the library: what somebody waits for does not wait for ever. */
+const fetchDeadline = { deadline: '15m' };
+
 /** Methods whose repetition does no harm: such a job may be cancelled while it runs. */
 const isSafe = ({ method }: JobSpec) => /^(GET|HEAD|OPTIONS)$/i.test(method ?? 'GET');
 
@@ -44,9 +47,15 @@ const pathOf = ({ queue, id }: Handle) => `/v1/queues/${queue}/jobs/${encodeURIC
 
 /** Single jobs: enqueue, wait for the end, look, cancel. */
 export function jobRoutes(app: App, sluice: Sluice, waits: Waits): void {
-  const add = async (request: FastifyRequest, queue: string, keepMs: number): Promise<Handle> => {
+  const add = async (
+    request: FastifyRequest,
+    queue: string,
+    keepMs: number,
+    usual: Partial<JobSpec> = {},
+  ): Promise<Handle> => {
     const key = idempotencyKeyOf(request.headers['idempotency-key']);
-    return await sluice.enqueue(request.body as JobSpec, {
+    const spec = isObject(request.body) ? { ...usual, ...request.body } : request.body;
+    return await sluice.enqueue(spec as JobSpec, {
       queue,
       keep: keepMs,
       detached: true,
@@ -93,9 +102,10 @@ export function jobRoutes(app: App, sluice: Sluice, waits: Waits): void {
       },
     },
     async (request, reply) => {
+      using _place = waits.enter();
       const gone = goneSignal(reply);
       const seconds = preferredWait(request.headers.prefer);
-      const handle = await add(request, request.params.queue, request.query.keep);
+      const handle = await add(request, request.params.queue, request.query.keep, fetchDeadline);
       const end = await waits.end(handle, seconds * 1000, gone);
       if (gone.aborted) await withdraw(request, handle);
       void reply.header('preference-applied', `wait=${seconds}`);
@@ -167,6 +177,7 @@ export function jobRoutes(app: App, sluice: Sluice, waits: Waits): void {
       const { queue, id } = request.params;
       const seconds = request.query.wait ?? preferredWait(request.headers.prefer);
       const handle = sluice.job(id, { queue });
+      using _place = waits.enter();
       const end = await waits.end(handle, seconds * 1000, goneSignal(reply));
       if (end === null) {
         void reply.code(202).header('location', `${pathOf(handle)}/result`);

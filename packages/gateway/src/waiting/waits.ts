@@ -24,13 +24,12 @@ export class Waits {
   }
 
   /**
-   * Waits for the end of a job.
+   * Waits for the end of a job. Its caller has a place (`enter`).
    * @param ms at most so long; 0: only looks
    * @param gone aborts when the caller has gone
    * @returns null: it has not ended, or the gateway stops
    */
   async end(handle: Handle, ms: number, gone: AbortSignal): Promise<Settled | null> {
-    using _place = this.enter();
     const late = new AbortController();
     // The first look must have its answer before the time is up.
     const timer = setTimeout(() => late.abort(), Math.max(ms, lookMs));
@@ -52,7 +51,11 @@ export class Waits {
     }
   }
 
-  /** A place among the open waits, until it is disposed of. @throws SluiceError SLUICE_OVERLOADED */
+  /**
+   * A place among the open waits, until it is disposed of. To be taken before a job is enqueued: a call that is refused must
+   * have done nothing.
+   * @throws SluiceError SLUICE_OVERLOADED
+   */
   enter(): Disposable {
     if (this.#open >= this.#most) {
       const message = `${this.#most} requests wait here already; ask again later, or run more gateways`;
