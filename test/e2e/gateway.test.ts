@@ -1,21 +1,31 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, inject, test } from 'vitest';
 import { connect } from '../../packages/producer/src/index.ts';
 import { freePort } from '../lab/free-port.ts';
 import { startOwnRedis } from '../lab/own-redis.ts';
+import { runCommand, workspace } from '../lab/processes.ts';
+import { startUpstream } from '../lab/upstream/server.ts';
 import { until } from './fleet.ts';
 import { sluice, startSluice } from './sluice.ts';
 
-/** `sluice gateway` in front of a queue without workers. */
-async function served(redis: string) {
+/** `sluice gateway` in front of a queue. @param workers that serve it */
+async function served(redis: string, workers = 0) {
   const prefix = `{t-${randomUUID()}}`;
   const client = await connect({ redis, prefix, queue: 'api', rate: '100/s' });
   const healthPort = await freePort();
-  const args = ['--redis', redis, '--prefix', prefix, '--port', '0', '--health-port', String(healthPort)];
+  const places = ['--redis', redis, '--prefix', prefix];
+  const args = [...places, '--port', '0', '--health-port', String(healthPort)];
   const program = startSluice(['gateway', ...args, '--grace', '5s']);
   const { url } = JSON.parse(await program.line('"started"')) as { url: string };
+  const started = Array.from({ length: workers }, () =>
+    startSluice(['worker', ...places, '--health-port', '0']),
+  );
+  await Promise.all(started.map((worker) => worker.line('"started"')));
   const ready = async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).status;
   return {
     client,
@@ -24,7 +34,7 @@ async function served(redis: string) {
     ready,
     queue: `${url}/v1/queues/api`,
     async [Symbol.asyncDispose]() {
-      await program.kill();
+      await Promise.all([program, ...started].map((one) => one.kill()));
       await client.close();
     },
   };
@@ -78,6 +88,23 @@ test('while Redis is away, answers 503 within 1.5 s, and names no address of it'
   await redis.kill('SIGCONT');
   await until(async () => (await post(`${scene.queue}/jobs`, spec)).status === 202);
 });
+
+test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
+  'examples/http/jobs.sh prints what its last comment says',
+  async () => {
+    await using upstream = await startUpstream();
+    await using scene = await served(inject('redisUrl'), 1);
+    // Only an operator opens the way to addresses inside; the example keeps what it finds.
+    await scene.client.policies.set('example', { egress: { allow: ['127.0.0.0/8'] } });
+    const file = join(workspace, 'examples/http/jobs.sh');
+    const env = { GATEWAY: scene.url, UPSTREAM: upstream.url };
+    const { code, stdout, stderr } = await runCommand('sh', [file], { env });
+    const [, comment] = /^# Output:\n((?:# .*\n)+)$/m.exec(readFileSync(file, 'utf8')) ?? [];
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    // Its queue is there already.
+    expect(stdout).toBe(comment!.replaceAll(/^# /gm, '').replace('created', 'changed'));
+  },
+);
 
 test('what is not HTTP is a problem, too', async () => {
   await using scene = await served(inject('redisUrl'));
