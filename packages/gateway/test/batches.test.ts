@@ -108,6 +108,7 @@ test('outcomes come as server-sent events, from the last one that was read on', 
   const accept = 'text/event-stream';
   const all = await gateway.call('GET', 'batches/b/results', { headers: { accept } });
   expect(all.headers.get('content-type')).toBe('text/event-stream');
+  expect((await gateway.call('GET', 'batches/b/results?cursor=x')).status).toBe(400);
   const ids = [...all.text.matchAll(/^id: (.+)$/gm)].map(([, id]) => id!);
   expect(ids).toHaveLength(3);
   expect(all.text).toMatch(/event: complete\n/);

@@ -1,31 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { EnqueuedItem, JobSpec, Sluice } from '@sluice/producer';
-import { SluiceError, errorCodes, jobSpecSchema, queueNameSchema } from '@sluice/shared';
+import type { Sluice } from '@sluice/producer';
+import { SluiceError, jobSpecSchema, queueNameSchema } from '@sluice/shared';
 import { z } from 'zod';
+import { withBeats } from '../answers/beats.ts';
 import { endOf } from '../answers/end.ts';
 import type { App } from '../app.ts';
 import { endSchema, progressSchema } from '../schema/answers.ts';
 import { documented } from '../schema/compile.ts';
-import { goneSignal } from '../waiting/gone.ts';
+import { goneSignal, whenClosed } from '../waiting/gone.ts';
 import type { Waits } from '../waiting/waits.ts';
-import { linesOf } from './batch-lines.ts';
 import { atBatch, atQueue, flag, limit } from './parameters.ts';
-
-/** Faults that an answer lists; it counts them all. */
-const mostFaults = 1000;
+import { Tally, lineFault, mostFaults } from './tally.ts';
 
 const upload = z.strictObject({
   batch: queueNameSchema
     .optional()
     .meta({ description: 'The name of the batch. Default: one of the gateway.' }),
   seal: flag(true, '`false`: the batch takes more uploads. Default `true`.'),
-});
-const codes = Object.keys(errorCodes) as [keyof typeof errorCodes];
-const lineFault = z.object({
-  line: z.int().meta({ description: 'From 1.' }),
-  code: z.enum(codes),
-  detail: z.string(),
 });
 const uploaded = z.object({
   batch: z.string(),
@@ -38,6 +30,9 @@ const uploaded = z.object({
 });
 const created = z.object({ batch: z.string(), url: z.string() });
 const item = endSchema.omit({ queue: true }).extend({ index: z.int(), cursor: z.string() });
+
+/** Where to read on: what an item has as its `cursor`. */
+const cursor = z.string().regex(/^\d{1,20}-\d{1,20}$/, 'must be the cursor of an item');
 
 const pathOf = (queue: string, batch: string) => `/v1/queues/${queue}/batches/${batch}`;
 
@@ -154,12 +149,12 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
           'One JSON object a line. Read on from the `cursor` of the last one. As server-sent events (`Accept: text/event-stream`) the stream goes on until the batch is complete; `Last-Event-ID` is a cursor.',
         params: atBatch,
         querystring: z.strictObject({
-          cursor: z.string().max(50).optional(),
+          cursor: cursor.optional(),
           limit: limit(100_000, 1000),
           follow: flag(false, '`true`: waits for more, until the batch is complete.'),
         }),
         headers: z.looseObject({
-          'last-event-id': z.string().max(50).optional(),
+          'last-event-id': cursor.optional(),
           accept: z.string().optional(),
         }),
         response: {
@@ -177,18 +172,18 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
     async (request, reply) => {
       const { queue, name } = request.params;
       const { cursor: start, limit, follow } = request.query;
+      const place = waits.enter();
+      whenClosed(reply, () => place[Symbol.dispose]());
       await progressOf(queue, name);
       const isEvents = request.headers.accept?.includes('text/event-stream') === true;
-      const cursor = request.headers['last-event-id'] ?? start;
+      const after = request.headers['last-event-id'] ?? start;
       const signal = AbortSignal.any([waits.closing, goneSignal(reply)]);
       const results = sluice.batch(name).results({
         follow: follow || isEvents,
         signal,
-        ...(cursor !== undefined && { cursor }),
+        ...(after !== undefined && { cursor: after }),
       });
-      const place = waits.enter();
       const text = async function* () {
-        using _place = place;
         let count = 0;
         for await (const { id, index, cursor, outcome, body } of results) {
           const { queue: _, ...end } = endOf(id, queue, { outcome, body });
@@ -199,47 +194,10 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
         }
         if (isEvents && !signal.aborted) yield 'event: complete\ndata:\n\n';
       };
-      const first = text();
+      const stream = isEvents ? withBeats(text()) : text();
       void reply.header('cache-control', 'no-store');
       void reply.type(isEvents ? 'text/event-stream' : 'application/x-ndjson');
-      return await reply.send(Readable.from(first, { objectMode: false }) as never);
+      return await reply.send(Readable.from(stream, { objectMode: false }) as never);
     },
   );
-}
-
-/** What became of the lines of an upload. */
-class Tally {
-  added = 0;
-  existed = 0;
-  faulty = 0;
-  readonly faults: z.input<typeof lineFault>[] = [];
-  /** The lines of the specs whose adds are under way, in their order. */
-  readonly #lines: number[] = [];
-
-  /** The specs of the lines that have one. */
-  async *specs(input: AsyncIterable<Uint8Array>, batch: string): AsyncGenerator<JobSpec, void, undefined> {
-    for await (const { line, value, fault } of linesOf(input)) {
-      if (value === undefined) this.#note(line, 'SLUICE_INVALID_SPEC', fault!);
-      else {
-        this.#lines.push(line);
-        const isNamed = value['id'] !== undefined || value['idempotencyKey'] !== undefined;
-        yield (isNamed ? value : { ...value, id: `${batch}.${line}` }) as unknown as JobSpec;
-      }
-    }
-  }
-
-  /** The items come in the order of the specs. */
-  count({ handle, error }: EnqueuedItem): void {
-    const line = this.#lines.shift()!;
-    if (error !== undefined) {
-      // The library counts specs, not lines.
-      this.#note(line, error.code, error.message.replace(/^job spec \[\d+\]: /, ''));
-    } else if (handle.existed) this.existed += 1;
-    else this.added += 1;
-  }
-
-  #note(line: number, code: keyof typeof errorCodes, detail: string): void {
-    this.faulty += 1;
-    if (this.faults.length < mostFaults) this.faults.push({ line, code, detail });
-  }
 }
