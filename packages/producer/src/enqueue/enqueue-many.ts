@@ -12,7 +12,7 @@ const addsInFlight = 200;
 /** Adds one job of many; `what` is what a fault calls its spec. */
 export type AddOne = (spec: Input, what: string, batch?: EnqueueRequest['batch']) => Promise<Handle>;
 
-/** What may be said of a batch that is filled. */
+/** What may be said of many specs, and of the batch that they fill. */
 export interface BatchOptions {
   /** The outcomes are added to this batch, and this process need not stay for them. Default: no batch. */
   batch?: string | undefined;
@@ -22,13 +22,12 @@ export interface BatchOptions {
   batchKeepMs?: number | undefined;
   /** At the end of the input the batch takes no more jobs. Default true. */
   seal?: boolean | undefined;
-}
-
-/** What `enqueueMany` takes besides the specs. A key names one enqueue, so it cannot name many. */
-export interface ManyOptions extends Omit<EnqueueOptions, 'enqueueKey'>, BatchOptions {
   /** Yields the faults of a spec, instead of throwing at the first. Default false. */
   settled?: boolean | undefined;
 }
+
+/** What `enqueueMany` takes besides the specs. A key names one enqueue, so it cannot name many. */
+export interface ManyOptions extends Omit<EnqueueOptions, 'enqueueKey'>, BatchOptions {}
 
 /** What became of one spec of many. `index`: its position in the input, from 0. */
 export type EnqueuedItem =
