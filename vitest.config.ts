@@ -24,7 +24,7 @@ const measuring = 'packages/worker/test/{body-slabs,body-store,transform-process
  * process of its pool.
  */
 const parts = [
-  'packages/{producer,worker,cli,testing}/test/**/*.test.ts',
+  'packages/{producer,worker,gateway,cli,testing}/test/**/*.test.ts',
   'test/{docs,formats,packages,scripts}/**/*.test.ts',
   // What tests, benchmarks, the demo and the chaos run are made with.
   'test/{lab,chaos}/**/*.test.ts',

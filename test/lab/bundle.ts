@@ -7,7 +7,7 @@ import { bundledPrograms, bundleFolder, examplesFolder } from './test-run.ts';
 const conditionNames = ['sluice-source', 'node', 'import', 'default'];
 
 /** Not bundled, but resolved on use from the packages' own folders. */
-const external = [/^node:/, 'piscina', /^@aws-sdk\//, 'msgpackr-extract'];
+const external = [/^node:/, 'piscina', /^@aws-sdk\//, /^@fastify\//, 'msgpackr-extract'];
 
 /**
  * Bundles the programs that tests start hundreds of times. A start then reads a few files, not a thousand, and takes
@@ -29,6 +29,7 @@ export async function bundlePrograms(): Promise<void> {
   writeFileSync(join(bundleFolder(), 'package.json'), JSON.stringify({ type: 'module' }));
   symlinkSync(resolve(workspace, 'packages/worker/node_modules/piscina'), join(modules, 'piscina'));
   symlinkSync(resolve(workspace, 'packages/body-store/node_modules/@aws-sdk'), join(modules, '@aws-sdk'));
+  symlinkSync(resolve(workspace, 'packages/gateway/node_modules/@fastify'), join(modules, '@fastify'));
 }
 
 async function bundle(input: Record<string, string>, dir: string): Promise<void> {

@@ -7,6 +7,7 @@ import { addDemoUpstreamCommand } from './demo-upstream/command.ts';
 import { addEnqueueCommand } from './enqueue/command.ts';
 import { addFetchCommand } from './fetch/command.ts';
 import { addScheduleCommands } from './schedule/command.ts';
+import { addGatewayCommand } from './gateway/command.ts';
 import { addNotes, configureHelp } from './help/help.ts';
 import { addJobCommands } from './job/command.ts';
 import { addQueueCommands } from './queue/command.ts';
@@ -99,6 +100,7 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
   addDeadCommands(program, io, done);
   addWorkerCommand(program, io, done);
   addDemoUpstreamCommand(program, io, done);
+  addGatewayCommand(program, io, done);
   addCompletionCommand(program, io, done);
   return program;
 }

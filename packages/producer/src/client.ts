@@ -6,6 +6,7 @@ import {
   type RequestSpec,
   type StoredBody,
   type WorkerRecord,
+  bindBatchScript,
   keysOf,
   sealScript,
 } from '@sluice/shared';
@@ -13,7 +14,13 @@ import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
 import { type Connections, disconnect } from './connection/connections.ts';
-import { type AddOne, type BatchOptions, enqueueMany } from './enqueue/enqueue-many.ts';
+import {
+  type AddOne,
+  type EnqueuedItem,
+  type ManyOptions,
+  enqueueMany,
+  handlesOf,
+} from './enqueue/enqueue-many.ts';
 import { type EnqueueOptions, type EnqueueRequest, Enqueuer } from './enqueue/enqueue.ts';
 import { defaultKeepMs, keepSchema } from './enqueue/to-job.ts';
 import { durationOption } from './options.ts';
@@ -134,6 +141,7 @@ export class Sluice {
       closed,
       bodies: parts.bodies,
       seal: bindScript(redis, keys, sealScript),
+      bind: bindScript(redis, keys, bindBatchScript),
     };
     const turns = new Turns(keys.turns, open);
     this.#semaphores = { keys, turns, closed, scripts: bindSemaphore(redis, keys) };
@@ -150,9 +158,12 @@ export class Sluice {
   async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
   async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;
   async enqueue(input: Input, init: RequestSpec & EnqueueOptions = {}): Promise<Handle> {
-    const { queue, keep, keepMs, signal, ...more } = init;
+    const { queue, keep, keepMs, signal, detached, enqueueKey, ...more } = init;
     const spec = typeof input === 'string' || input instanceof URL ? { url: input } : input;
-    return await this.#add({ ...spec, ...more }, this.#kept({ queue, keep, keepMs, signal }));
+    return await this.#add(
+      { ...spec, ...more },
+      this.#kept({ queue, keep, keepMs, signal, detached, enqueueKey }),
+    );
   }
 
   /**
@@ -164,12 +175,23 @@ export class Sluice {
    * input the batch is sealed, unless `seal: false`. A process that dies before that can be started again: specs whose
    * `id` or `idempotencyKey` is already in the batch are not added twice. The batch is kept for `batchKeep` after its
    * last outcome (1 min to 7 days, the default).
-   * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED
+   * With `settled: true` a fault of one spec is yielded in its place, and the others go on: SLUICE_INVALID_SPEC,
+   * SLUICE_DUPLICATE_ID, SLUICE_BLOCKED. What concerns them all is thrown.
+   * @throws SluiceError as `enqueue` does; SLUICE_BATCH_SEALED; SLUICE_BATCH_BOUND
    */
   enqueueMany(
     specs: Specs,
-    options: EnqueueOptions & BatchOptions = {},
-  ): AsyncGenerator<Handle, void, undefined> {
+    options: ManyOptions & { settled: true },
+  ): AsyncGenerator<EnqueuedItem, void, undefined>;
+  enqueueMany(
+    specs: Specs,
+    options?: ManyOptions & { settled?: false | undefined },
+  ): AsyncGenerator<Handle, void, undefined>;
+  enqueueMany(
+    specs: Specs,
+    options: ManyOptions = {},
+  ): AsyncGenerator<EnqueuedItem, void, undefined> | AsyncGenerator<Handle, void, undefined> {
+    const { queue = this.#queue } = options;
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
     const add: AddOne = async (spec, what, position) =>
       await this.#add(spec, {
@@ -178,7 +200,8 @@ export class Sluice {
         what,
         ...(position !== undefined && { batch: position }),
       });
-    return enqueueMany(add, specs, batch, options);
+    const items = enqueueMany(add, specs, batch, { ...options, queue });
+    return options.settled === true ? items : handlesOf(items);
   }
 
   /** A named set of jobs, whichever process added them: its outcomes from a cursor on, and its progress. */
@@ -197,7 +220,8 @@ export class Sluice {
   /** A job by its id, whichever process enqueued it. */
   job(id: string, options: { queue?: string } = {}): Handle {
     const queue = options.queue ?? this.#queue;
-    return new Handle(queue, id, this.#jobs, () => this.#replies.watch(queue, id));
+    const settled = (signal?: AbortSignal) => this.#replies.watch(queue, id, signal);
+    return new Handle(queue, id, this.#jobs, settled, { existed: true });
   }
 
   /** A stored body, named by an outcome (a response opens its own: `stream()`). @throws SluiceError SLUICE_BODY_STORE */
@@ -298,8 +322,8 @@ export class Sluice {
 
   #kept(options: EnqueueOptions): EnqueueRequest {
     const keepMs = durationOption(keepSchema, options, ['keep', 'keepMs'], 'SLUICE_INVALID_SPEC');
-    const { queue = this.#queue, signal } = options;
-    return { queue, keepMs: keepMs ?? defaultKeepMs, signal };
+    const { queue = this.#queue, signal, detached, enqueueKey } = options;
+    return { queue, keepMs: keepMs ?? defaultKeepMs, signal, detached, enqueueKey };
   }
 
   async #add(spec: Input, request: EnqueueRequest): Promise<Handle> {

@@ -2,7 +2,7 @@
 export { waitAborted } from './bounded.ts';
 export { clientClosed } from './closed.ts';
 export { payloadOf } from './enqueue/dedup.ts';
-export { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
+export { type AddOne, enqueueMany, handlesOf } from './enqueue/enqueue-many.ts';
 export type { EnqueueRequest } from './enqueue/enqueue.ts';
 export { policyMissing } from './enqueue/known-queues.ts';
 export { isUnread, readBody, withTextType } from './enqueue/read-body.ts';

@@ -1,5 +1,5 @@
 import { waitAborted } from './bounded.ts';
-import { type AddOne, enqueueMany } from './enqueue/enqueue-many.ts';
+import { type AddOne, enqueueMany, handlesOf } from './enqueue/enqueue-many.ts';
 import type { Input, Specs } from './input.ts';
 import type { Handle } from './handle.ts';
 import type { FetchResponse } from './response.ts';
@@ -66,7 +66,7 @@ export async function gatherJobs(
   const handles: Handle[] = [];
   const given = signal === undefined ? specs : until(specs, signal);
   const work = async (): Promise<Result[]> => {
-    for await (const handle of enqueueMany(add, given, undefined, {})) {
+    for await (const handle of handlesOf(enqueueMany(add, given, undefined, {}))) {
       handles.push(handle);
       // It was being added when the caller stopped.
       if (signal?.aborted === true) handle.cancel().catch(() => {});

@@ -29,26 +29,29 @@ export interface ResultOptions<S extends StandardSchemaV1 | undefined = undefine
 export class Handle {
   readonly id: string;
   readonly queue: string;
+  /** The job had been enqueued before, under the same `id`, `idempotencyKey` or `enqueueKey`, or was looked up by its id. */
+  readonly existed: boolean;
   readonly #jobs: Jobs;
-  readonly #settled: () => Promise<Settled>;
+  readonly #settled: (signal?: AbortSignal) => Promise<Settled>;
   readonly #request: Pick<JobName, 'method' | 'url'> | undefined;
 
   /**
-   * @param settled resolves with the outcome; called when somebody awaits it
-   * @param request undefined: another process may have enqueued the job
+   * @param settled resolves with the outcome; called when somebody awaits it. The signal ends that wait
+   * @param known `request` undefined: another process may have enqueued the job
    */
   constructor(
     queue: string,
     id: string,
     jobs: Jobs,
-    settled: () => Promise<Settled>,
-    request?: Pick<JobName, 'method' | 'url'>,
+    settled: (signal?: AbortSignal) => Promise<Settled>,
+    known: { request?: Pick<JobName, 'method' | 'url'>; existed: boolean },
   ) {
     this.queue = queue;
     this.id = id;
     this.#jobs = jobs;
     this.#settled = settled;
-    this.#request = request;
+    this.#request = known.request;
+    this.existed = known.existed;
   }
 
   /** Where the job is now. @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED */
@@ -71,6 +74,14 @@ export class Handle {
    */
   async cancel({ signal }: { signal?: AbortSignal } = {}): Promise<CancelResult> {
     return await bounded(this.#jobs.cancel(this.queue, this.id), { signal });
+  }
+
+  /**
+   * Takes the job back if nothing of it was sent: it waits, and no attempt was made. Otherwise it goes on (`cancelling`).
+   * @param options `signal`: ends the wait for Redis, with SLUICE_WAIT_ABORTED
+   */
+  async withdraw({ signal }: { signal?: AbortSignal } = {}): Promise<CancelResult> {
+    return await bounded(this.#jobs.withdraw(this.queue, this.id, true), { signal });
   }
 
   /**
@@ -108,7 +119,7 @@ export class Handle {
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
     try {
-      return await Promise.race([this.#settled(), promise]);
+      return await Promise.race([this.#settled(signal), promise]);
     } finally {
       signal.removeEventListener('abort', stop);
     }

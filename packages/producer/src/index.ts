@@ -2,7 +2,7 @@ export { Batch, type BatchItem, type BatchProgress, type ResultsOptions } from '
 export type { BodyStore } from '@sluice/body-store';
 export { ApiClient, type ApiClientOptions } from './api-client.ts';
 export { Sluice } from './client.ts';
-export type { BatchOptions } from './enqueue/enqueue-many.ts';
+export type { BatchOptions, EnqueuedItem, ManyOptions } from './enqueue/enqueue-many.ts';
 export type { EnqueueOptions } from './enqueue/enqueue.ts';
 export type { Input, Specs } from './input.ts';
 export type { FetchInit, FetchOptions } from './fetch.ts';

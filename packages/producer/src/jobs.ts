@@ -126,9 +126,13 @@ export class Jobs {
     }
   }
 
-  /** Takes a job back unless a worker has it (`cancelling`: it goes on). */
-  async withdraw(queue: string, id: string): Promise<CancelResult> {
-    return await this.#end(queue, id, 'cancelled', 'the job was taken back before it was attempted');
+  /**
+   * Takes a job back unless a worker has it (`cancelling`: it goes on).
+   * @param isUnsent it goes on, too, when an attempt was made
+   */
+  async withdraw(queue: string, id: string, isUnsent = false): Promise<CancelResult> {
+    const message = 'the job was taken back before it was attempted';
+    return await this.#end(queue, id, 'cancelled', message, isUnsent);
   }
 
   /** Ends a job that no worker took by its deadline, unless a worker has it now (`cancelling`: it goes on). */
@@ -143,6 +147,7 @@ export class Jobs {
     id: string,
     kind: 'cancelled' | 'expired',
     message: string,
+    isUnsent = false,
   ): Promise<CancelResult> {
     const bull = this.#keys.bull(queue);
     const [ended, [data, attemptsMade]] = await Promise.all([
@@ -151,6 +156,7 @@ export class Jobs {
     ]);
     if (ended === 1) return 'ended';
     if (data === null) return 'unknown';
+    if (isUnsent && Number(attemptsMade ?? 0) > 0) return 'cancelling';
     const read = readEnvelopeText(data);
     const now = Date.now();
     // A fetch that joined somebody else's job has its own deadline, not the job's.

@@ -36,6 +36,7 @@ export const errorCodes = {
     text: 'The group has ended, or one of its jobs failed; it takes no more jobs.',
   },
   SLUICE_BATCH_SEALED: { status: 409, text: 'The batch is sealed; it takes no more jobs.' },
+  SLUICE_BATCH_BOUND: { status: 409, text: 'The batch has jobs of another queue.' },
   SLUICE_SEMAPHORE_CONFLICT: {
     status: 409,
     text: 'The semaphore has another size in the processes that use it now.',
@@ -90,6 +91,25 @@ export const errorCodes = {
   SLUICE_POISON: {
     status: 500,
     text: 'The job brought its worker down too often, cannot be read, or its end cannot be stored.',
+  },
+  SLUICE_INVALID_REQUEST: { status: 400, text: 'The HTTP request cannot be read, or has faults.' },
+  SLUICE_UNAUTHENTICATED: { status: 401, text: 'The HTTP request has no key, or none that is valid.' },
+  SLUICE_FORBIDDEN: { status: 403, text: 'The key lacks the scope that the HTTP request needs.' },
+  SLUICE_NOT_FOUND: { status: 404, text: 'The gateway has nothing at this path.' },
+  SLUICE_METHOD_NOT_ALLOWED: { status: 405, text: 'The path does not have this method.' },
+  SLUICE_REQUEST_TOO_LARGE: { status: 413, text: 'The HTTP request is larger than the gateway accepts.' },
+  SLUICE_MEDIA_TYPE: {
+    status: 415,
+    text: 'The HTTP request has a content type that the path does not take.',
+  },
+  SLUICE_KEY_REUSED: {
+    status: 422,
+    text: 'The Idempotency-Key of the HTTP request came before with another request.',
+  },
+  SLUICE_HEADERS_TOO_LARGE: { status: 431, text: 'The headers of the HTTP request are too large.' },
+  SLUICE_OVERLOADED: {
+    status: 503,
+    text: 'The gateway has as many open waits as it may have, or is stopping.',
   },
   SLUICE_INTERNAL: { status: 500, text: 'A fault of Sluice itself.' },
 } as const;

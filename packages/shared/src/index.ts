@@ -39,6 +39,7 @@ export {
   workerTtlMs,
 } from './state/worker-record.ts';
 export { announceScript, departScript } from './state/scripts/announce.ts';
+export { bindBatchScript } from './state/scripts/bind-batch.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';

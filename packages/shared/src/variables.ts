@@ -1,27 +1,30 @@
 /** What reads variables of the environment whose names begin with SLUICE_. */
-export type Reader = 'worker' | 'command' | 'compose' | 'tests';
+export type Reader = 'worker' | 'gateway' | 'command' | 'compose' | 'tests';
 
 /**
  * Every such variable, and who reads it. A process refuses a name that is in nobody's list (a typo), and leaves alone what
  * is another's: one ConfigMap may serve them all.
  */
 export const variables = {
-  SLUICE_REDIS_URL: ['worker', 'command'],
-  SLUICE_PREFIX: ['worker', 'command'],
+  SLUICE_REDIS_URL: ['worker', 'gateway', 'command'],
+  SLUICE_PREFIX: ['worker', 'gateway', 'command'],
   SLUICE_QUEUES: ['worker'],
   SLUICE_CONCURRENCY: ['worker'],
-  SLUICE_HEALTH_PORT: ['worker'],
-  SLUICE_HEALTH_HOST: ['worker'],
-  SLUICE_GRACE: ['worker'],
+  SLUICE_HEALTH_PORT: ['worker', 'gateway'],
+  SLUICE_HEALTH_HOST: ['worker', 'gateway'],
+  SLUICE_GRACE: ['worker', 'gateway'],
   SLUICE_LOCK_DURATION: ['worker'],
   SLUICE_STALLED_INTERVAL: ['worker'],
   SLUICE_TRANSFORMS: ['worker'],
   SLUICE_TRANSFORM_THREADS: ['worker'],
   SLUICE_TRANSFORM_TIMEOUT: ['worker'],
-  SLUICE_BODY_STORE: ['worker'],
+  SLUICE_BODY_STORE: ['worker', 'gateway'],
   SLUICE_REPLY_TTL: ['worker'],
   SLUICE_MAX_CLOCK_SKEW: ['worker'],
-  SLUICE_LOG_LEVEL: ['worker'],
+  SLUICE_LOG_LEVEL: ['worker', 'gateway'],
+  SLUICE_GATEWAY_PORT: ['gateway'],
+  SLUICE_GATEWAY_HOST: ['gateway'],
+  SLUICE_GATEWAY_POLICY: ['gateway'],
   SLUICE_REDIS_IMAGE: ['compose'],
   SLUICE_WORKER_IMAGE: ['compose'],
   SLUICE_BASE_IMAGE: ['compose'],

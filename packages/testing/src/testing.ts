@@ -19,11 +19,13 @@ import type {
   Batch,
   DeadLetters,
   EnqueueOptions,
+  EnqueuedItem,
   FetchOptions,
   FetchResponse,
   GatherOptions,
   Group,
   Input,
+  ManyOptions,
   Policies,
   PolicyUpdate,
   Queues,
@@ -44,6 +46,7 @@ import {
   conflicts,
   endOf,
   enqueueMany,
+  handlesOf,
   failuresTaken,
   fetchJob,
   gatherJobs,
@@ -162,20 +165,38 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
   async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
   async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;
   async enqueue(input: Input, init: RequestSpec & EnqueueOptions = {}): Promise<Handle> {
-    const { queue = this.#queue, keep: _keep, keepMs: _keepMs, signal, ...more } = init;
+    const {
+      queue = this.#queue,
+      keep: _keep,
+      keepMs: _keepMs,
+      detached: _detached,
+      enqueueKey,
+      signal,
+      ...more
+    } = init;
+    if (enqueueKey !== undefined) throw unsupported('enqueueKey');
     const spec = typeof input === 'string' || input instanceof URL ? { url: input } : input;
     return await this.#add({ ...spec, ...more }, { queue, signal });
   }
 
   enqueueMany(
     specs: Specs,
-    options: Parameters<Sluice['enqueueMany']>[1] = {},
-  ): AsyncGenerator<Handle, void, undefined> {
+    options: ManyOptions & { settled: true },
+  ): AsyncGenerator<EnqueuedItem, void, undefined>;
+  enqueueMany(
+    specs: Specs,
+    options?: ManyOptions & { settled?: false | undefined },
+  ): AsyncGenerator<Handle, void, undefined>;
+  enqueueMany(
+    specs: Specs,
+    options: ManyOptions = {},
+  ): AsyncGenerator<EnqueuedItem, void, undefined> | AsyncGenerator<Handle, void, undefined> {
     const { queue = this.#queue, signal } = options;
     const batch = options.batch === undefined ? undefined : this.batch(options.batch);
     const add: AddOne = (spec, what, position) =>
       this.#add(spec, { queue, signal, listed: true, what, ...(position && { batch: position }) });
-    return enqueueMany(add, specs, batch, options);
+    const items = enqueueMany(add, specs, batch, { ...options, queue });
+    return options.settled === true ? items : handlesOf(items);
   }
 
   batch(name: string): Batch {
@@ -188,7 +209,7 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
   }
 
   job(id: string, { queue = this.#queue }: { queue?: string } = {}): Handle {
-    return new Handle(queue, id, this.#jobs, () => this.#settled(queue, id));
+    return new Handle(queue, id, this.#jobs, () => this.#settled(queue, id), { existed: true });
   }
 
   async fetch<S extends StandardSchemaV1 | undefined = undefined>(
@@ -351,7 +372,10 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
     if (signal?.aborted === true) throw waitAborted(signal, 'stopped before the job was enqueued');
     const { id, isKnown } = this.#claim(spec, queue, batch?.name, what);
     const line = requestOf(spec.request);
-    const handle = new Handle(queue, id, this.#jobs, () => this.#settled(queue, id), line);
+    const handle = new Handle(queue, id, this.#jobs, () => this.#settled(queue, id), {
+      ...(line !== undefined && { request: line }),
+      existed: isKnown,
+    });
     if (isKnown) return handle;
     if (batch?.sealed === true || (batch !== undefined && this.#batches.get(batch.name)?.isSealed === true)) {
       throw new SluiceError('SLUICE_BATCH_SEALED', `batch "${batch.name}" is sealed; use another name`);

@@ -1,13 +1,18 @@
-import { SluiceError } from '@sluice/shared';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
-import { type RawWorkerOptions, namedAsTyped, workerVariables } from './options.ts';
+import { namedAsTyped, withOptions } from '../variables.ts';
+import { type RawWorkerOptions, workerOptionNames } from './options.ts';
 
 /** `sluice worker`: serves until it is interrupted, then drains. @returns the exit code */
 export async function workerCommand(raw: RawWorkerOptions, io: ProcessIo): Promise<number> {
   const { interrupt, stopping } = io;
   // Other commands need none of it.
   const { createLogger, openWorkerProcess, readWorkerConfig } = await import('@sluice/worker/process');
-  const config = read(() => readWorkerConfig(workerVariables(raw, io.env)), raw);
+  const config = namedAsTyped(
+    () => readWorkerConfig(withOptions(raw, workerOptionNames, io.env)),
+    raw,
+    workerOptionNames,
+    "the worker's settings have faults",
+  );
   const log = createLogger('sluice-worker', config.logLevel);
   stopping.text = 'draining: requests under way may finish; Ctrl-C again gives them back at once';
   const opening = openWorkerProcess(config, log);
@@ -25,13 +30,4 @@ export async function workerCommand(raw: RawWorkerOptions, io: ProcessIo): Promi
   worker.done();
   if (!isEmpty) log.error('Redis did not answer: the jobs in flight run again when their locks have expired');
   return isEmpty ? exitCodes.allCompleted : exitCodes.fault;
-}
-
-/** @throws SluiceError with the names that were typed */
-function read<T>(readConfig: () => T, raw: RawWorkerOptions): T {
-  try {
-    return readConfig();
-  } catch (error) {
-    throw error instanceof SluiceError ? namedAsTyped(error, raw) : error;
-  }
 }

@@ -8,6 +8,7 @@ import {
   decodeSettled,
   duration,
   queueNameSchema,
+  type bindBatchScript,
   type sealScript,
   validate,
 } from '@sluice/shared';
@@ -30,6 +31,8 @@ export type BatchProgress = {
   /** Of these, the ones that ended without a response. */
   failed: number;
   sealed: boolean;
+  /** The queue that all its jobs are of; absent: they may be of several. */
+  queue?: string;
 };
 
 /** The outcome of one job of a batch. `index`: position of its spec in the `enqueueMany` that added it. */
@@ -60,6 +63,7 @@ export type BatchClient = {
   /** Those of the responses, where they are stored. */
   bodies: StoredBodies;
   seal: BoundTo<typeof sealScript>;
+  bind: BoundTo<typeof bindBatchScript>;
 };
 
 /** The error of a batch that takes no more jobs. */
@@ -68,6 +72,12 @@ export function batchSealed(name: string): SluiceError {
     'SLUICE_BATCH_SEALED',
     `batch "${name}" is sealed; use another name, or give every enqueueMany but the last { seal: false }`,
   );
+}
+
+/** The error of a batch that is not for this queue. It does not say whose it is. */
+export function batchBound(name: string): SluiceError {
+  const message = `batch "${name}" has jobs of another queue; use another name`;
+  return new SluiceError('SLUICE_BATCH_BOUND', message);
 }
 
 /**
@@ -146,6 +156,17 @@ export class Batch {
   }
 
   /**
+   * Creates the batch for the jobs of one queue: `enqueueMany` then refuses those of others. Binding it to the same queue
+   * again changes nothing.
+   * @throws SluiceError SLUICE_BATCH_BOUND when it is another queue's, or was created without one
+   */
+  async bind(queue: string): Promise<void> {
+    validate(queueNameSchema, queue, 'SLUICE_INVALID_SPEC', `queue "${queue}"`);
+    const bound = await this.#client.bind([this.name], { queue, ttlMs: batchTtlMs });
+    if (bound !== queue) throw batchBound(this.name);
+  }
+
+  /**
    * Says that no more jobs will be added, so that readers end when all jobs have ended. `enqueueMany` seals at its end;
    * call this yourself after `{ seal: false }`, or when the process that filled the batch is gone for good. Sealing it
    * again changes nothing.
@@ -161,9 +182,10 @@ export class Batch {
 
   async #look(): Promise<BatchProgress | null> {
     const names = ['total', 'ended', 'failed', 'sealed'];
-    const values = await this.#client.redis.hmget(this.#state, ...names);
-    if (values.every((value) => value === null)) return null;
+    const [queue = null, ...values] = await this.#client.redis.hmget(this.#state, 'queue', ...names);
+    if (queue === null && values.every((value) => value === null)) return null;
     const [total, ended, failed, sealed] = values.map((value) => Number(value ?? 0));
-    return { total: total!, ended: ended!, failed: failed!, sealed: sealed === 1 };
+    const progress = { total: total!, ended: ended!, failed: failed!, sealed: sealed === 1 };
+    return queue === null ? progress : { ...progress, queue };
   }
 }

@@ -10,7 +10,11 @@ import {
   batchTtlMs,
   claimScript,
   readEnvelopeText,
+  validate,
 } from '@sluice/shared';
+import { z } from 'zod';
+
+const enqueueKeySchema = z.string().min(1, 'must not be empty').max(1000, 'must be at most 1,000 characters');
 
 /** What is known of a job that names itself, by `id` or `idempotencyKey`. */
 export type Claim = {
@@ -73,7 +77,11 @@ export function payloadOf(
     transform ?? null,
     batch ?? null,
   ];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  return hashOf(JSON.stringify(parts));
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 /** The records of ids and idempotency keys: the same id or key with the same payload is the same job. */
@@ -87,6 +95,27 @@ export class Dedup {
   }
 
   /**
+   * Looks for the job of an enqueue that has a key of its own, and records it if there is none. The request knows nothing
+   * of that key.
+   * @throws SluiceError SLUICE_KEY_REUSED
+   */
+  async claimEnqueue({ queue, spec, batch, recordMs, what }: ClaimRequest, key: string): Promise<Claim> {
+    validate(enqueueKeySchema, key, 'SLUICE_INVALID_SPEC', `${what}: enqueueKey`);
+    const record = this.#keys.record(queue, 'enqueue', hashOf(key));
+    // Fresh in any case: a job whose spec names it must not lose its outcome to the claim of another name.
+    const proposed = randomUUID();
+    const names = [spec.id ?? null, spec.idempotencyKey ?? null];
+    const payload = hashOf(JSON.stringify([payloadOf(spec.request, spec.transform, batch), names]));
+    const args = { id: proposed, payload, ttlMs: recordMs, isReusable: 0 };
+    const { verdict, id } = await this.#claim([queue, proposed, record], args);
+    if (verdict === 'conflict') {
+      const message = `${what}: enqueueKey: came before with another spec; use a new key for each job, and the same one only to repeat its enqueue`;
+      throw new SluiceError('SLUICE_KEY_REUSED', message);
+    }
+    return { id, record, known: verdict === 'known' };
+  }
+
+  /**
    * Looks for the job of the spec's id or key, and records it if there is none. Unless it is known, the caller adds it
    * under the id returned here; if the caller dies first, the next caller with this spec adds it.
    * @returns null for a spec that names no job
@@ -95,7 +124,7 @@ export class Dedup {
   async claim({ queue, spec, batch, recordMs, what }: ClaimRequest): Promise<Claim | null> {
     if (spec.id === undefined && spec.idempotencyKey === undefined) return null;
     const kind = spec.id === undefined ? 'key' : 'id';
-    const name = spec.id ?? createHash('sha256').update(spec.idempotencyKey!).digest('base64url');
+    const name = spec.id ?? hashOf(spec.idempotencyKey!);
     const record = this.#keys.record(queue, kind, name);
     const proposed = spec.id ?? randomUUID();
     const payload = payloadOf(spec.request, spec.transform, batch);

@@ -44,6 +44,17 @@ export interface EnqueueOptions {
    * to wait longer than `deadline` of the job either. Default: none.
    */
   signal?: AbortSignal | undefined;
+  /**
+   * Nobody here will await the job: no reply is sent to this process, and nothing is kept for it here. Its outcome can
+   * still be asked for by its id, while it is kept. For a process that enqueues much and awaits little. Default false.
+   */
+  detached?: boolean | undefined;
+  /**
+   * Names this enqueue, not the request: the same key with the same spec is the same job, for a day after the first time
+   * (`dedupTtl` of `connect`). The same key with another spec is SLUICE_KEY_REUSED. It is never sent, and makes no request
+   * repeatable; the spec's `idempotencyKey` is for that. 1 to 1,000 characters. Default: none.
+   */
+  enqueueKey?: string | undefined;
 }
 
 /** What an add needs besides the spec. */
@@ -62,6 +73,10 @@ export type EnqueueRequest = {
    * as is one whose id or idempotency key others may ask for.
    */
   takesFailure?: () => boolean;
+  /** No reply is wanted. */
+  detached?: boolean | undefined;
+  /** Names this enqueue. */
+  enqueueKey?: string | undefined;
   /** The caller reads the outcome from the reply only, so none is kept for the id. */
   brief?: boolean;
   /**
@@ -121,7 +136,7 @@ export class Enqueuer {
 
   /**
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
-   *   SLUICE_DUPLICATE_ID; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   *   SLUICE_DUPLICATE_ID; SLUICE_KEY_REUSED; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async add(input: Input, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
@@ -153,30 +168,34 @@ export class Enqueuer {
   }
 
   async #put(spec: NormalSpec, request: EnqueueRequest, now: number, what: string): Promise<Handle> {
-    const { queue, batch } = request;
+    const { queue, batch, enqueueKey, detached = false } = request;
     const { recordMs, keepMs } = retention(spec, request, this.#dedupTtlMs, now);
-    const claim = await this.#dedup.claim({ queue, spec, batch: batch?.name, recordMs, what });
+    const naming = { queue, spec, batch: batch?.name, recordMs, what };
+    const named = await this.#dedup.claim(naming);
+    const keyed = enqueueKey === undefined ? null : await this.#dedup.claimEnqueue(naming, enqueueKey);
+    // A spec that names its job says itself which one it is.
+    const claim = named ?? keyed;
     const id = claim?.id ?? randomUUID();
     const line = requestOf(spec.request);
     const client = { jobs: this.#jobs, replies: this.#replies };
-    const handle = (settled: () => Promise<Settled>) => {
-      const inTime = () => untilOverdue(client, { queue, id }, spec.deadline, settled());
-      return new Handle(queue, id, this.#jobs, inTime, line);
+    const handle = (existed: boolean, settled: (signal?: AbortSignal) => Promise<Settled>) => {
+      const inTime = (signal?: AbortSignal) =>
+        untilOverdue(client, { queue, id }, spec.deadline, settled(signal));
+      return new Handle(queue, id, this.#jobs, inTime, { request: line, existed });
     };
-    const watched = () => handle(() => this.#replies.watch(queue, id));
-    if (claim?.known === true) return watched();
+    const watched = (existed: boolean) => handle(existed, (signal) => this.#replies.watch(queue, id, signal));
+    if (claim?.known === true) return watched(true);
     if (batch?.sealed === true) throw batchSealed(batch.name);
     const job = toJob(spec, {
       id,
       now,
       ...(keepMs === undefined ? {} : { keepMs }),
-      ...(batch === undefined
-        ? { replyTo: this.#replies.name }
-        : { batch: { name: batch.name, index: batch.index } }),
+      ...(batch === undefined && !detached && { replyTo: this.#replies.name }),
+      ...(batch !== undefined && { batch: { name: batch.name, index: batch.index } }),
     });
     // Nobody waits for it any more, and nothing is there yet.
     request.signal?.throwIfAborted();
-    using reply = batch === undefined ? this.#replies.expect(queue, id) : null;
+    using reply = batch === undefined && !detached ? this.#replies.expect(queue, id) : null;
     let added = true;
     // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
     if (spec.deadline !== undefined) await this.#noteDeadline(queue, id, spec.deadline);
@@ -199,12 +218,12 @@ export class Enqueuer {
     // It was accepted after all. One that others may have added is theirs.
     if (added && request.signal?.aborted === true && request.keep !== true)
       this.#jobs.cancel(queue, id).catch(() => {});
-    if (!added || reply === null) return watched();
+    if (!added || reply === null) return watched(!added);
     reply.accepted();
     const dueMs = job.opts.delay ?? 0;
     const { takesFailure } = claim === null ? request : {};
     const outcome = () => (takesFailure === undefined ? reply.outcome() : reply.received(takesFailure));
-    return handle(() => this.#unserved.during(queue, id, dueMs, outcome()));
+    return handle(false, () => this.#unserved.during(queue, id, dueMs, outcome()));
   }
 
   /** In this order: if the second is lost, the sweeper finds the first within a minute. */

@@ -144,7 +144,13 @@ export class Queues {
   /** Removes the marks of jobs that were enqueued, sent or cancelled: they would block new jobs with the same names. */
   async #forget(name: string): Promise<void> {
     const { record, sent, cancel } = this.#keys;
-    const begins = [record(name, 'id', ''), record(name, 'key', ''), sent(name, ''), cancel(name, '')];
+    const begins = [
+      record(name, 'id', ''),
+      record(name, 'key', ''),
+      record(name, 'enqueue', ''),
+      sent(name, ''),
+      cancel(name, ''),
+    ];
     for (const begin of begins) {
       const found = this.#redis.scanStream({ match: `${begin}*`, count: 1000 });
       for await (const names of found as AsyncIterable<string[]>) {

@@ -12,6 +12,7 @@ import {
   watchScript,
 } from '@sluice/shared';
 import { type Connections, failAfterMs } from '../connection/connections.ts';
+import { bounded } from '../bounded.ts';
 import { clientClosed } from '../closed.ts';
 import { OutageWatch } from './outage-watch.ts';
 import type { SettledJob } from '../reports.ts';
@@ -105,8 +106,8 @@ export class Replies {
     return new Reply(this.#waiter(queue, id), this);
   }
 
-  /** The outcome of a job that any process may have added. */
-  async watch(queue: string, id: string): Promise<Settled> {
+  /** The outcome of a job that any process may have added. @param signal ends the wait: nothing is kept for it here */
+  async watch(queue: string, id: string, signal?: AbortSignal): Promise<Settled> {
     const waiter = this.#waiter(queue, id);
     const awaited = waiter.users > 0;
     waiter.users += 1;
@@ -122,7 +123,15 @@ export class Replies {
       this.leave(waiter);
       throw error;
     }
-    return await waiter.promise;
+    if (signal === undefined) return await waiter.promise;
+    const stop = () => this.leave(waiter);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await bounded(waiter.promise, { signal }, 'stopped waiting for the outcome; the job goes on');
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   /** One call fewer awaits a job. */

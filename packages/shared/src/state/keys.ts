@@ -58,10 +58,11 @@ export function keysOf(prefix: string) {
     replies: (producer: string) => `${prefix}/replies/${producer}`,
     /** Stream: the outcomes of a batch, in the order of their ends. */
     batch: (name: string) => `${prefix}/batch/${name}`,
-    /** Hash: `total`, `ended` and `failed` jobs of a batch, and `sealed` when no more are added. */
+    /** Hash: `total`, `ended` and `failed` jobs of a batch, `sealed` when no more are added, `queue` if all are of one. */
     batchState: (name: string) => `${prefix}/batch-state/${name}`,
-    /** Hash with TTL: what was enqueued under an id or an idempotency key (see scripts/dedup.ts). */
-    record: (queue: string, kind: 'id' | 'key', name: string) => `${prefix}/record/${queue}/${kind}/${name}`,
+    /** Hash with TTL: what was enqueued under an id or a key (see scripts/dedup.ts). `enqueue`: the key of the call. */
+    record: (queue: string, kind: 'id' | 'key' | 'enqueue', name: string) =>
+      `${prefix}/record/${queue}/${kind}/${name}`,
     /** Any type, with TTL: what was found in place of a job's hash. */
     quarantined: (queue: string, id: string) => `${prefix}/quarantined/${queue}/${id}`,
     /** The keys of a semaphore (see scripts/semaphore.ts). */

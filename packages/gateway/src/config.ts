@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { bodyStoreUrlSchema } from '@sluice/body-store';
+import { defaultRedisUrl, redisUrlSchema } from '@sluice/redis';
+import { defaultPrefix, duration, prefixSchema, validate, variablesOf } from '@sluice/shared';
+import { guardedFields } from './routes/queues.ts';
+
+const port = (usual: number) =>
+  z.coerce
+    .number({ error: 'must be a number' })
+    .pipe(z.int({ error: 'must be a whole number' }).min(0).max(65_535))
+    .default(usual);
+
+const fields = z
+  .string()
+  .transform((text, ctx) => {
+    const names = text.split(',').map((name) => name.trim());
+    const unknown = names.find((name) => !guardedFields.some((field) => field === name));
+    if (unknown !== undefined) {
+      ctx.addIssue(`"${unknown}" is none of ${guardedFields.join(', ')}`);
+      return z.NEVER;
+    }
+    return guardedFields.filter((field) => names.includes(field));
+  })
+  .default([]);
+
+/** The environment of a gateway process. Every variable begins with SLUICE_. */
+export const gatewayConfigSchema = z
+  .strictObject({
+    /** Where the queues are. Redis >= 7.0 or Valkey >= 8. */
+    SLUICE_REDIS_URL: redisUrlSchema.default(defaultRedisUrl),
+    /** The key prefix that this gateway shares with the workers. */
+    SLUICE_PREFIX: prefixSchema.default(defaultPrefix),
+    /** Port of the API; 0: any that is free. */
+    SLUICE_GATEWAY_PORT: port(8000),
+    /** Address that the API listens on. Without keys: only the loopback. */
+    SLUICE_GATEWAY_HOST: z.string().min(1).default('127.0.0.1'),
+    /** Fields of a policy that may be changed through the API although they could open more than their queue. */
+    SLUICE_GATEWAY_POLICY: fields,
+    /** Port of /livez and /readyz; 0 switches the server off. */
+    SLUICE_HEALTH_PORT: port(8080),
+    SLUICE_HEALTH_HOST: z.string().default('0.0.0.0'),
+    /** On SIGTERM, how long requests under way may take to finish. */
+    SLUICE_GRACE: duration({ min: 0, max: 3_600_000 }).default(25_000),
+    /** Where the workers store large bodies: `file:///directory`, or `s3://bucket/prefix`. */
+    SLUICE_BODY_STORE: bodyStoreUrlSchema.optional(),
+    SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  })
+  .transform((env) => ({
+    redisUrl: env.SLUICE_REDIS_URL,
+    prefix: env.SLUICE_PREFIX,
+    api: { port: env.SLUICE_GATEWAY_PORT, host: env.SLUICE_GATEWAY_HOST },
+    openFields: env.SLUICE_GATEWAY_POLICY,
+    health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
+    graceMs: env.SLUICE_GRACE,
+    hasBodyStore: env.SLUICE_BODY_STORE !== undefined,
+    logLevel: env.SLUICE_LOG_LEVEL,
+  }));
+
+export type GatewayConfig = z.output<typeof gatewayConfigSchema> & {
+  /** The URL as it was given: `connect` reads it. */
+  bodyStore: string | undefined;
+};
+
+/** Reads the gateway's variables from an environment. Lists every fault; an unknown variable is one (a typo). */
+export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
+  const own = variablesOf('gateway', env);
+  const config = validate(gatewayConfigSchema, own, 'SLUICE_INVALID_CONFIG', 'the environment has faults');
+  return { ...config, bodyStore: own['SLUICE_BODY_STORE'] };
+}

@@ -1,0 +1,5 @@
+export { type Authenticate, type Caller, type Scope, scopes } from './auth/caller.ts';
+export { open } from './auth/open.ts';
+export { type ServerParts, buildServer } from './server.ts';
+export type { App } from './app.ts';
+export type { Problem } from './problems/problem.ts';

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { type FastifyBaseLogger, LogController, fastify } from 'fastify';
+import type { Sluice } from '@sluice/producer';
+import type { App } from './app.ts';
+import { type Authenticate, guardRoutes } from './auth/caller.ts';
+import { documentRoutes } from './document/document.ts';
+import { answerBrokenHttp, answerErrors, answerProblem } from './problems/answer.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { deadRoutes } from './routes/dead.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { type GuardedField, queueRoutes } from './routes/queues.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
+import { workerRoutes } from './routes/workers.ts';
+import { type ZodTypes, validatorCompiler } from './schema/compile.ts';
+import { packageVersion } from './version.ts';
+import { Waits } from './waiting/waits.ts';
+
+/** What a server is made of. */
+export type ServerParts = {
+  /** A client with `whenDown: 'fail'`: nobody waits for a Redis that is away. */
+  sluice: Sluice;
+  /**
+   * A client with `whenDown: 'wait'`, for uploads: a Redis that stands still for a second must not end one of minutes.
+   * Default: the other one.
+   */
+  patient?: Sluice;
+  authenticate: Authenticate;
+  logger: FastifyBaseLogger;
+  /** Fields of a policy that could open more than their queue, and may be changed here all the same. Default: none. */
+  openFields?: readonly GuardedField[];
+  /** The requests that wait. Default: as many as one process may have. */
+  waits?: Waits;
+};
+
+/** The largest body, bytes. A batch is a stream, and has no such limit. */
+const bodyLimit = 16 * 2 ** 20;
+
+/** A client that takes longer to send the head of a request is cut off, ms. */
+const headersTimeoutMs = 30_000;
+
+/** Builds the HTTP API. It listens where its caller says: `app.listen`. */
+export async function buildServer(parts: ServerParts): Promise<App> {
+  const { sluice, patient = sluice, authenticate, logger, openFields = [], waits = new Waits() } = parts;
+  const app = fastify({
+    loggerInstance: logger,
+    // One line for each request comes from us.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit,
+    // A name that a client gives its request would let it write into the log.
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    // Until it is closed it answers as ever: whoever waits was told where to ask again.
+    return503OnClosing: false,
+    clientErrorHandler: answerBrokenHttp,
+    frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
+    http: { headersTimeout: headersTimeoutMs },
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<ZodTypes>();
+  app.setValidatorCompiler(validatorCompiler);
+  // What we send is made by us: checking it again would only cost.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  // A page of another site may send text to a gateway on its reader's machine, but no JSON.
+  app.removeContentTypeParser('text/plain');
+  answerErrors(app);
+  guardRoutes(app, authenticate);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions, caller } = request;
+    const ms = Math.round(reply.elapsedTime);
+    const { statusCode: status } = reply;
+    request.log.info({ method, route: routeOptions.url, status, ms, key: caller?.id }, 'answered');
+  });
+  await documentRoutes(app, packageVersion());
+  jobRoutes(app, sluice, waits);
+  // Only there a body may be lines.
+  await app.register(async (inner) =>
+    batchRoutes(inner.withTypeProvider<ZodTypes>(), { sluice, patient, waits }),
+  );
+  queueRoutes(app, sluice, openFields);
+  deadRoutes(app, sluice);
+  scheduleRoutes(app, sluice);
+  workerRoutes(app, sluice);
+  return app;
+}
