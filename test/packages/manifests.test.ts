@@ -14,7 +14,7 @@ interface Manifest {
 const packages = publishedPackages();
 
 test('all packages have one version', () => {
-  expect(packages).toHaveLength(8);
+  expect(packages).toHaveLength(9);
   expect(new Set(packages.map(({ version }) => version)).size).toBe(1);
 });
 

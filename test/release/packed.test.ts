@@ -30,7 +30,7 @@ const npx = (...args: string[]) => run(process.execPath, 'npx', args);
 
 describe.skipIf(missing !== undefined)('the packed packages', () => {
   test('hold what npm shows of them, and no trace of the workspace', () => {
-    expect(consumer.packages).toHaveLength(8);
+    expect(consumer.packages).toHaveLength(9);
     for (const name of consumer.packages) {
       const folder = inFolder('node_modules', name);
       const files = globSync('**', { cwd: folder });

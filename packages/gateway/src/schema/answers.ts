@@ -60,13 +60,9 @@ export const outcomeSchema = z
     stored: storedBody.exactOptional().meta({ description: 'The body is in the body store.' }),
     transformed: z.object({ name: z.string(), contentType: z.string() }).exactOptional(),
     bodyLeftOut: z.number().exactOptional(),
-    ends: z
-      .array(attemptEnd)
-      .readonly()
-      .exactOptional()
-      .meta({
-        description: 'The last ten attempts, the newest last. Absent: the only one led to the response.',
-      }),
+    ends: z.array(attemptEnd).readonly().exactOptional().meta({
+      description: 'The last ten attempts, the newest last. Absent: the only one led to the response.',
+    }),
     meta: z.unknown().meta({ description: 'What the caller gave with the job.' }).exactOptional(),
   })
   .meta({ description: 'How a job ended.' });
