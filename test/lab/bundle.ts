@@ -7,7 +7,16 @@ import { bundledPrograms, bundleFolder, examplesFolder } from './test-run.ts';
 const conditionNames = ['sluice-source', 'node', 'import', 'default'];
 
 /** Not bundled, but resolved on use from the packages' own folders. */
-const external = [/^node:/, 'piscina', /^@aws-sdk\//, /^@fastify\//, 'msgpackr-extract'];
+const external = [
+  /^node:/,
+  'piscina',
+  /^@aws-sdk\//,
+  // Its files are served from its package; what it and Fastify are made of is bundled.
+  ...readdirSync(resolve(workspace, 'packages/gateway/node_modules/@fastify')).map(
+    (name) => `@fastify/${name}`,
+  ),
+  'msgpackr-extract',
+];
 
 /**
  * Bundles the programs that tests start hundreds of times. A start then reads a few files, not a thousand, and takes
@@ -28,6 +37,8 @@ export async function bundlePrograms(): Promise<void> {
   writeFileSync(join(modules, '@sluice/worker/package.json'), JSON.stringify(worker));
   writeFileSync(join(bundleFolder(), 'package.json'), JSON.stringify({ type: 'module' }));
   symlinkSync(resolve(workspace, 'packages/worker/node_modules/piscina'), join(modules, 'piscina'));
+  // For its scripts, which are read as files.
+  symlinkSync(resolve(workspace, 'packages/worker/node_modules/bullmq'), join(modules, 'bullmq'));
   symlinkSync(resolve(workspace, 'packages/body-store/node_modules/@aws-sdk'), join(modules, '@aws-sdk'));
   symlinkSync(resolve(workspace, 'packages/gateway/node_modules/@fastify'), join(modules, '@fastify'));
 }

@@ -47,11 +47,22 @@ test('of one that does not ask any more it passes to whoever asks first, within 
 test('one that leaves gives it away at once, and only its own', async () => {
   await using lab = openLab();
   const duty = dutyOf(lab);
+  await lab.redis.zadd(lab.keys.workers, 1, 'a', 1, 'b', 1, 'c');
   await duty.ask('a');
   await duty.leave('b');
   expect(await duty.holder()).toBe('a');
   await duty.leave('a');
+  expect(await lab.redis.exists(lab.keys.sweeper)).toBe(1);
   expect(await duty.ask('b')).toBe(true);
+});
+
+test('the last worker of a fleet leaves nothing behind', async () => {
+  await using lab = openLab();
+  const duty = dutyOf(lab);
+  await lab.redis.zadd(lab.keys.workers, 1, 'a');
+  await duty.ask('a');
+  await duty.leave('a');
+  expect(await lab.redis.exists(lab.keys.sweeper)).toBe(0);
 });
 
 test("it does not outlive its holder by an hour when Redis' clock was set back by one", async () => {

@@ -35,11 +35,13 @@ return 1
   read: isOne,
 });
 
-/** A worker stops: whoever asks next has the duty. */
+/** A worker stops: whoever asks next has the duty. The last one of the fleet leaves nothing behind. */
 export const leaveDutyScript = defineScript({
-  keys: (keys) => ({ sweeper: keys.sweeper }),
+  keys: (keys) => ({ sweeper: keys.sweeper, workers: keys.workers }),
   args: ['worker'],
   lua: `
+local others = redis.call('ZCARD', workers) - (redis.call('ZSCORE', workers, worker) and 1 or 0)
+if others == 0 then return redis.call('UNLINK', sweeper) end
 if redis.call('HGET', sweeper, 'worker') == worker then redis.call('HDEL', sweeper, 'worker', 'until') end
 `,
   read: ignored,
