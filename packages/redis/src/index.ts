@@ -15,4 +15,5 @@ export {
   withFailureRule,
 } from './traffic/failure-rule.ts';
 export { heartbeat } from './traffic/silence.ts';
+export { isClusterUrl } from './url/cluster-url.ts';
 export { defaultRedisUrl, redactRedisUrl, redisUrlSchema } from './url/redis-url.ts';

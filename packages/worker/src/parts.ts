@@ -1,5 +1,12 @@
 import type { Redis } from 'ioredis';
-import { type BullScripts, corkPerTurn, heartbeat, openClient, withFailureRule } from '@sluice/redis';
+import {
+  type BullScripts,
+  corkPerTurn,
+  heartbeat,
+  isClusterUrl,
+  openClient,
+  withFailureRule,
+} from '@sluice/redis';
 import { keysOf } from '@sluice/shared';
 import type { PoolConfig } from './settings.ts';
 import { IdleConnections } from './http/idle-connections.ts';
@@ -37,8 +44,10 @@ export async function openParts(config: PoolConfig, log: Logger, bull: BullScrip
   const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys, config.replyTtlMs);
-  const turn = hasInsides() ? Turn.open(redis, keys, bull) : null;
-  if (turn === null)
+  // While a slot moves to another node, a script must name all its keys to be sent away whole: a turn's has too many.
+  const isCluster = isClusterUrl(config.redisUrl);
+  const turn = !isCluster && hasInsides() ? Turn.open(redis, keys, bull) : null;
+  if (turn === null && !isCluster)
     log.warn(
       { bullmq: bull.version },
       'this version of BullMQ is not known: each job makes its own calls to Redis, which cost more',

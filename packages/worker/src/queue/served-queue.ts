@@ -34,7 +34,7 @@ export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
   idleConnections: IdleConnections;
   metrics: WorkerMetrics;
   permitWatch: PermitWatch;
-  /** Null: BullMQ is of a version that is not known, and each job makes its own calls. */
+  /** Null: each job makes its own calls, because this BullMQ is not known, or Redis is a Cluster. */
   turn: Turn | null;
 };
 
