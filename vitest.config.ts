@@ -71,10 +71,11 @@ export default defineConfig({
       without(sharing(project('parts', parts, redis)), measuring),
       project('worker-memory', measuring, redis),
       sharing(programs(project('e2e', 'test/e2e/{*,faults/*}.test.ts', redis))),
-      // Not part of `npm test`: `npm run test:faults` and `npm run test:release`.
+      // Not part of `npm test`: `npm run test:faults`, `npm run test:release` and `npm run test:http`.
       // Fewer at once: each runs a fleet at a rate, for a minute and more.
       atOnce(3, programs(project('outages', 'test/e2e/outages/*.test.ts', redis))),
       atOnce(3, programs(project('release', ['test/release/*.test.ts', 'test/newcomer/*.test.ts'], redis))),
+      programs(project('http', 'test/http/*.test.ts', redis)),
     ],
   },
 });

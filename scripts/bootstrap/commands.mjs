@@ -74,9 +74,10 @@ const commands = {
     return runNode([...program('test', 'chaos', 'main.ts'), ...args]);
   },
 
-  test: (args) => runTests(args, '!outages', '!release'),
+  test: (args) => runTests(args, '!outages', '!release', '!http'),
   'test:faults': (args) => runTests(args, 'outages'),
   'test:release': (args) => runTests(args, 'release'),
+  'test:http': (args) => runTests(args, 'http'),
 };
 
 /** Runs one command to its end; resolves with the exit code. */

@@ -1,44 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { Redis } from 'ioredis';
 import { expect, inject, test } from 'vitest';
-import { connect } from '../../packages/producer/src/index.ts';
-import { freePort } from '../lab/free-port.ts';
 import { startOwnRedis } from '../lab/own-redis.ts';
-import { runCommand, workspace } from '../lab/processes.ts';
-import { startUpstream } from '../lab/upstream/server.ts';
 import { until } from './fleet.ts';
-import { sluice, startSluice } from './sluice.ts';
-
-/** `sluice gateway` in front of a queue. @param workers that serve it */
-async function served(redis: string, workers = 0) {
-  const prefix = `{t-${randomUUID()}}`;
-  const client = await connect({ redis, prefix, queue: 'api', rate: '100/s' });
-  const healthPort = await freePort();
-  const places = ['--redis', redis, '--prefix', prefix];
-  const args = [...places, '--port', '0', '--health-port', String(healthPort)];
-  const program = startSluice(['gateway', ...args, '--grace', '5s']);
-  const { url } = JSON.parse(await program.line('"started"')) as { url: string };
-  const started = Array.from({ length: workers }, () =>
-    startSluice(['worker', ...places, '--health-port', '0']),
-  );
-  await Promise.all(started.map((worker) => worker.line('"started"')));
-  const ready = async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).status;
-  return {
-    client,
-    program,
-    url,
-    ready,
-    queue: `${url}/v1/queues/api`,
-    async [Symbol.asyncDispose]() {
-      await Promise.all([program, ...started].map((one) => one.kill()));
-      await client.close();
-    },
-  };
-}
+import { imageFlags, upload } from './gateway-upload.ts';
+import { served } from './gateway.ts';
+import { sluice } from './sluice.ts';
 
 const post = (url: string, spec: object) =>
   fetch(url, {
@@ -89,23 +57,6 @@ test('while Redis is away, answers 503 within 1.5 s, and names no address of it'
   await until(async () => (await post(`${scene.queue}/jobs`, spec)).status === 202);
 });
 
-test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
-  'examples/http/jobs.sh prints what its last comment says',
-  async () => {
-    await using upstream = await startUpstream();
-    await using scene = await served(inject('redisUrl'), 1);
-    // Only an operator opens the way to addresses inside; the example keeps what it finds.
-    await scene.client.policies.set('example', { egress: { allow: ['127.0.0.0/8'] } });
-    const file = join(workspace, 'examples/http/jobs.sh');
-    const env = { GATEWAY: scene.url, UPSTREAM: upstream.url };
-    const { code, stdout, stderr } = await runCommand('sh', [file], { env });
-    const [, comment] = /^# Output:\n((?:# .*\n)+)$/m.exec(readFileSync(file, 'utf8')) ?? [];
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    // Its queue is there already.
-    expect(stdout).toBe(comment!.replaceAll(/^# /gm, '').replace('created', 'changed'));
-  },
-);
-
 test('what is not HTTP is a problem, too', async () => {
   await using scene = await served(inject('redisUrl'));
   const socket = connectSocket(Number(new URL(scene.url).port), '127.0.0.1');
@@ -124,4 +75,40 @@ test('without keys it is not opened to the network; faults have the names that w
   expect(faulty.code).toBe(1);
   expect(faulty.stderr).toMatch(/^sluice: the gateway's settings have faults: .*--port: must be a number/);
   expect(faulty.stderr).toMatch(/--grace: "30" is not a duration/);
+});
+
+test('an upload that is longer than the memory of the gateway goes through it', async () => {
+  await using redis = await startOwnRedis();
+  // About 50 MB more than it has at the start; the lines are 72 MB.
+  const NODE_OPTIONS = `${imageFlags} --max-old-space-size=90`;
+  await using scene = await served(redis.url, 0, { NODE_OPTIONS });
+  const count = 3000;
+  const lines = function* () {
+    const body = 'x'.repeat(24_000);
+    for (let n = 0; n < count; n += 1)
+      yield JSON.stringify({ url: `https://example.com/${n}`, method: 'POST', body });
+  };
+  const { answer } = await upload(scene, 'jobs/batch?batch=long', lines());
+  expect(answer).toMatchObject({ added: count, faulty: 0, sealed: true });
+});
+
+test('while Redis is full, answers 503 and accepts nothing; lines of an upload are not lost unsaid', async () => {
+  await using redis = await startOwnRedis();
+  await using scene = await served(redis.url);
+  const admin = new Redis(redis.url);
+  try {
+    await admin.config('SET', 'maxmemory', '1mb');
+    await until(async () => (await post(`${scene.queue}/jobs`, spec)).status === 503);
+    const full = await post(`${scene.queue}/jobs`, spec);
+    expect(await full.json()).toMatchObject({ status: 503, code: 'SLUICE_REDIS_FULL' });
+    expect(full.headers.get('retry-after')).not.toBeNull();
+    const { waiting } = (await scene.client.queues.show('api')).counts;
+    const { answer } = await upload(scene, 'jobs/batch?batch=full', [JSON.stringify(spec)]);
+    expect(answer).toMatchObject({ status: 503, code: 'SLUICE_REDIS_FULL' });
+    expect((await scene.client.queues.show('api')).counts.waiting).toBe(waiting);
+    await admin.config('SET', 'maxmemory', '0');
+    await until(async () => (await post(`${scene.queue}/jobs`, spec)).status === 202);
+  } finally {
+    admin.disconnect();
+  }
 });

@@ -30,6 +30,8 @@ export type ServerParts = {
   openFields?: readonly GuardedField[];
   /** The requests that wait. Default: as many as one process may have. */
   waits?: Waits;
+  /** A connection on which nothing comes or goes for so long is cut off, ms. Default: longer than the longest wait. */
+  silenceMs?: number;
 };
 
 /** The largest body, bytes. A batch is a stream, and has no such limit. */
@@ -38,9 +40,13 @@ const bodyLimit = 16 * 2 ** 20;
 /** A client that takes longer to send the head of a request is cut off, ms. */
 const headersTimeoutMs = 30_000;
 
+/** The longest wait for an outcome is 300 s; streams are never silent for more than 15 s. */
+const longestSilenceMs = 330_000;
+
 /** Builds the HTTP API. It listens where its caller says: `app.listen`. */
 export async function buildServer(parts: ServerParts): Promise<App> {
   const { sluice, patient = sluice, authenticate, logger, openFields = [], waits = new Waits() } = parts;
+  const { silenceMs = longestSilenceMs } = parts;
   const app = fastify({
     loggerInstance: logger,
     // One line for each request comes from us.
@@ -53,6 +59,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     return503OnClosing: false,
     clientErrorHandler: answerBrokenHttp,
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
+    connectionTimeout: silenceMs,
     http: { headersTimeout: headersTimeoutMs },
     routerOptions: { maxParamLength: 200 },
   }).withTypeProvider<ZodTypes>();

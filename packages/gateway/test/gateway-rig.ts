@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import { Rig, type RigOptions } from '../../worker/test/rig.ts';
 import { type Sluice, connect } from '../../producer/src/index.ts';
 import { type App, buildServer, open } from '../src/index.ts';
+import type { ServerParts } from '../src/server.ts';
 import { Waits } from '../src/waiting/waits.ts';
 
 /** What the gateway answered. */
@@ -24,11 +25,15 @@ export class GatewayRig implements AsyncDisposable {
     this.#client = client;
   }
 
-  static async open(options: RigOptions = {}, waits = new Waits()): Promise<GatewayRig> {
+  static async open(
+    options: RigOptions = {},
+    waits = new Waits(),
+    parts: Pick<ServerParts, 'silenceMs'> = {},
+  ): Promise<GatewayRig> {
     const rig = await Rig.open(options);
     const client = await connect({ redis: inject('redisUrl'), prefix: rig.prefix, whenDown: 'fail' });
     const logger = pino({ level: 'silent' });
-    const app = await buildServer({ sluice: client, authenticate: open, logger, waits });
+    const app = await buildServer({ sluice: client, authenticate: open, logger, waits, ...parts });
     await app.listen({ port: 0, host: '127.0.0.1' });
     return new GatewayRig(rig, app, waits, client);
   }

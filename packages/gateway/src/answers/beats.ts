@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const beatMs = 15_000;
 
 /**
- * The items of a source, and whenever it is silent for a while a comment of server-sent events, which clients ignore.
+ * The items of a source, and whenever it is silent for a while a beat, which clients ignore.
+ * @param beat a comment of server-sent events, or a blank line of NDJSON
  * @param ms how long it may be silent
  */
 export async function* withBeats(
   source: AsyncGenerator<string, void, undefined>,
+  beat: string,
   ms: number = beatMs,
 ): AsyncGenerator<string, void, undefined> {
   try {
@@ -18,7 +20,7 @@ export async function* withBeats(
       const silent = sleep(ms, null, { signal: done.signal }).catch(() => null);
       const item = await Promise.race([next, silent]);
       done.abort();
-      if (item === null) yield ':\n\n';
+      if (item === null) yield beat;
       else if (item.done === true) return;
       else {
         yield item.value;

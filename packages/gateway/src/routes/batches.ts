@@ -151,7 +151,10 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
         querystring: z.strictObject({
           cursor: cursor.optional(),
           limit: limit(100_000, 1000),
-          follow: flag(false, '`true`: waits for more, until the batch is complete.'),
+          follow: flag(
+            false,
+            '`true`: waits for more, until the batch is complete. A blank line every 15 s says that it still waits.',
+          ),
         }),
         headers: z.looseObject({
           'last-event-id': cursor.optional(),
@@ -194,7 +197,7 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
         }
         if (isEvents && !signal.aborted) yield 'event: complete\ndata:\n\n';
       };
-      const stream = isEvents ? withBeats(text()) : text();
+      const stream = isEvents || follow ? withBeats(text(), isEvents ? ':\n\n' : '\n') : text();
       void reply.header('cache-control', 'no-store');
       void reply.type(isEvents ? 'text/event-stream' : 'application/x-ndjson');
       return await reply.send(Readable.from(stream, { objectMode: false }) as never);

@@ -3,6 +3,7 @@ import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type Keys, SluiceError, addedScript, batchTtlMs } from '@sluice/shared';
 import { isUnavailableForNow } from '@sluice/redis';
+import { slimTransaction } from './slim-transaction.ts';
 import type { BullJob } from './to-job.ts';
 
 /** What the transaction that adds a job also writes. */
@@ -62,7 +63,7 @@ async function tryToAdd(
   const client = await queue.backend.connection.client;
   const id = opts.jobId!;
   const bull = new Job(queue, jobName, data, opts, id);
-  const transaction = client.multi();
+  const transaction = slimTransaction(client);
   await queue.backend.addJobToTransaction(transaction, bull.asJSON(), id);
   const own = addedScript.keys(keys, name, id, record, batch);
   const args = {
