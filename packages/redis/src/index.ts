@@ -14,5 +14,6 @@ export {
   retryCommand,
   withFailureRule,
 } from './traffic/failure-rule.ts';
+export { PerTurn } from './traffic/per-turn.ts';
 export { heartbeat } from './traffic/silence.ts';
 export { defaultRedisUrl, redactRedisUrl, redisUrlSchema } from './url/redis-url.ts';
