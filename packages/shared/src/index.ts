@@ -41,6 +41,15 @@ export {
 export { announceScript, departScript } from './state/scripts/announce.ts';
 export { bindBatchScript } from './state/scripts/bind-batch.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
+export {
+  type Added,
+  type AddsAsk,
+  type AddsPlace,
+  addArguments,
+  addsLua,
+  addsPlace,
+  readAdded,
+} from './state/scripts/adds.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';
 export { type JobLook, type JobPlace, explainScript } from './state/scripts/explain.ts';
