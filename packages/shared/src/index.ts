@@ -126,6 +126,7 @@ export { type Rate, formatRate, rateSchema, storedRateSchema } from './policy/ra
 export { longRate, parseRateText } from './policy/rate-text.ts';
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
+export { plainSpec } from './job/plain-spec.ts';
 export { jobSpecSchema } from './job/spec.ts';
 export type { JobSpec, RequestSpec } from './job/spec-types.ts';
 export { type Time, timeSchema } from './fields/time.ts';

@@ -8,6 +8,7 @@ import {
   SluiceError,
   fault,
   normalSpecSchema,
+  plainSpec,
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
@@ -145,7 +146,7 @@ export class Enqueuer {
     const given = typeof input === 'string' || input instanceof URL ? { url: input } : input;
     // Otherwise at once: what the caller changes later must not get into the job.
     const read = isUnread(given) ? await readBody(given) : given;
-    const spec = withTextType(validate(normalSpecSchema, read, 'SLUICE_INVALID_SPEC', what));
+    const spec = plainSpec(read) ?? specOf(read, what);
     const now = Date.now();
     if (spec.deadline !== undefined && spec.deadline <= now) {
       const message = 'is in the past; give a later time, or leave it out';
@@ -220,6 +221,10 @@ export class Enqueuer {
     const outcome = () => (takesFailure === undefined ? reply.outcome() : reply.received(takesFailure));
     return handle(false, () => this.#unserved.during(queue, id, dueMs, outcome()));
   }
+}
+
+function specOf(input: unknown, what: string): NormalSpec {
+  return withTextType(validate(normalSpecSchema, input, 'SLUICE_INVALID_SPEC', what));
 }
 
 /** Whether its caller has stopped waiting for Redis. */
