@@ -14,6 +14,7 @@ import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
 import { Batch, type BatchClient } from './batch/batch.ts';
 import { type Connections, disconnect } from './connection/connections.ts';
+import type { Adds } from './enqueue/adds.ts';
 import {
   type AddOne,
   type EnqueuedItem,
@@ -66,6 +67,8 @@ export type ClientParts = {
   url: string;
   fetchDeadlineMs: number;
   dedupTtlMs: number;
+  /** Null: BullMQ is of a version that is not known, and each job is added by itself. */
+  adds: Adds | null;
 };
 
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
@@ -119,6 +122,7 @@ export class Sluice {
       jobs: this.#jobs,
       known,
       unserved: this.#unserved,
+      adds: parts.adds,
       dedupTtlMs: parts.dedupTtlMs,
       accepted: (job) => parts.reports.accepted(job),
       insist: connections.whenDown === 'wait',

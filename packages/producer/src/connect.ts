@@ -1,10 +1,18 @@
 import type { Redis } from 'ioredis';
-import { defaultPrefix, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
-import { defaultRedisUrl, duplicatesOf, openClient, redisUrlSchema } from '@sluice/redis';
+import { defaultPrefix, keysOf, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
+import {
+  type BullScripts,
+  bullScripts,
+  defaultRedisUrl,
+  duplicatesOf,
+  openClient,
+  redisUrlSchema,
+} from '@sluice/redis';
 import { bounded } from './bounded.ts';
 import { Sluice } from './client.ts';
 import { type ConnectOptions, connectOptionsSchema } from './connect-options.ts';
 import { type Server, openConnections } from './connection/connections.ts';
+import { Adds } from './enqueue/adds.ts';
 import { policyMissing } from './enqueue/known-queues.ts';
 import { keepSchema } from './enqueue/to-job.ts';
 import { durationOption } from './options.ts';
@@ -29,8 +37,13 @@ function serverOf(redis: NonNullable<ConnectOptions['redis']>, prefix: string): 
  *   options have a policy; SLUICE_WAIT_ABORTED
  */
 export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
+  return await connectWith(options, bullScripts(import.meta.url));
+}
+
+/** @param bull the scripts of BullMQ that may run inside ours */
+export async function connectWith(options: ConnectOptions, bull: BullScripts): Promise<Sluice> {
   validate(connectOptionsSchema, options, code, what);
-  const opening = open(options);
+  const opening = open(options, bull);
   try {
     return await bounded(opening, { signal: options.signal }, 'stopped before the client was connected');
   } catch (error) {
@@ -43,7 +56,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sluice> {
   }
 }
 
-async function open(options: ConnectOptions): Promise<Sluice> {
+async function open(options: ConnectOptions, bull: BullScripts): Promise<Sluice> {
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, code, what);
   const server = serverOf(options.redis ?? defaultRedisUrl, prefix);
   const queue = validate(queueNameSchema, options.queue ?? 'default', code, what);
@@ -63,7 +76,20 @@ async function open(options: ConnectOptions): Promise<Sluice> {
   const reports = new Reports(options.logger, options.on);
   reports.watch(connections.commands, server.url);
   const { url } = server;
-  const parts = { connections, reader, bodies, reports, prefix, queue, url, fetchDeadlineMs, dedupTtlMs };
+  const adds = Adds.open(connections.commands, keysOf(prefix), bull);
+  if (adds === null) reports.info(eachByItself(bull));
+  const parts = {
+    connections,
+    reader,
+    bodies,
+    reports,
+    prefix,
+    queue,
+    url,
+    fetchDeadlineMs,
+    dedupTtlMs,
+    adds,
+  };
   const sluice = new Sluice(parts);
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {
@@ -75,6 +101,9 @@ async function open(options: ConnectOptions): Promise<Sluice> {
     throw error;
   }
 }
+
+const eachByItself = ({ version }: BullScripts) =>
+  `BullMQ ${version} is not known: each job is added by a call to Redis of its own, which costs more`;
 
 /** A name with a typo, or of another fleet, shows now and not with the first job. */
 async function assertQueue({ queues }: Sluice, queue: string): Promise<void> {

@@ -31,7 +31,10 @@ export async function fetchJob<S extends StandardSchemaV1 | undefined>(
 ): Promise<FetchResponse<Parsed<S>>> {
   if (signal?.aborted === true) throw waitAborted(signal, 'stopped before the job was enqueued');
   // If it is no time, `add` says so, with the other faults.
-  const deadline = timeSchema.safeParse(spec.deadline ?? Date.now() + deadlineMs).data ?? spec.deadline;
+  const deadline =
+    spec.deadline === undefined
+      ? Date.now() + deadlineMs
+      : (timeSchema.safeParse(spec.deadline).data ?? spec.deadline);
   const handle = await add({ ...spec, deadline, url }, queue, { signal, cancel });
   return await handle.result({ signal, cancel, ...(schema !== undefined && { schema }) });
 }

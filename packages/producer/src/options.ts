@@ -21,5 +21,7 @@ export function durationOption<O extends object>(
     const message = `and ${old} are the same; give ${name}`;
     throw new SluiceError(code, `${prefix}${name}: ${message}`, { faults: [fault([name], message)] });
   }
-  return validate(schema.optional(), value ?? before, code, `${prefix}${value === undefined ? old : name}`);
+  const given = value ?? before;
+  if (given === undefined) return undefined;
+  return validate(schema, given, code, `${prefix}${value === undefined ? old : name}`);
 }

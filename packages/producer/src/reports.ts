@@ -76,6 +76,11 @@ export class Reports {
     warnOnce(warning.code, warning.message, about);
   }
 
+  /** For who looks: it is nothing to be done about. */
+  info(message: string): void {
+    if (!this.#closed) this.#logger?.info(message);
+  }
+
   /** Reports when a connection is lost, once, and when it is back. */
   watch(redis: Redis, url: string): void {
     let isLost = false;
@@ -87,7 +92,7 @@ export class Reports {
       this.warning({ code: 'SLUICE_REDIS_UNREACHABLE', message });
     });
     redis.on('ready', () => {
-      if (isLost && !this.#closed) this.#logger?.info(`the connection to ${where} is back`);
+      if (isLost) this.info(`the connection to ${where} is back`);
       isLost = false;
     });
   }

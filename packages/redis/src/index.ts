@@ -14,6 +14,7 @@ export {
   retryCommand,
   withFailureRule,
 } from './traffic/failure-rule.ts';
+export { PerTurn } from './traffic/per-turn.ts';
 export { heartbeat } from './traffic/silence.ts';
 export { isClusterUrl } from './url/cluster-url.ts';
 export { defaultRedisUrl, redactRedisUrl, redisUrlSchema } from './url/redis-url.ts';

@@ -41,6 +41,15 @@ export {
 export { announceScript, departScript } from './state/scripts/announce.ts';
 export { bindBatchScript } from './state/scripts/bind-batch.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
+export {
+  type Added,
+  type AddsAsk,
+  type AddsPlace,
+  addArguments,
+  addsLua,
+  addsPlace,
+  readAdded,
+} from './state/scripts/adds.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';
 export { type JobLook, type JobPlace, explainScript } from './state/scripts/explain.ts';
@@ -117,6 +126,7 @@ export { type Rate, formatRate, rateSchema, storedRateSchema } from './policy/ra
 export { longRate, parseRateText } from './policy/rate-text.ts';
 export { type HttpRequest } from './job/http-request.ts';
 export { type NormalSpec, normalSpecSchema } from './job/normal-spec.ts';
+export { plainSpec } from './job/plain-spec.ts';
 export { jobSpecSchema } from './job/spec.ts';
 export type { JobSpec, RequestSpec } from './job/spec-types.ts';
 export { type Time, timeSchema } from './fields/time.ts';

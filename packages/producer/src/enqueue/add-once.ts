@@ -30,7 +30,10 @@ export type AddPlace = {
   queue: Queue;
   name: string;
   keys: Keys;
-  /** Retry while Redis is away: ioredis does not, once it has received a part of the answer. */
+  /**
+   * Retry while Redis is away: ioredis does not, once it has received a part of the answer, nor when it is a script that
+   * says so of one job.
+   */
   insist: () => boolean;
 };
 
@@ -41,14 +44,22 @@ export type AddPlace = {
  * @returns false when it had been added before; then nothing was changed
  */
 export async function addOnce(add: AddPlace, job: BullJob, note: Note): Promise<boolean> {
+  return await insistently(add, async () => await tryToAdd(add, job, note));
+}
+
+/** Does what may be done again, until Redis is there; as long as the place insists. */
+export async function insistently<T>(
+  { insist }: Pick<AddPlace, 'insist'>,
+  work: () => Promise<T>,
+): Promise<T> {
   for (;;) {
     try {
-      return await tryToAdd(add, job, note);
+      return await work();
     } catch (error) {
       const isPassing =
         isUnavailableForNow(error) ||
         (error instanceof SluiceError && error.code === 'SLUICE_REDIS_UNREACHABLE');
-      if (!isPassing || !add.insist()) throw error;
+      if (!isPassing || !insist()) throw error;
       await sleep(againMs);
     }
   }

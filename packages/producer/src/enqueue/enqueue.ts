@@ -8,11 +8,13 @@ import {
   SluiceError,
   fault,
   normalSpecSchema,
+  plainSpec,
   validate,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
 import { bounded } from '../bounded.ts';
-import { addOnce, defineAdded } from './add-once.ts';
+import { Adder } from './adder.ts';
+import type { Adds } from './adds.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
@@ -91,13 +93,13 @@ export type EnqueueRequest = {
 export class Enqueuer {
   readonly #url: string;
   readonly #keys: Keys;
-  readonly #redis: Redis;
   readonly #queues: OpenQueues;
   readonly #replies: Replies;
   readonly #jobs: Jobs;
   readonly #known: KnownQueues;
   readonly #unserved: UnservedWatch;
   readonly #memory: MemoryWatch;
+  readonly #adder: Adder;
   readonly #dedup: Dedup;
   readonly #dedupTtlMs: number;
   readonly #accepted: (job: AcceptedJob) => void;
@@ -112,6 +114,8 @@ export class Enqueuer {
     jobs: Jobs;
     known: KnownQueues;
     unserved: UnservedWatch;
+    /** Null: this version of BullMQ is not known. */
+    adds: Adds | null;
     dedupTtlMs: number;
     /** Called with each job that was added. */
     accepted: (job: AcceptedJob) => void;
@@ -120,7 +124,6 @@ export class Enqueuer {
   }) {
     this.#url = parts.url;
     this.#keys = parts.keys;
-    this.#redis = parts.redis;
     this.#queues = parts.queues;
     this.#replies = parts.replies;
     this.#jobs = parts.jobs;
@@ -131,7 +134,7 @@ export class Enqueuer {
     this.#dedupTtlMs = parts.dedupTtlMs;
     this.#accepted = parts.accepted;
     this.#insist = parts.insist;
-    defineAdded(parts.redis);
+    this.#adder = new Adder(parts.redis, parts.keys, parts.adds);
   }
 
   /**
@@ -143,7 +146,7 @@ export class Enqueuer {
     const given = typeof input === 'string' || input instanceof URL ? { url: input } : input;
     // Otherwise at once: what the caller changes later must not get into the job.
     const read = isUnread(given) ? await readBody(given) : given;
-    const spec = withTextType(validate(normalSpecSchema, read, 'SLUICE_INVALID_SPEC', what));
+    const spec = plainSpec(read) ?? specOf(read, what);
     const now = Date.now();
     if (spec.deadline !== undefined && spec.deadline <= now) {
       const message = 'is in the past; give a later time, or leave it out';
@@ -196,24 +199,17 @@ export class Enqueuer {
     // Nobody waits for it any more, and nothing is there yet.
     request.signal?.throwIfAborted();
     using reply = batch === undefined && !detached ? this.#replies.expect(queue, id) : null;
-    let added = true;
-    // Before the job: the sweep drops a deadline without a job, but a job without its deadline could wait forever.
-    if (spec.deadline !== undefined) await this.#noteDeadline(queue, id, spec.deadline);
-    const open = this.#queues.get(queue);
-    if (claim === null && batch === undefined) await open.add(job.name, job.data, job.opts);
-    else {
-      const add = {
-        queue: open,
-        name: queue,
-        keys: this.#keys,
-        insist: () => this.#insist && !hasGone(request, spec),
-      };
-      added = await addOnce(add, job, {
-        record: claim?.record,
-        batch: batch?.name,
-        batchKeepMs: batch?.keepMs,
-      });
-    }
+    const place = {
+      queue: this.#queues.get(queue),
+      name: queue,
+      keys: this.#keys,
+      insist: () => this.#insist && !hasGone(request, spec),
+    };
+    const note =
+      claim === null && batch === undefined
+        ? null
+        : { record: claim?.record, batch: batch?.name, batchKeepMs: batch?.keepMs };
+    const added = await this.#adder.add(place, job, note, spec.deadline);
     if (added) this.#accepted({ id, queue, ...line });
     // It was accepted after all. One that others may have added is theirs.
     if (added && request.signal?.aborted === true && request.keep !== true)
@@ -225,14 +221,10 @@ export class Enqueuer {
     const outcome = () => (takesFailure === undefined ? reply.outcome() : reply.received(takesFailure));
     return handle(false, () => this.#unserved.during(queue, id, dueMs, outcome()));
   }
+}
 
-  /** In this order: if the second is lost, the sweeper finds the first within a minute. */
-  async #noteDeadline(queue: string, id: string, deadline: number): Promise<void> {
-    await Promise.all([
-      this.#redis.zadd(this.#keys.deadlines(queue), deadline, id),
-      this.#redis.zadd(this.#keys.due, 'LT', deadline, queue),
-    ]);
-  }
+function specOf(input: unknown, what: string): NormalSpec {
+  return withTextType(validate(normalSpecSchema, input, 'SLUICE_INVALID_SPEC', what));
 }
 
 /** Whether its caller has stopped waiting for Redis. */

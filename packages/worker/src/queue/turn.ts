@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type BullScripts, bindText, bullFunction, writeNow } from '@sluice/redis';
+import { type BullScripts, PerTurn, bindText, bullFunction } from '@sluice/redis';
 import {
   type Keys,
   type TurnAnswer,
@@ -9,11 +9,8 @@ import {
   turnLua,
 } from '@sluice/shared';
 
-/** Jobs of one script. Redis does nothing else meanwhile: for about a millisecond. */
-const mostJobs = 16;
-
-/** The same for what they bring along, bytes. */
-const mostBytes = 1_048_576;
+/** In one script: Redis does nothing else meanwhile, for about a millisecond. */
+const most = { asks: 16, bytes: 1_048_576 };
 
 /** An argument of a script. */
 export type AskValue = string | number | boolean | Uint8Array | null | undefined;
@@ -28,23 +25,20 @@ export type Ask = {
 /** What became of it. `sentAt`: performance.now() before the script was sent. */
 export type Answered = TurnAnswer & { sentAt: number };
 
-type Waiting = { ask: Ask; resolve: (answer: Answered) => void; reject: (error: unknown) => void };
-
 /**
  * What the jobs of a process ask of Redis at their ends: all that end in one turn of the event loop, in one script. Of
  * what a job costs, commands are the most.
  */
 export class Turn {
-  readonly #redis: Redis;
   readonly #run: ReturnType<typeof bindText>;
   readonly #route: string;
-  #waiting: Waiting[] = [];
+  readonly #together: PerTurn<Ask, Answered>;
 
   private constructor(redis: Redis, keys: Keys, lua: string) {
-    this.#redis = redis;
     this.#run = bindText(redis, lua);
     // All keys of a prefix are in one slot.
     this.#route = keys.queues;
+    this.#together = new PerTurn({ redis, most, sizeOf, send: async (asks) => await this.#send(asks) });
   }
 
   /** Null: this version of BullMQ is not known. Each job then makes its own calls. */
@@ -57,46 +51,19 @@ export class Turn {
 
   /** @throws what Redis answers to the script as a whole; what happens to one job is in its answer */
   async ask(ask: Ask): Promise<Answered> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answered>();
-    if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-    this.#waiting.push({ ask, resolve, reject });
-    return await promise;
+    return await this.#together.ask(ask);
   }
 
-  #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    let some: Waiting[] = [];
-    let bytes = 0;
-    for (const one of waiting) {
-      const size = sizeOf(one.ask);
-      if (some.length === mostJobs || (some.length > 0 && bytes + size > mostBytes)) {
-        void this.#send(some);
-        some = [];
-        bytes = 0;
-      }
-      some.push(one);
-      bytes += size;
-    }
-    void this.#send(some);
-    writeNow(this.#redis);
-  }
-
-  async #send(some: readonly Waiting[]): Promise<void> {
+  async #send(some: readonly Ask[]): Promise<Answered[]> {
     const places: TurnPlace[] = [];
     const values: Uint8Array[] = [];
-    const asks = some.map(({ ask }) => packed(ask, places, values));
+    const asks = some.map((ask) => packed(ask, places, values));
     const sentAt = performance.now();
-    try {
-      const answers = await this.#run(
-        [this.#route],
-        [JSON.stringify({ places, asks }), ...(values as Buffer[])],
-      );
-      for (const [index, { resolve }] of some.entries())
-        resolve({ ...readTurnAnswer((answers as unknown[])[index]), sentAt });
-    } catch (error) {
-      for (const { reject } of some) reject(error);
-    }
+    const answers = await this.#run(
+      [this.#route],
+      [JSON.stringify({ places, asks }), ...(values as Buffer[])],
+    );
+    return (answers as unknown[]).map((answer) => ({ ...readTurnAnswer(answer), sentAt }));
   }
 }
 
