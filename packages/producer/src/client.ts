@@ -7,8 +7,10 @@ import {
   type StoredBody,
   type WorkerRecord,
   bindBatchScript,
+  actorSchema,
   keysOf,
   sealScript,
+  validate,
 } from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
@@ -24,7 +26,11 @@ import {
 import { type EnqueueOptions, type EnqueueRequest, Enqueuer } from './enqueue/enqueue.ts';
 import { defaultKeepMs, keepSchema } from './enqueue/to-job.ts';
 import { durationOption } from './options.ts';
-import { DeadLetters } from './dead/dead-letters.ts';
+import type { DeadLetters } from './dead/dead-letters.ts';
+import { Operations, type OperationParts } from './operations.ts';
+import type { ApiKeys } from './keys/api-keys.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import { Trail } from './audit/trail.ts';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type FetchClient, type FetchOptions, fetchJob } from './fetch.ts';
 import { type GatherOptions, type Gatherable, type Gathered, failuresTaken, gatherJobs } from './gather.ts';
@@ -37,13 +43,13 @@ import { liveWorkers } from './connection/workers.ts';
 import { KnownQueues } from './enqueue/known-queues.ts';
 import { UnservedWatch } from './enqueue/unserved.ts';
 import { OpenQueues } from './connection/open-queues.ts';
-import { Policies } from './queues/policies.ts';
-import { Queues } from './queues/queues.ts';
+import type { Policies } from './queues/policies.ts';
+import type { Queues } from './queues/queues.ts';
 import { Replies } from './replies/replies.ts';
 import type { Reports, Warning } from './reports.ts';
 import type { FetchResponse } from './response.ts';
 import type { Parsed } from './schema.ts';
-import { Schedules } from './queues/schedules.ts';
+import type { Schedules } from './queues/schedules.ts';
 import {
   Semaphore,
   type SemaphoreClient,
@@ -66,6 +72,7 @@ export type ClientParts = {
   url: string;
   fetchDeadlineMs: number;
   dedupTtlMs: number;
+  actor: string;
 };
 
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
@@ -76,6 +83,11 @@ export class Sluice {
   readonly dead: DeadLetters;
   /** Recurring fetches. */
   readonly schedules: Schedules;
+  /** The API keys of the gateway's callers. */
+  readonly keys: ApiKeys;
+  /** Who changed what. */
+  readonly audit: AuditLog;
+  readonly #operations: OperationParts;
   readonly #queue: string;
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -101,10 +113,16 @@ export class Sluice {
     this.#reports = parts.reports;
     this.#open = new OpenQueues(redis, prefix);
     const warn = (warning: Warning, about?: string) => parts.reports.warning(warning, about);
-    this.policies = new Policies(redis, keys, warn);
     const known = new KnownQueues(redis, keys);
-    this.queues = new Queues(redis, keys, this.policies, this.#open, known);
-    this.dead = new DeadLetters(redis, keys);
+    this.#operations = { redis, keys, open: this.#open, known, url, queue: parts.queue, warn };
+    ({
+      policies: this.policies,
+      queues: this.queues,
+      dead: this.dead,
+      schedules: this.schedules,
+      keys: this.keys,
+      audit: this.audit,
+    } = this.as(parts.actor));
     this.#replies = new Replies(randomUUID(), keys, connections, parts.reader, (job) =>
       parts.reports.settled(job),
     );
@@ -131,7 +149,6 @@ export class Sluice {
         return this.#add(spec, { queue, signal, keep, takesFailure });
       },
     };
-    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
     this.#batches = {
       redis,
@@ -292,6 +309,17 @@ export class Sluice {
   async group<T>(body: (group: Group) => Promise<T>, options: { queue?: string } = {}): Promise<T> {
     const queue = options.queue ?? this.#queue;
     return await runGroup((spec) => this.#add(spec, { queue }), body);
+  }
+
+  /**
+   * The same operations in the name of somebody else: their changes are his in the audit log. For a server whose callers
+   * are not the process itself.
+   * @param actor 1 to 100 letters, digits or `. _ : @ + -` @throws SluiceError SLUICE_INVALID_CONFIG
+   */
+  as(actor: string): Operations {
+    validate(actorSchema, actor, 'SLUICE_INVALID_CONFIG', 'actor');
+    const log = (message: string) => this.#reports.changed(message);
+    return new Operations(this.#operations, new Trail(this.#redis, this.#keys, actor, log));
   }
 
   /**

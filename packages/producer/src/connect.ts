@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import { defaultPrefix, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
+import { actorSchema, defaultPrefix, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
 import { defaultRedisUrl, duplicatesOf, openClient, redisUrlSchema } from '@sluice/redis';
+import { service } from './audit/trail.ts';
 import { bounded } from './bounded.ts';
 import { Sluice } from './client.ts';
 import { type ConnectOptions, connectOptionsSchema } from './connect-options.ts';
@@ -47,6 +48,7 @@ async function open(options: ConnectOptions): Promise<Sluice> {
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, code, what);
   const server = serverOf(options.redis ?? defaultRedisUrl, prefix);
   const queue = validate(queueNameSchema, options.queue ?? 'default', code, what);
+  const actor = validate(actorSchema, options.actor ?? service(), code, `${what}: actor`);
   const time = (name: 'dedupTtl' | 'fetchDeadline') =>
     durationOption(keepSchema, options, [name, `${name}Ms`], code, what);
   const dedupTtlMs = time('dedupTtl') ?? defaultDedupTtlMs;
@@ -63,7 +65,18 @@ async function open(options: ConnectOptions): Promise<Sluice> {
   const reports = new Reports(options.logger, options.on);
   reports.watch(connections.commands, server.url);
   const { url } = server;
-  const parts = { connections, reader, bodies, reports, prefix, queue, url, fetchDeadlineMs, dedupTtlMs };
+  const parts = {
+    connections,
+    reader,
+    bodies,
+    reports,
+    prefix,
+    queue,
+    url,
+    fetchDeadlineMs,
+    dedupTtlMs,
+    actor,
+  };
   const sluice = new Sluice(parts);
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };
   try {

@@ -46,6 +46,8 @@ export const errorCodes = {
     text: 'The lease of a semaphore ended before it could be renewed; others may be in the section.',
   },
   SLUICE_WAIT_ABORTED: { status: 408, text: 'The caller stopped waiting before the outcome arrived.' },
+  SLUICE_KEY_MISSING: { status: 404, text: 'There is no API key with this id.' },
+  SLUICE_KEYS_FULL: { status: 409, text: 'There are as many API keys as there can be.' },
   SLUICE_BLOCKED: {
     status: 403,
     text: 'The egress guard blocked the URL, the address behind it, or the request itself.',

@@ -1,3 +1,24 @@
+export { type Grant, type Scope, allows, covers, grantSchema, lacking, scopes } from './access/grants.ts';
+export {
+  type ApiKey,
+  type NewKey,
+  type StoredKey,
+  apiKeySchema,
+  graceSchema,
+  newKeySchema,
+  readStoredKey,
+  readToken,
+  tokenOf,
+  withoutSecret,
+} from './access/api-key.ts';
+export {
+  type AuditAction,
+  type AuditEntry,
+  actorOf,
+  actorSchema,
+  auditActions,
+  auditEntrySchema,
+} from './access/audit-entry.ts';
 export { isBullKey } from './state/bull-keys.ts';
 export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';
@@ -42,6 +63,8 @@ export { announceScript, departScript } from './state/scripts/announce.ts';
 export { bindBatchScript } from './state/scripts/bind-batch.ts';
 export { acknowledgeScript } from './state/scripts/acknowledge.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
+export { type ChangeKeyVerdict, changeKeyScript, mostKeys } from './state/scripts/change-key.ts';
+export { noteScript } from './state/scripts/note.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';
 export { type JobLook, type JobPlace, explainScript } from './state/scripts/explain.ts';
 export { dutyBeatMs, dutyMs, dutyScript, leaveDutyScript } from './state/scripts/duty.ts';

@@ -8,6 +8,7 @@ export type Reader = 'worker' | 'gateway' | 'command' | 'compose' | 'tests';
 export const variables = {
   SLUICE_REDIS_URL: ['worker', 'gateway', 'command'],
   SLUICE_PREFIX: ['worker', 'gateway', 'command'],
+  SLUICE_ACTOR: ['command'],
   SLUICE_QUEUES: ['worker'],
   SLUICE_CONCURRENCY: ['worker'],
   SLUICE_HEALTH_PORT: ['worker', 'gateway'],

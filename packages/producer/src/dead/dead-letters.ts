@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Duration, type Keys, duration, purgeScript, redriveScript } from '@sluice/shared';
+import type { Trail } from '../audit/trail.ts';
 import { durationOption } from '../options.ts';
 import { type DeadLetter, type DeadLetterDetail, deadLetterOf, redrivenData } from './dead-letter.ts';
 import { type FailedEntry, cursorOf, failedPages } from './pages.ts';
@@ -52,6 +53,11 @@ function isAll(which: DeadSelection): which is { all: true; code?: string } {
   return typeof which === 'object' && 'all' in which;
 }
 
+/** What the audit log is told of a selection. */
+function told(which: DeadSelection): object {
+  return isAll(which) ? which : { ids: typeof which === 'string' ? [which] : which.slice(0, 20) };
+}
+
 const atOnce = 100;
 const readAtOnce = 20;
 
@@ -62,12 +68,14 @@ const readAtOnce = 20;
 export class DeadLetters {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #trail: Trail;
   readonly #redrive: BoundTo<typeof redriveScript>;
   readonly #purge: BoundTo<typeof purgeScript>;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: Redis, keys: Keys, trail: Trail) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#trail = trail;
     this.#redrive = bindScript(redis, keys, redriveScript);
     this.#purge = bindScript(redis, keys, purgeScript);
   }
@@ -110,6 +118,7 @@ export class DeadLetters {
     { ambiguous = false, signal }: RedriveOptions = {},
   ): Promise<RedriveResult> {
     const entries = await this.#select(queue, which);
+    await this.#trail.note('dead.redrive', { queue, after: told(which) });
     const result: RedriveResult = { redriven: 0, skipped: [], ambiguous: [] };
     for (let start = 0; start < entries.length && signal?.aborted !== true; start += readAtOnce) {
       const some = entries.slice(start, start + readAtOnce);
@@ -138,6 +147,10 @@ export class DeadLetters {
     // One second more, because the clocks of workers may be ahead of Redis'.
     const until = olderThanMs > 0 ? (Number(seconds) + 1) * 1000 - olderThanMs : Number.MAX_SAFE_INTEGER;
     const entries = await this.#select(queue, ids ?? { all: true, ...(code !== undefined && { code }) });
+    await this.#trail.note('dead.purge', {
+      queue,
+      before: { ...told(ids ?? { all: true, ...(code !== undefined && { code }) }), olderThanMs },
+    });
     let removed = 0;
     for (let start = 0; start < entries.length; start += atOnce) {
       const answers = await Promise.all(

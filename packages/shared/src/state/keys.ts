@@ -13,6 +13,10 @@ export function keysOf(prefix: string) {
   return {
     /** Hash: queue -> version of its policy. The list of all queues. */
     queues: `${prefix}/queues`,
+    /** Hash: id of an API key -> what is stored of it, without its secret (see access/api-key.ts). */
+    apiKeys: `${prefix}/api-keys`,
+    /** Stream: the audit log. Behind a slash and an actor: list with TTL, the ids of his entries (see scripts/parts/audit.ts). */
+    audit: `${prefix}/audit`,
     /** Sorted set with TTL: workers that are alive -> when each last said so, ms of Redis' clock. */
     workers: `${prefix}/workers`,
     /** String with TTL: what a worker says of itself (see worker-record.ts). */

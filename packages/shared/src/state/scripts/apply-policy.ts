@@ -1,4 +1,5 @@
 import { defineScript } from '../define-script.ts';
+import { auditLua } from './parts/audit.ts';
 import { gateTokenLua } from './parts/gate-token.ts';
 
 /** The entries that BullMQ keeps of a queue's event stream, which nothing here reads. Its own default is 10,000. */
@@ -31,6 +32,7 @@ export type ApplyReply = {
  * channel      where `message` is published
  * unitUs       of adapting
  * rateText     that the rate was given as; '' none. It is kept beside the policy, and makes it no other policy
+ * actor        who does it, for the audit log
  */
 export const applyPolicyScript = defineScript({
   keys: (keys, queue: string) => ({
@@ -43,6 +45,7 @@ export const applyPolicyScript = defineScript({
     flow: keys.flow(queue),
     schedule: keys.schedule(queue),
     stats: keys.stats(queue),
+    auditLog: keys.audit,
   }),
   args: [
     'queue',
@@ -61,8 +64,9 @@ export const applyPolicyScript = defineScript({
     'cellUs',
     'burst',
     'rateText',
+    'actor',
   ],
-  parts: [gateTokenLua],
+  parts: [gateTokenLua, auditLua],
   lua: `
 local old = redis.call('HMGET', policy, 'json', 'version', 'paceUs', 'spanUs')
 local version = tonumber(old[2] or '0')
@@ -111,6 +115,7 @@ elseif due > 0 then
 end
 redis.call('HDEL', schedule, 'gate')
 redis.call('PUBLISH', channel, message)
+audit(old[1] and 'policy.change' or 'policy.create', queue, '', old[1] or '', json)
 if old[1] then return {1, version, json} end
 return {0, version, json}
 `,
