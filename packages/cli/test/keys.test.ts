@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { ApiKey } from '../../producer/src/index.ts';
 import { Rig } from '../../worker/test/rig.ts';
 import { type CommandOptions, escape, runHere } from './io.ts';
 
@@ -17,7 +18,7 @@ const objects = (text: string) =>
   text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Record<string, never>);
+    .map((line) => JSON.parse(line) as Record<string, unknown> & { key: ApiKey; token: string });
 
 describe('sluice key', () => {
   test('create prints the token alone on standard output, and nothing of it is kept', async () => {
@@ -52,14 +53,14 @@ describe('sluice key', () => {
 
   test('rotate gives a new token; the old one goes on for the grace, or not at all', async () => {
     const made = objects((await run(['key', 'create', 'ci', '--grant', '*=read', '--json'])).stdout)[0]!;
-    const { id } = made['key'];
+    const { id } = made.key;
     const first = (await run(['key', 'rotate', id])).stdout.trim();
     expect(await rig.sluice.keys.verify(first)).toMatchObject({ id });
-    expect(await rig.sluice.keys.verify(made['token'])).toMatchObject({ id });
+    expect(await rig.sluice.keys.verify(made.token)).toMatchObject({ id });
     const second = objects((await run(['key', 'rotate', id, '--grace', '0s', '--json'])).stdout)[0]!;
-    expect(await rig.sluice.keys.verify(second['token'])).toMatchObject({ id });
+    expect(await rig.sluice.keys.verify(second.token)).toMatchObject({ id });
     await expect(rig.sluice.keys.verify(first)).rejects.toMatchObject({ code: 'SLUICE_UNAUTHENTICATED' });
-    await expect(rig.sluice.keys.verify(made['token'])).rejects.toMatchObject({
+    await expect(rig.sluice.keys.verify(made.token)).rejects.toMatchObject({
       code: 'SLUICE_UNAUTHENTICATED',
     });
 
@@ -69,7 +70,7 @@ describe('sluice key', () => {
       { id, revoked: true },
       { id: 'nobody', revoked: false },
     ]);
-    await expect(rig.sluice.keys.verify(second['token'])).rejects.toMatchObject({
+    await expect(rig.sluice.keys.verify(second.token)).rejects.toMatchObject({
       code: 'SLUICE_UNAUTHENTICATED',
     });
   });
