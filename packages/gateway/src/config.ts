@@ -32,8 +32,13 @@ export const gatewayConfigSchema = z
     SLUICE_PREFIX: prefixSchema.default(defaultPrefix),
     /** Port of the API; 0: any that is free. */
     SLUICE_GATEWAY_PORT: port(8000),
-    /** Address that the API listens on. Without keys: only the loopback. */
+    /** Address that the API listens on. */
     SLUICE_GATEWAY_HOST: z.string().min(1).default('127.0.0.1'),
+    /**
+     * `keys`: callers need an API key (`sluice key create`). `none`: whoever reaches the gateway may do everything.
+     * `auto`: `none` on the loopback, else `keys`.
+     */
+    SLUICE_GATEWAY_AUTH: z.enum(['auto', 'keys', 'none']).default('auto'),
     /** Fields of a policy that may be changed through the API although they could open more than their queue. */
     SLUICE_GATEWAY_POLICY: fields,
     /** Port of /livez and /readyz; 0 switches the server off. */
@@ -49,6 +54,7 @@ export const gatewayConfigSchema = z
     redisUrl: env.SLUICE_REDIS_URL,
     prefix: env.SLUICE_PREFIX,
     api: { port: env.SLUICE_GATEWAY_PORT, host: env.SLUICE_GATEWAY_HOST },
+    auth: env.SLUICE_GATEWAY_AUTH,
     openFields: env.SLUICE_GATEWAY_POLICY,
     health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
     graceMs: env.SLUICE_GRACE,

@@ -4,10 +4,11 @@ import type { Logger } from 'pino';
 import { type Sluice, SluiceError, connect } from '@sluice/producer';
 import { redactRedisUrl } from '@sluice/redis';
 import type { App } from './app.ts';
-import { isLoopback, open } from './auth/open.ts';
+import { ByKey } from './auth/by-key.ts';
+import { isLoopback, open, openToAll } from './auth/open.ts';
 import type { GatewayConfig } from './config.ts';
 import { startHealth } from './health.ts';
-import { buildServer } from './server.ts';
+import { type ServerParts, buildServer } from './server.ts';
 import { Waits } from './waiting/waits.ts';
 
 /** A gateway that has its process to itself. */
@@ -39,14 +40,10 @@ const cannotListen = (what: string, { host, port }: { host: string; port: number
 
 /**
  * Opens what a gateway process has: a client, the API and the health endpoint.
- * @throws SluiceError as `connect`; SLUICE_INVALID_CONFIG when it cannot listen, or would be open to the network
+ * @throws SluiceError as `connect`; SLUICE_INVALID_CONFIG when it cannot listen
  */
 export async function openGatewayProcess(config: GatewayConfig, log: Logger): Promise<GatewayProcess> {
   const { api, health, graceMs } = config;
-  if (!isLoopback(api.host)) {
-    const message = `without keys the gateway listens on the loopback only (127.0.0.1, ::1), not on ${api.host}: whoever reaches it may use every queue`;
-    throw new SluiceError('SLUICE_INVALID_CONFIG', message);
-  }
   const { redisUrl: redis, prefix, bodyStore } = config;
   const logger = {
     info: (message: string) => log.info(message),
@@ -58,9 +55,10 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
   const patient = await connect({ redis, prefix, whenDown: 'wait', logger: silent });
   const close = async () => void (await Promise.all([sluice.close(), patient.close()]));
   const waits = new Waits();
+  const door = doorOf(config, sluice);
   const stopping = new AbortController();
   const { openFields } = config;
-  const app = await buildServer({ sluice, patient, authenticate: open, logger: log, openFields, waits });
+  const app = await buildServer({ sluice, patient, ...door, logger: log, openFields, waits });
   try {
     await app.listen({ ...api, listenTextResolver: () => 'listening' }).catch((error: unknown) => {
       throw cannotListen('the API', api, error);
@@ -99,6 +97,18 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
     await close();
     throw error;
   }
+}
+
+/** Who is let in. */
+function doorOf(
+  { auth, api }: GatewayConfig,
+  sluice: Sluice,
+): Pick<ServerParts, 'authenticate' | 'answered'> {
+  const local = isLoopback(api.host);
+  if (auth === 'none') return { authenticate: local ? open : openToAll };
+  if (auth === 'auto' && local) return { authenticate: open };
+  const byKey = new ByKey(sluice);
+  return { authenticate: byKey.authenticate, answered: (request) => byKey.answered(request) };
 }
 
 async function answers(sluice: Sluice): Promise<boolean> {

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { type FastifyBaseLogger, LogController, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyRequest, LogController, fastify } from 'fastify';
 import type { Sluice } from '@sluice/producer';
 import type { App } from './app.ts';
 import { type Authenticate, guardRoutes } from './auth/caller.ts';
 import { documentRoutes } from './document/document.ts';
 import { answerBrokenHttp, answerErrors, answerProblem } from './problems/answer.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { deadRoutes } from './routes/dead.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { type GuardedField, queueRoutes } from './routes/queues.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { workerRoutes } from './routes/workers.ts';
@@ -25,6 +27,8 @@ export type ServerParts = {
    */
   patient?: Sluice;
   authenticate: Authenticate;
+  /** Called when a request was answered. */
+  answered?: (request: FastifyRequest) => void;
   logger: FastifyBaseLogger;
   /** Fields of a policy that could open more than their queue, and may be changed here all the same. Default: none. */
   openFields?: readonly GuardedField[];
@@ -70,6 +74,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     const { method, routeOptions, caller } = request;
     const ms = Math.round(reply.elapsedTime);
     const { statusCode: status } = reply;
+    parts.answered?.(request);
     request.log.info({ method, route: routeOptions.url, status, ms, key: caller?.id }, 'answered');
   });
   await documentRoutes(app, packageVersion());
@@ -82,5 +87,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   deadRoutes(app, sluice);
   scheduleRoutes(app, sluice);
   workerRoutes(app, sluice);
+  keyRoutes(app, sluice);
+  auditRoutes(app, sluice);
   return app;
 }

@@ -21,6 +21,7 @@ export {
   type RedriveResult,
 } from './dead/dead-letters.ts';
 export { ApiKeys, type KeyOptions, type KeyWithToken } from './keys/api-keys.ts';
+export { opens as keyOpens } from './keys/secret.ts';
 export { AuditLog, type AuditListOptions, type AuditPage } from './audit/audit-log.ts';
 export { Operations } from './operations.ts';
 export { operator } from './audit/trail.ts';

@@ -108,6 +108,10 @@ export const errorCodes = {
     status: 422,
     text: 'The Idempotency-Key of the HTTP request came before with another request.',
   },
+  SLUICE_TOO_MANY_REQUESTS: {
+    status: 429,
+    text: 'The gateway takes no more requests of this caller for now.',
+  },
   SLUICE_HEADERS_TOO_LARGE: { status: 431, text: 'The headers of the HTTP request are too large.' },
   SLUICE_OVERLOADED: {
     status: 503,

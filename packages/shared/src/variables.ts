@@ -25,6 +25,7 @@ export const variables = {
   SLUICE_LOG_LEVEL: ['worker', 'gateway'],
   SLUICE_GATEWAY_PORT: ['gateway'],
   SLUICE_GATEWAY_HOST: ['gateway'],
+  SLUICE_GATEWAY_AUTH: ['gateway'],
   SLUICE_GATEWAY_POLICY: ['gateway'],
   SLUICE_REDIS_IMAGE: ['compose'],
   SLUICE_WORKER_IMAGE: ['compose'],

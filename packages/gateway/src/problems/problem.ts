@@ -76,6 +76,7 @@ export function problemHeaders({ code }: SluiceError): Record<string, string> {
   return {
     'content-type': 'application/problem+json',
     ...(errorCodes[code].status === 503 && { 'retry-after': String(retryAfterSeconds) }),
+    ...(code === 'SLUICE_TOO_MANY_REQUESTS' && { 'retry-after': '60' }),
     ...(code === 'SLUICE_UNAUTHENTICATED' && { 'www-authenticate': 'Bearer' }),
   };
 }

@@ -93,9 +93,9 @@ export function deadRoutes(app: App, sluice: Sluice): void {
         },
       },
     },
-    async ({ params, body: { ids, code, ambiguous = false } }) => {
+    async ({ caller, params, body: { ids, code, ambiguous = false } }) => {
       const which: DeadSelection = ids ?? { all: true, ...(code !== undefined && { code }) };
-      return await sluice.dead.redrive(params.queue, which, { ambiguous });
+      return await sluice.as(caller.actor).dead.redrive(params.queue, which, { ambiguous });
     },
   );
   app.post(
@@ -119,8 +119,8 @@ export function deadRoutes(app: App, sluice: Sluice): void {
         response: { 200: z.object({ removed: z.number() }) },
       },
     },
-    async ({ params, body: { ids, code, olderThan } }) => ({
-      removed: await sluice.dead.purge(params.queue, { ids, code, olderThan }),
+    async ({ caller, params, body: { ids, code, olderThan } }) => ({
+      removed: await sluice.as(caller.actor).dead.purge(params.queue, { ids, code, olderThan }),
     }),
   );
 }
