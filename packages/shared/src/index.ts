@@ -25,6 +25,7 @@ export { clip } from './fields/clip.ts';
 export { excerpt, withoutQuery } from './fields/excerpt.ts';
 export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
+export { capEgress } from './egress/cap-egress.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
 export { judgeLiteral, literalAddress } from './egress/judge-literal.ts';
@@ -127,7 +128,7 @@ export {
 } from './job/outcome.ts';
 export { namedFields, withNamed } from './policy/named-fields.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './policy/pace.ts';
-export { type Policy, policySchema, queueNameSchema } from './policy/policy.ts';
+export { type Policy, egressSchema, policySchema, queueNameSchema } from './policy/policy.ts';
 export type {
   EgressSpec,
   JobRetry,

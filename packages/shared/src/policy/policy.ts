@@ -52,7 +52,8 @@ const origin = z
     'must be an origin: scheme, host and port, such as "https://api.example.com"',
   );
 
-const egress = z.strictObject({
+/** What the jobs of a queue may contact; as the bounds of a worker, what any policy may allow at most. */
+export const egressSchema = z.strictObject({
   /** Address ranges allowed besides the public internet, as CIDRs. Metadata addresses are never allowed. */
   allow: z
     .array(
@@ -97,7 +98,7 @@ export const policySchema = z.strictObject({
    * be followed by another; absent: the status alone says it.
    */
   retryIf: moduleNameSchema.optional(),
-  egress: egress.prefault({}),
+  egress: egressSchema.prefault({}),
   /** Redirects followed; each hop is guarded and asks for its own permit. 0: a redirect is the response. */
   maxRedirects: z.int().min(0).max(20).default(5),
   /** Largest response body, after decompression. A larger one ends the job as `too-large`. */
