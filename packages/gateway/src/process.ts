@@ -7,6 +7,7 @@ import type { App } from './app.ts';
 import { ByKey } from './auth/by-key.ts';
 import { isLoopback, open, openToAll } from './auth/open.ts';
 import type { GatewayConfig } from './config.ts';
+import { openGatewayRedis } from './gateway-redis.ts';
 import { startHealth } from './health.ts';
 import { type ServerParts, buildServer } from './server.ts';
 import { Waits } from './waiting/waits.ts';
@@ -53,12 +54,17 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
   // That it loses the same Redis need not be said twice.
   const silent = { info: () => {}, warn: () => {} };
   const patient = await connect({ redis, prefix, whenDown: 'wait', logger: silent });
-  const close = async () => void (await Promise.all([sluice.close(), patient.close()]));
+  const own = await openGatewayRedis(config.redisUrl, prefix);
+  const close = async () => {
+    await Promise.all([sluice.close(), patient.close()]);
+    own.client.disconnect();
+  };
   const waits = new Waits();
   const door = doorOf(config, sluice);
   const stopping = new AbortController();
-  const { openFields } = config;
-  const app = await buildServer({ sluice, patient, ...door, logger: log, openFields, waits });
+  const { openFields, keyRate, trustedProxies } = config;
+  const limits = { redis: own, keyRate, trustedProxies };
+  const app = await buildServer({ sluice, patient, ...door, ...limits, logger: log, openFields, waits });
   try {
     await app.listen({ ...api, listenTextResolver: () => 'listening' }).catch((error: unknown) => {
       throw cannotListen('the API', api, error);

@@ -3,7 +3,11 @@ import { type FastifyBaseLogger, type FastifyRequest, LogController, fastify } f
 import type { Sluice } from '@sluice/producer';
 import type { App } from './app.ts';
 import { type Authenticate, guardRoutes } from './auth/caller.ts';
+import { Owners } from './auth/owners.ts';
 import { documentRoutes } from './document/document.ts';
+import type { GatewayRedis } from './gateway-redis.ts';
+import { limitRequests, mostHeaderBytes } from './limits/before-parsing.ts';
+import { type KeyRate, limitKeys } from './limits/per-key.ts';
 import { answerBrokenHttp, answerErrors, answerProblem } from './problems/answer.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { batchRoutes } from './routes/batches.ts';
@@ -32,6 +36,15 @@ export type ServerParts = {
   logger: FastifyBaseLogger;
   /** Fields of a policy that could open more than their queue, and may be changed here all the same. Default: none. */
   openFields?: readonly GuardedField[];
+  /**
+   * The gateway's own connection (`openGatewayRedis`): it counts requests, and knows whose a job is. Without it there is no
+   * rate, and outcomes are only for callers with the scope `payload`.
+   */
+  redis?: GatewayRedis | undefined;
+  /** Requests that each key may make, over all gateways with this Redis. Default: as many as it likes. */
+  keyRate?: KeyRate | null;
+  /** Proxies whose X-Forwarded-For is believed: addresses and CIDRs. Default: none. */
+  trustedProxies?: readonly string[];
   /** The requests that wait. Default: as many as one process may have. */
   waits?: Waits;
 };
@@ -45,6 +58,7 @@ const headersTimeoutMs = 30_000;
 /** Builds the HTTP API. It listens where its caller says: `app.listen`. */
 export async function buildServer(parts: ServerParts): Promise<App> {
   const { sluice, patient = sluice, authenticate, logger, openFields = [], waits = new Waits() } = parts;
+  const { redis, keyRate = null, trustedProxies = [] } = parts;
   const app = fastify({
     loggerInstance: logger,
     // One line for each request comes from us.
@@ -57,7 +71,8 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     return503OnClosing: false,
     clientErrorHandler: answerBrokenHttp,
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
-    http: { headersTimeout: headersTimeoutMs },
+    http: { headersTimeout: headersTimeoutMs, maxHeaderSize: mostHeaderBytes },
+    ...(trustedProxies.length > 0 && { trustProxy: [...trustedProxies] }),
     routerOptions: { maxParamLength: 200 },
   }).withTypeProvider<ZodTypes>();
   app.setValidatorCompiler(validatorCompiler);
@@ -66,7 +81,9 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   // A page of another site may send text to a gateway on its reader's machine, but no JSON.
   app.removeContentTypeParser('text/plain');
   answerErrors(app);
+  limitRequests(app);
   guardRoutes(app, authenticate);
+  if (redis !== undefined && keyRate !== null) await limitKeys(app, redis, keyRate);
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
@@ -78,10 +95,11 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     request.log.info({ method, route: routeOptions.url, status, ms, key: caller?.id }, 'answered');
   });
   await documentRoutes(app, packageVersion());
-  jobRoutes(app, sluice, waits);
+  const owners = new Owners(redis);
+  jobRoutes(app, { sluice, waits, owners });
   // Only there a body may be lines.
   await app.register(async (inner) =>
-    batchRoutes(inner.withTypeProvider<ZodTypes>(), { sluice, patient, waits }),
+    batchRoutes(inner.withTypeProvider<ZodTypes>(), { sluice, patient, waits, owners }),
   );
   queueRoutes(app, sluice, openFields);
   deadRoutes(app, sluice);

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { Rig, until } from '../../worker/test/rig.ts';
 import { type Grant, type Sluice, connect } from '../../producer/src/index.ts';
 import { installedServer, startOwnRedis } from '../../../test/lab/own-redis.ts';
-import { type App, ByKey, buildServer } from '../src/index.ts';
+import { type App, ByKey, type ServerParts, buildServer, openGatewayRedis } from '../src/index.ts';
 import { FailedTries } from '../src/auth/failed-tries.ts';
 
 /** A gateway that asks for keys. */
-async function serve(client: Sluice): Promise<{ app: App; url: string }> {
+async function serve(client: Sluice, parts: Partial<ServerParts> = {}): Promise<{ app: App; url: string }> {
   const byKey = new ByKey(client);
   const { authenticate } = byKey;
   const answered = (request: Parameters<typeof byKey.answered>[0]) => byKey.answered(request);
@@ -17,6 +17,7 @@ async function serve(client: Sluice): Promise<{ app: App; url: string }> {
     authenticate,
     answered,
     logger: pino({ level: 'silent' }),
+    ...parts,
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   return { app, url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` };
@@ -25,21 +26,24 @@ async function serve(client: Sluice): Promise<{ app: App; url: string }> {
 let rig: Rig;
 let client: Sluice;
 let served: Awaited<ReturnType<typeof serve>>;
+let redis: Awaited<ReturnType<typeof openGatewayRedis>>;
 beforeAll(async () => {
   rig = await Rig.open({ idle: true, policy: { rate: '1/1h' } });
   client = await connect({ redis: inject('redisUrl'), prefix: rig.prefix, whenDown: 'fail' });
-  served = await serve(client);
+  redis = await openGatewayRedis(inject('redisUrl'), rig.prefix);
+  served = await serve(client, { redis });
 });
 afterAll(async () => {
   await served.app.close();
+  redis.client.disconnect();
   await client.close();
   await rig[Symbol.asyncDispose]();
 });
 
 const tokenFor = async (...grants: Grant[]) => (await rig.sluice.keys.create({ name: 't', grants })).token;
 
-async function call(method: string, path: string, token: string | null, json?: unknown) {
-  const response = await fetch(`${served.url}${path}`, {
+async function call(method: string, path: string, token: string | null, json?: unknown, { url } = served) {
+  const response = await fetch(`${url}${path}`, {
     method,
     headers: {
       ...(token !== null && { authorization: `Bearer ${token}` }),
@@ -117,8 +121,8 @@ test('keys are managed over HTTP by who has the scope, and the audit log has who
 
 test('a revoked key is refused within 2 s, and what it has open is cut off', async () => {
   await rig.sluice.enqueue({ url: 'http://a.test/', id: 'first' });
-  await rig.sluice.enqueue({ url: 'http://a.test/', id: 'waits' });
   const token = await tokenFor({ queues: ['q'], scopes: ['enqueue', 'read', 'payload'] });
+  await call('POST', '/v1/queues/q/jobs', token, { url: 'http://a.test/', id: 'waits' });
   const open = call('GET', '/v1/queues/q/jobs/waits/result?wait=25', token).then(
     () => 'answered',
     () => 'cut off',
@@ -132,6 +136,58 @@ test('a revoked key is refused within 2 s, and what it has open is cut off', asy
   expect(await open).toBe('cut off');
   // Long before the wait's own end, on a slow machine, too.
   expect(performance.now() - revokedAt).toBeLessThan(20_000);
+});
+
+test('a key with `enqueue` alone reads the outcomes of its own jobs and batches, not those of others', async () => {
+  const mine = await tokenFor({ queues: ['q'], scopes: ['enqueue'] });
+  const other = await tokenFor({ queues: ['q'], scopes: ['enqueue', 'read', 'cancel'] });
+  const auditor = await tokenFor({ queues: ['q'], scopes: ['enqueue', 'payload', 'cancel'] });
+  const spec = { url: 'http://a.test/mine', id: 'mine' };
+  expect(await call('POST', '/v1/queues/q/jobs', mine, spec)).toMatchObject({ status: 202 });
+  const read = (token: string) => call('GET', '/v1/queues/q/jobs/mine/result?wait=0', token);
+  expect(await read(mine)).toMatchObject({ status: 202 });
+  expect(await read(other)).toMatchObject({ status: 403, body: { code: 'SLUICE_FORBIDDEN' } });
+  expect(await read(auditor)).toMatchObject({ status: 202 });
+  // With another request it is refused, and is still not his.
+  expect(await call('POST', '/v1/queues/q/jobs', other, { ...spec, url: 'http://a.test/' })).toMatchObject({
+    status: 409,
+  });
+  expect(await read(other)).toMatchObject({ status: 403 });
+  await call('DELETE', '/v1/queues/q/jobs/mine', other);
+  expect(await read(mine)).toMatchObject({ status: 200, body: { outcome: { kind: 'cancelled' } } });
+  expect(await read(other)).toMatchObject({ status: 403 });
+
+  const batch = { name: 'mine' };
+  expect(await call('POST', '/v1/queues/q/batches', mine, batch)).toMatchObject({ status: 201 });
+  expect(await call('POST', '/v1/queues/q/batches', other, batch)).toMatchObject({ status: 403 });
+  await rig.sluice.batch('theirs').bind('q');
+  expect(await call('POST', '/v1/queues/q/batches', mine, { name: 'theirs' })).toMatchObject({ status: 403 });
+  for (const [token, status] of [
+    [mine, 200],
+    [other, 403],
+    [auditor, 200],
+  ] as const) {
+    expect(await call('GET', '/v1/queues/q/batches/mine/results', token)).toMatchObject({ status });
+  }
+});
+
+test('a key has a rate, which all gateways count together', async () => {
+  const keyRate = { limit: 5, per: 3_600_000 };
+  const gateways = [await serve(client, { redis, keyRate }), await serve(client, { redis, keyRate })];
+  const [token, other] = [
+    await tokenFor({ queues: ['q'], scopes: ['read'] }),
+    await tokenFor({ queues: ['q'], scopes: ['read'] }),
+  ];
+  const answers = [];
+  for (let n = 0; n < 7; n++)
+    answers.push(await call('GET', '/v1/queues/q', token, undefined, gateways[n % 2]));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429, 429]);
+  expect(answers[5]).toMatchObject({ body: { code: 'SLUICE_TOO_MANY_REQUESTS', status: 429 } });
+  const seconds = Number(answers[5]!.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThan(3000);
+  expect(seconds).toBeLessThanOrEqual(3600);
+  expect(await call('GET', '/v1/queues/q', other, undefined, gateways[0])).toMatchObject({ status: 200 });
+  for (const { app } of gateways) await app.close();
 });
 
 test('after 10 tries of one address with one key id it has to wait a minute; others do not', async () => {
@@ -157,12 +213,16 @@ test.skipIf(!installedServer())('while Redis is away nobody is known: 503, and n
   await using redis = await startOwnRedis();
   const away = await connect({ redis: redis.url, whenDown: 'fail' });
   const { token } = await away.keys.create({ name: 't', grants: [{ queues: ['*'], scopes: ['read'] }] });
-  const { app, url } = await serve(away);
+  const own = await openGatewayRedis(redis.url, '{sluice}');
+  const { app, url } = await serve(away, { redis: own, keyRate: { limit: 1000, per: 1000 } });
+  const headers = { authorization: `Bearer ${token}` };
+  expect((await fetch(`${url}/v1/queues`, { headers })).status).toBe(200);
   await redis.stop();
   const response = await fetch(`${url}/v1/queues`, { headers: { authorization: `Bearer ${token}` } });
   expect(response.status).toBe(503);
   expect(response.headers.get('retry-after')).not.toBeNull();
   expect(await response.text()).not.toContain(redis.url.slice('redis://'.length));
   await app.close();
+  own.client.disconnect();
   await away.close();
 });

@@ -113,6 +113,7 @@ export const errorCodes = {
     text: 'The gateway takes no more requests of this caller for now.',
   },
   SLUICE_HEADERS_TOO_LARGE: { status: 431, text: 'The headers of the HTTP request are too large.' },
+  SLUICE_URL_TOO_LONG: { status: 414, text: 'The path of the HTTP request is too long.' },
   SLUICE_OVERLOADED: {
     status: 503,
     text: 'The gateway has as many open waits as it may have, or is stopping.',
@@ -150,19 +151,26 @@ export function pathText(parts: readonly (string | number)[]): string {
 export class SluiceError extends Error {
   override readonly name: string = 'SluiceError';
   readonly code: ErrorCode;
+  /** When it is worth another try, ms from now; undefined: not known. */
+  declare readonly retryAfterMs: number | undefined;
   /** Every fault of the input, when the code is one of the SLUICE_INVALID_ ones (and the URL, when it is blocked). */
   declare readonly faults: readonly Fault[];
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; faults?: readonly Fault[] } = {},
+    options: { cause?: unknown; faults?: readonly Fault[]; retryAfterMs?: number | undefined } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     const { faults: value = [] } = options;
     // An error without faults is not printed with an empty list of them.
     Object.defineProperty(this, 'faults', { value, enumerable: value.length > 0 });
+    const { retryAfterMs } = options;
+    Object.defineProperty(this, 'retryAfterMs', {
+      value: retryAfterMs,
+      enumerable: retryAfterMs !== undefined,
+    });
   }
 }
 

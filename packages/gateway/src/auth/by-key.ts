@@ -36,7 +36,7 @@ export class ByKey {
     const waitMs = this.#tries.waitMs(request.ip, id);
     if (waitMs > 0) {
       const message = `too many tries with keys that are not valid; try again in ${Math.ceil(waitMs / 1000)} s`;
-      throw new SluiceError('SLUICE_TOO_MANY_REQUESTS', message);
+      throw new SluiceError('SLUICE_TOO_MANY_REQUESTS', message, { retryAfterMs: waitMs });
     }
     let known = read === null ? null : await this.#read(read.id);
     // It may have a new secret since.
