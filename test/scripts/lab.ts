@@ -87,6 +87,7 @@ export function openLab() {
         ...pacing,
         rateText: '',
         concurrency: policy.concurrency.global ?? '',
+        maxBacklog: policy.maxBacklog ?? '',
         origin: policy.origin ?? '',
         mode,
         channel: keys.events,

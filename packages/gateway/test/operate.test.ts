@@ -108,3 +108,13 @@ test('workers are listed', async () => {
   const { workers } = (await gateway.call('GET', '/v1/workers')).json<{ workers: { queues: string }[] }>();
   expect(workers).toMatchObject([{ queues: '*' }]);
 });
+
+test('a queue that is full is 429, and says when to try again', async () => {
+  await using full = await GatewayRig.open({ idle: true, policy: { rate: '1/10s', maxBacklog: 2 } });
+  const add = () => full.call('POST', 'jobs', { json: { url: 'http://a.test/' } });
+  expect([(await add()).status, (await add()).status]).toEqual([202, 202]);
+  const refused = await add();
+  expect(refused.json()).toMatchObject({ status: 429, code: 'SLUICE_BACKLOG_FULL' });
+  // 10 s to the next start, and its slack.
+  expect(refused.headers.get('retry-after')).toBe('11');
+});

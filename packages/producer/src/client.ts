@@ -169,8 +169,8 @@ export class Sluice {
    * `enqueue(spec)`. When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
-   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_WAIT_ABORTED; SLUICE_REDIS_UNREACHABLE;
-   *   SLUICE_REDIS_FULL
+   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_BACKLOG_FULL; SLUICE_WAIT_ABORTED;
+   *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
   async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;

@@ -12,6 +12,10 @@ export const errorCodes = {
   },
   SLUICE_POLICY_MISSING: { status: 404, text: 'The queue has no policy, so no worker serves it.' },
   SLUICE_POLICY_CONFLICT: { status: 409, text: 'The queue has another policy than the one named.' },
+  SLUICE_BACKLOG_FULL: {
+    status: 429,
+    text: 'As many jobs of the queue wait as its policy allows; this one was not accepted.',
+  },
   SLUICE_DUPLICATE_ID: { status: 409, text: 'The id is taken by a job with another payload.' },
   SLUICE_REDIS_UNREACHABLE: {
     status: 503,

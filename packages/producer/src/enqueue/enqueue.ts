@@ -13,6 +13,7 @@ import {
 import { redisFault } from '@sluice/redis';
 import { bounded } from '../bounded.ts';
 import { addOnce, defineAdded } from './add-once.ts';
+import { backlogFull, guardAdds } from './backlog.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
@@ -132,11 +133,12 @@ export class Enqueuer {
     this.#accepted = parts.accepted;
     this.#insist = parts.insist;
     defineAdded(parts.redis);
+    guardAdds(parts.redis);
   }
 
   /**
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
-   *   SLUICE_DUPLICATE_ID; SLUICE_KEY_REUSED; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   *   SLUICE_DUPLICATE_ID; SLUICE_KEY_REUSED; SLUICE_BACKLOG_FULL; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async add(input: Input, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
@@ -156,7 +158,7 @@ export class Enqueuer {
     try {
       return await bounded(this.#accept(spec, request, now, what), { signal, deadline });
     } catch (error) {
-      throw redisFault(error, this.#url);
+      throw backlogFull(error, request.queue, what) ?? redisFault(error, this.#url);
     }
   }
 

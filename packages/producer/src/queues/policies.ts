@@ -152,6 +152,7 @@ export class Policies {
       ...pacing,
       rateText: policy.rate?.text ?? '',
       concurrency: policy.concurrency.global ?? '',
+      maxBacklog: policy.maxBacklog ?? '',
       origin: policy.origin ?? '',
       mode,
       channel: this.#keys.events,

@@ -122,6 +122,11 @@ export const policySchema = z.strictObject({
       awaited: z.boolean().optional(),
     })
     .prefault({}),
+  /**
+   * Jobs that may wait, delayed ones among them; an enqueue beyond it is SLUICE_BACKLOG_FULL. null: any number. Retries,
+   * redrives and schedules are not refused.
+   */
+  maxBacklog: z.int().min(1).max(1_000_000_000).nullable().default(null),
   /** The longest hold that is obeyed blindly; after it one probe goes out. */
   maxHold: duration({ min: 0, max: day }).default(15 * minute),
 });

@@ -1,3 +1,4 @@
+import { backlogField } from '../backlog.ts';
 import { defineScript } from '../define-script.ts';
 import { auditLua } from './parts/audit.ts';
 import { gateTokenLua } from './parts/gate-token.ts';
@@ -27,6 +28,7 @@ export type ApplyReply = {
  * max          of the gate, and its `durationMs`
  * paceUs       0: no rate; with `limit`, `spanUs`, `cellUs` and `burst`, see policy/pace.ts
  * concurrency  for the fleet; '' none
+ * maxBacklog   jobs that may wait; '' any number
  * origin       that the queue serves; '' any
  * mode         'create' (refuse another policy) | 'set' | the version that it replaces (refuse any other; 0: none)
  * channel      where `message` is published
@@ -54,6 +56,7 @@ export const applyPolicyScript = defineScript({
     'durationMs',
     'paceUs',
     'concurrency',
+    'maxBacklog',
     'origin',
     'mode',
     'channel',
@@ -84,6 +87,8 @@ redis.call('HSET', policy, 'json', json, 'version', version, 'paceUs', paceUs, '
 redis.call('HSET', queues, queue, version)
 redis.call('HSET', meta, 'max', max, 'duration', durationMs, 'opts.maxLenEvents', ${eventsKept})
 if concurrency == '' then redis.call('HDEL', meta, 'concurrency') else redis.call('HSET', meta, 'concurrency', concurrency) end
+if maxBacklog == '' then redis.call('HDEL', meta, '${backlogField}')
+else redis.call('HSET', meta, '${backlogField}', maxBacklog .. ' ' .. paceUs) end
 
 redis.call('DEL', limiter, flow)
 local time = redis.call('TIME')
