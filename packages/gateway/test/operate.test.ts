@@ -63,7 +63,8 @@ test('failed jobs are listed, looked at, sent back and removed', async () => {
   await until(async () => (await rig.sluice.dead.get(rig.queue, 'a')) !== null);
   const list = await gateway.call('GET', 'dead?code=SLUICE_HTTP_ERROR');
   expect(list.json()).toMatchObject({
-    letters: [{ id: 'a', code: 'SLUICE_HTTP_ERROR', attempts: 1 }],
+    items: [{ id: 'a', code: 'SLUICE_HTTP_ERROR', attempts: 1 }],
+    examined: 1,
     cursor: null,
   });
   expect((await gateway.call('GET', 'dead/a')).json()).toMatchObject({
@@ -80,7 +81,26 @@ test('failed jobs are listed, looked at, sent back and removed', async () => {
   });
   await until(async () => (await rig.sluice.dead.get(rig.queue, 'a')) !== null);
   expect((await gateway.call('POST', 'dead/purge', { json: {} })).status).toBe(400);
-  expect((await gateway.call('POST', 'dead/purge', { json: { all: true } })).json()).toEqual({ removed: 1 });
+  const { host } = new URL(rig.upstream.url);
+  expect((await gateway.call('GET', `dead?host=${host}&since=2020-01-01T00:00:00Z`)).json()).toMatchObject({
+    items: [{ id: 'a' }],
+  });
+  for (const json of [
+    { all: true, host: 'other.test' },
+    { all: true, until: '2020-01-01' },
+  ]) {
+    expect((await gateway.call('POST', 'dead/purge', { json })).json()).toMatchObject({
+      removed: 0,
+      cursor: null,
+    });
+    expect((await gateway.call('POST', 'dead/redrive', { json })).json()).toMatchObject({ redriven: 0 });
+  }
+  expect((await gateway.call('POST', 'dead/purge', { json: { ids: ['a'], host } })).status).toBe(400);
+  expect((await gateway.call('POST', 'dead/purge', { json: { all: true, host } })).json()).toEqual({
+    removed: 1,
+    examined: 1,
+    cursor: null,
+  });
 });
 
 test('schedules are set, listed and ended', async () => {

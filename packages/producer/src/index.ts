@@ -12,10 +12,13 @@ export { connect } from './connect.ts';
 export type { ConnectOptions } from './connect-options.ts';
 export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
 export type { Explanation, JobReason } from './explain/explanation.ts';
+export type { DeadFilter } from './dead/filter.ts';
 export {
   type DeadListOptions,
+  type DeadPage,
   DeadLetters,
   type DeadSelection,
+  type WalkPage,
   type PurgeOptions,
   type RedriveOptions,
   type RedriveResult,

@@ -144,10 +144,10 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
       },
     });
     this.dead = partial<DeadLetters>('dead', {
-      list: async (name) => ({
-        letters: [...fleet.dead.values()].filter((letter) => letter.queue === name).toReversed(),
-        cursor: null,
-      }),
+      list: async (name) => {
+        const letters = [...fleet.dead.values()].filter((letter) => letter.queue === name).toReversed();
+        return { letters, cursor: null, examined: letters.length };
+      },
       redrive: async (name, which) => {
         const ids = typeof which === 'string' ? [which] : Array.isArray(which) ? which : null;
         if (ids === null) throw unsupported('redrive of a selection');
