@@ -57,7 +57,7 @@ export class Pool implements RunningPool {
   private constructor(parts: Parts) {
     this.#parts = parts;
     const { config } = parts;
-    this.#queues = new ServedQueues(parts);
+    this.#queues = new ServedQueues({ ...parts, workerId: this.id });
     this.#policies = new PolicyReader({
       ...parts,
       queues: config.queues,
