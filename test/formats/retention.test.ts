@@ -11,6 +11,8 @@ function boundedBy(key: string, { keys, queue, prefix }: Rig): string | null {
   const bull = keys.bull(queue);
   const known: Record<string, string> = {
     [keys.queues]: 'the number of queues',
+    [keys.audit]: 'its length, 10,000',
+    [keys.apiKeys]: '1000 keys',
     [keys.policy(queue)]: 'the number of queues',
     [keys.due]: 'the number of queues',
     [keys.stats(queue)]: 'the number of queues',

@@ -6,8 +6,13 @@ import { type Lab, openLab, origin } from './lab.ts';
 async function everything(lab: Lab): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
   for (const key of await lab.redis.keys(`${lab.prefix}*`)) {
-    const isHash = (await lab.redis.type(key)) === 'hash';
-    found[key] = isHash ? await lab.redis.hgetall(key) : await lab.redis.get(key);
+    const value = {
+      hash: () => lab.redis.hgetall(key),
+      string: () => lab.redis.get(key),
+      list: () => lab.redis.lrange(key, 0, -1),
+      stream: () => lab.redis.xrange(key, '-', '+'),
+    }[await lab.redis.type(key)];
+    found[key] = await value!();
   }
   return found;
 }

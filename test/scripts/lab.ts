@@ -87,10 +87,12 @@ export function openLab() {
         ...pacing,
         rateText: '',
         concurrency: policy.concurrency.global ?? '',
+        maxBacklog: policy.maxBacklog ?? '',
         origin: policy.origin ?? '',
         mode,
         channel: keys.events,
         message: encodeMessage({ type: 'policy', queue }),
+        actor: 'lab',
       });
       return { ...applied, paceUs: pacing.paceUs, gate };
     },
@@ -192,7 +194,13 @@ export function openLab() {
     /** Lifts the hold of the origin, or of another one. */
     async release(held = origin): Promise<{ lifted: number; jobs: string[] }> {
       const message = encodeMessage({ type: 'release', queue });
-      return await scripts.release([queue], { origin: held, channel: keys.events, message });
+      return await scripts.release([queue], {
+        origin: held,
+        channel: keys.events,
+        message,
+        actor: 'lab',
+        queue,
+      });
     },
 
     /** A pause has ended. */

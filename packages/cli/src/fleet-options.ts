@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ConnectOptions, type Sluice, connect } from '@sluice/producer';
+import { type ConnectOptions, type Sluice, connect, operator } from '@sluice/producer';
 import { SluiceError, defaultPrefix, duration, formatDuration, prefixSchema, validate } from '@sluice/shared';
 import { defaultRedisUrl, redactRedisUrl, redisFault, redisUrlSchema } from '@sluice/redis';
 import type { ProcessIo } from './process-io.ts';
@@ -108,7 +108,9 @@ export async function withSluice<T>(
   io.stopping.text = 'stopping; Ctrl-C again stops at once';
   io.interrupt.addEventListener('abort', stop, { once: true });
   const work = async () => {
-    await using sluice = await connectWithin(patience, { ...options, ...more });
+    // Whose changes they are in the audit log.
+    const actor = io.env['SLUICE_ACTOR'] || operator('cli');
+    await using sluice = await connectWithin(patience, { ...options, ...more, actor });
     try {
       return await use(sluice);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCompletionCommand } from './completion/command.ts';
+import { addAuditCommand } from './audit/command.ts';
 import { addTopCommand } from './top/command.ts';
 import { addBatchCommands } from './batch/command.ts';
 import { addDeadCommands } from './dead/command.ts';
@@ -10,6 +11,7 @@ import { addScheduleCommands } from './schedule/command.ts';
 import { addGatewayCommand } from './gateway/command.ts';
 import { addNotes, configureHelp } from './help/help.ts';
 import { addJobCommands } from './job/command.ts';
+import { addKeyCommands } from './key/command.ts';
 import { addQueueCommands } from './queue/command.ts';
 import { runCommand } from './run/command.ts';
 import type { RawRunOptions } from './run/options.ts';
@@ -18,8 +20,8 @@ import { packageVersion } from './version.ts';
 import { addWorkerCommand } from './worker/command.ts';
 
 const programNotes = `
-Environment: SLUICE_REDIS_URL and SLUICE_PREFIX say where the fleet is, instead of --redis and --prefix. NO_COLOR and
-FORCE_COLOR are obeyed.
+Environment: SLUICE_REDIS_URL and SLUICE_PREFIX say where the fleet is, instead of --redis and --prefix.
+SLUICE_ACTOR says who you are in the audit log (default: cli:USER@HOST). NO_COLOR and FORCE_COLOR are obeyed.
 
 Examples:
   sluice run urls.txt --rate 100/min --out results.jsonl
@@ -98,6 +100,8 @@ export function createProgram(io: ProcessIo, done: (code: number) => void): Comm
   addBatchCommands(program, io, done);
   addScheduleCommands(program, io, done);
   addDeadCommands(program, io, done);
+  addKeyCommands(program, io, done);
+  addAuditCommand(program, io, done);
   addWorkerCommand(program, io, done);
   addDemoUpstreamCommand(program, io, done);
   addGatewayCommand(program, io, done);

@@ -4,10 +4,12 @@ import type { Logger } from 'pino';
 import { type Sluice, SluiceError, connect } from '@sluice/producer';
 import { redactRedisUrl } from '@sluice/redis';
 import type { App } from './app.ts';
-import { isLoopback, open } from './auth/open.ts';
+import { ByKey } from './auth/by-key.ts';
+import { isLoopback, open, openToAll } from './auth/open.ts';
 import type { GatewayConfig } from './config.ts';
+import { openGatewayRedis } from './gateway-redis.ts';
 import { startHealth } from './health.ts';
-import { buildServer } from './server.ts';
+import { type ServerParts, buildServer } from './server.ts';
 import { Waits } from './waiting/waits.ts';
 
 /** A gateway that has its process to itself. */
@@ -39,14 +41,10 @@ const cannotListen = (what: string, { host, port }: { host: string; port: number
 
 /**
  * Opens what a gateway process has: a client, the API and the health endpoint.
- * @throws SluiceError as `connect`; SLUICE_INVALID_CONFIG when it cannot listen, or would be open to the network
+ * @throws SluiceError as `connect`; SLUICE_INVALID_CONFIG when it cannot listen
  */
 export async function openGatewayProcess(config: GatewayConfig, log: Logger): Promise<GatewayProcess> {
   const { api, health, graceMs } = config;
-  if (!isLoopback(api.host)) {
-    const message = `without keys the gateway listens on the loopback only (127.0.0.1, ::1), not on ${api.host}: whoever reaches it may use every queue`;
-    throw new SluiceError('SLUICE_INVALID_CONFIG', message);
-  }
   const { redisUrl: redis, prefix, bodyStore } = config;
   const logger = {
     info: (message: string) => log.info(message),
@@ -56,11 +54,17 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
   // That it loses the same Redis need not be said twice.
   const silent = { info: () => {}, warn: () => {} };
   const patient = await connect({ redis, prefix, whenDown: 'wait', logger: silent });
-  const close = async () => void (await Promise.all([sluice.close(), patient.close()]));
+  const own = await openGatewayRedis(config.redisUrl, prefix);
+  const close = async () => {
+    await Promise.all([sluice.close(), patient.close()]);
+    own.client.disconnect();
+  };
   const waits = new Waits();
+  const door = doorOf(config, sluice);
   const stopping = new AbortController();
-  const { openFields } = config;
-  const app = await buildServer({ sluice, patient, authenticate: open, logger: log, openFields, waits });
+  const { openFields, keyRate, trustedProxies } = config;
+  const limits = { redis: own, keyRate, trustedProxies };
+  const app = await buildServer({ sluice, patient, ...door, ...limits, logger: log, openFields, waits });
   try {
     await app.listen({ ...api, listenTextResolver: () => 'listening' }).catch((error: unknown) => {
       throw cannotListen('the API', api, error);
@@ -99,6 +103,18 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
     await close();
     throw error;
   }
+}
+
+/** Who is let in. */
+function doorOf(
+  { auth, api }: GatewayConfig,
+  sluice: Sluice,
+): Pick<ServerParts, 'authenticate' | 'answered'> {
+  const local = isLoopback(api.host);
+  if (auth === 'none') return { authenticate: local ? open : openToAll };
+  if (auth === 'auto' && local) return { authenticate: open };
+  const byKey = new ByKey(sluice);
+  return { authenticate: byKey.authenticate, answered: (request) => byKey.answered(request) };
 }
 
 async function answers(sluice: Sluice): Promise<boolean> {

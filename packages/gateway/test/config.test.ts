@@ -25,3 +25,18 @@ test('variables of a worker are left alone, a typo is not', () => {
     /SLUICE_GATEWAY_PROT.*SLUICE_GATEWAY_POLICY|SLUICE_GATEWAY_POLICY.*SLUICE_GATEWAY_PROT/s,
   );
 });
+
+test('reads the rate of a key and the trusted proxies, and refuses what is neither', () => {
+  expect(
+    readGatewayConfig({
+      SLUICE_GATEWAY_KEY_RATE: '60/1m',
+      SLUICE_GATEWAY_TRUST_PROXY: 'loopback, 10.0.0.0/8, 2001:db8::1',
+    }),
+  ).toMatchObject({
+    keyRate: { limit: 60, per: 60_000 },
+    trustedProxies: ['loopback', '10.0.0.0/8', '2001:db8::1'],
+  });
+  expect(readGatewayConfig({ SLUICE_GATEWAY_KEY_RATE: 'none' }).keyRate).toBeNull();
+  expect(() => readGatewayConfig({ SLUICE_GATEWAY_KEY_RATE: '0/1s' })).toThrow(/KEY_RATE/);
+  expect(() => readGatewayConfig({ SLUICE_GATEWAY_TRUST_PROXY: 'all' })).toThrow(/"all" is neither/);
+});

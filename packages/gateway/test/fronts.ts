@@ -142,7 +142,7 @@ export function gatewayFront(gateway: GatewayRig): Front {
     },
     async dead(code) {
       const query = code === undefined ? '' : `?code=${code}`;
-      return (await call('GET', `dead${query}`)).json<{ letters: never[] }>().letters;
+      return (await call('GET', `dead${query}`)).json<{ items: never[] }>().items;
     },
     redrive: async (ids) => (await call('POST', 'dead/redrive', { json: { ids } })).json(),
     purge: async () =>

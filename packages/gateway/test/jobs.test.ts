@@ -70,7 +70,7 @@ describe('a job', () => {
       code: 'SLUICE_INVALID_SPEC',
       faults: [{ pointer: '#/url' }, { pointer: '#/headers/a~1b' }],
     });
-    const deep = `{"url":"http://x/","json":${'['.repeat(5000)}${']'.repeat(5000)}}`;
+    const deep = `{"url":"http://x/","json":${'['.repeat(1005)}${']'.repeat(1005)}}`;
     const headers = { 'content-type': 'application/json' };
     const nested = await gateway.call('POST', 'jobs', { body: deep, headers });
     expect(nested.json()).toMatchObject({ status: 400, faults: [{ pointer: '#/json' }] });

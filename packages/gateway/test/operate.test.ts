@@ -63,7 +63,8 @@ test('failed jobs are listed, looked at, sent back and removed', async () => {
   await until(async () => (await rig.sluice.dead.get(rig.queue, 'a')) !== null);
   const list = await gateway.call('GET', 'dead?code=SLUICE_HTTP_ERROR');
   expect(list.json()).toMatchObject({
-    letters: [{ id: 'a', code: 'SLUICE_HTTP_ERROR', attempts: 1 }],
+    items: [{ id: 'a', code: 'SLUICE_HTTP_ERROR', attempts: 1 }],
+    examined: 1,
     cursor: null,
   });
   expect((await gateway.call('GET', 'dead/a')).json()).toMatchObject({
@@ -80,7 +81,26 @@ test('failed jobs are listed, looked at, sent back and removed', async () => {
   });
   await until(async () => (await rig.sluice.dead.get(rig.queue, 'a')) !== null);
   expect((await gateway.call('POST', 'dead/purge', { json: {} })).status).toBe(400);
-  expect((await gateway.call('POST', 'dead/purge', { json: { all: true } })).json()).toEqual({ removed: 1 });
+  const { host } = new URL(rig.upstream.url);
+  expect((await gateway.call('GET', `dead?host=${host}&since=2020-01-01T00:00:00Z`)).json()).toMatchObject({
+    items: [{ id: 'a' }],
+  });
+  for (const json of [
+    { all: true, host: 'other.test' },
+    { all: true, until: '2020-01-01' },
+  ]) {
+    expect((await gateway.call('POST', 'dead/purge', { json })).json()).toMatchObject({
+      removed: 0,
+      cursor: null,
+    });
+    expect((await gateway.call('POST', 'dead/redrive', { json })).json()).toMatchObject({ redriven: 0 });
+  }
+  expect((await gateway.call('POST', 'dead/purge', { json: { ids: ['a'], host } })).status).toBe(400);
+  expect((await gateway.call('POST', 'dead/purge', { json: { all: true, host } })).json()).toEqual({
+    removed: 1,
+    examined: 1,
+    cursor: null,
+  });
 });
 
 test('schedules are set, listed and ended', async () => {
@@ -107,4 +127,14 @@ test('workers are listed', async () => {
   await using gateway = await GatewayRig.open();
   const { workers } = (await gateway.call('GET', '/v1/workers')).json<{ workers: { queues: string }[] }>();
   expect(workers).toMatchObject([{ queues: '*' }]);
+});
+
+test('a queue that is full is 429, and says when to try again', async () => {
+  await using full = await GatewayRig.open({ idle: true, policy: { rate: '1/10s', maxBacklog: 2 } });
+  const add = () => full.call('POST', 'jobs', { json: { url: 'http://a.test/' } });
+  expect([(await add()).status, (await add()).status]).toEqual([202, 202]);
+  const refused = await add();
+  expect(refused.json()).toMatchObject({ status: 429, code: 'SLUICE_BACKLOG_FULL' });
+  // 10 s to the next start, and its slack.
+  expect(refused.headers.get('retry-after')).toBe('11');
 });

@@ -7,8 +7,10 @@ import {
   type StoredBody,
   type WorkerRecord,
   bindBatchScript,
+  actorSchema,
   keysOf,
   sealScript,
+  validate,
 } from '@sluice/shared';
 import { bindScript } from '@sluice/redis';
 import { clientClosed } from './closed.ts';
@@ -25,7 +27,11 @@ import {
 import { type EnqueueOptions, type EnqueueRequest, Enqueuer } from './enqueue/enqueue.ts';
 import { defaultKeepMs, keepSchema } from './enqueue/to-job.ts';
 import { durationOption } from './options.ts';
-import { DeadLetters } from './dead/dead-letters.ts';
+import type { DeadLetters } from './dead/dead-letters.ts';
+import { Operations, type OperationParts } from './operations.ts';
+import type { ApiKeys } from './keys/api-keys.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import { Trail } from './audit/trail.ts';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type FetchClient, type FetchOptions, fetchJob } from './fetch.ts';
 import { type GatherOptions, type Gatherable, type Gathered, failuresTaken, gatherJobs } from './gather.ts';
@@ -38,13 +44,13 @@ import { liveWorkers } from './connection/workers.ts';
 import { KnownQueues } from './enqueue/known-queues.ts';
 import { UnservedWatch } from './enqueue/unserved.ts';
 import { OpenQueues } from './connection/open-queues.ts';
-import { Policies } from './queues/policies.ts';
-import { Queues } from './queues/queues.ts';
+import type { Policies } from './queues/policies.ts';
+import type { Queues } from './queues/queues.ts';
 import { Replies } from './replies/replies.ts';
 import type { Reports, Warning } from './reports.ts';
 import type { FetchResponse } from './response.ts';
 import type { Parsed } from './schema.ts';
-import { Schedules } from './queues/schedules.ts';
+import type { Schedules } from './queues/schedules.ts';
 import {
   Semaphore,
   type SemaphoreClient,
@@ -69,6 +75,7 @@ export type ClientParts = {
   dedupTtlMs: number;
   /** Null: BullMQ is of a version that is not known, and each job is added by itself. */
   adds: Adds | null;
+  actor: string;
 };
 
 /** The client of one process: enqueues jobs and awaits their outcomes. Made by `connect`. */
@@ -79,6 +86,11 @@ export class Sluice {
   readonly dead: DeadLetters;
   /** Recurring fetches. */
   readonly schedules: Schedules;
+  /** The API keys of the gateway's callers. */
+  readonly keys: ApiKeys;
+  /** Who changed what. */
+  readonly audit: AuditLog;
+  readonly #operations: OperationParts;
   readonly #queue: string;
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -104,10 +116,16 @@ export class Sluice {
     this.#reports = parts.reports;
     this.#open = new OpenQueues(redis, prefix);
     const warn = (warning: Warning, about?: string) => parts.reports.warning(warning, about);
-    this.policies = new Policies(redis, keys, warn);
     const known = new KnownQueues(redis, keys);
-    this.queues = new Queues(redis, keys, this.policies, this.#open, known);
-    this.dead = new DeadLetters(redis, keys);
+    this.#operations = { redis, keys, open: this.#open, known, url, queue: parts.queue, warn };
+    ({
+      policies: this.policies,
+      queues: this.queues,
+      dead: this.dead,
+      schedules: this.schedules,
+      keys: this.keys,
+      audit: this.audit,
+    } = this.as(parts.actor));
     this.#replies = new Replies(randomUUID(), keys, connections, parts.reader, (job) =>
       parts.reports.settled(job),
     );
@@ -135,7 +153,6 @@ export class Sluice {
         return this.#add(spec, { queue, signal, keep, takesFailure });
       },
     };
-    this.schedules = new Schedules({ url, queue: parts.queue, queues: this.#open, known });
     const closed = this.#closing.signal;
     this.#batches = {
       redis,
@@ -156,8 +173,8 @@ export class Sluice {
    * `enqueue(spec)`. When it resolves, the job is accepted: it will be
    * performed, whichever process dies.
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING for a queue that no worker serves;
-   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_WAIT_ABORTED; SLUICE_REDIS_UNREACHABLE;
-   *   SLUICE_REDIS_FULL
+   *   SLUICE_BLOCKED for an address that its policy does not allow; SLUICE_BACKLOG_FULL; SLUICE_WAIT_ABORTED;
+   *   SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async enqueue(url: string | URL, init?: RequestSpec & EnqueueOptions): Promise<Handle>;
   async enqueue(spec: Input, options?: EnqueueOptions): Promise<Handle>;
@@ -296,6 +313,17 @@ export class Sluice {
   async group<T>(body: (group: Group) => Promise<T>, options: { queue?: string } = {}): Promise<T> {
     const queue = options.queue ?? this.#queue;
     return await runGroup((spec) => this.#add(spec, { queue }), body);
+  }
+
+  /**
+   * The same operations in the name of somebody else: their changes are his in the audit log. For a server whose callers
+   * are not the process itself.
+   * @param actor 1 to 100 letters, digits or `. _ : @ + -` @throws SluiceError SLUICE_INVALID_CONFIG
+   */
+  as(actor: string): Operations {
+    validate(actorSchema, actor, 'SLUICE_INVALID_CONFIG', 'actor');
+    const log = (message: string) => this.#reports.changed(message);
+    return new Operations(this.#operations, new Trail(this.#redis, this.#keys, actor, log));
   }
 
   /**

@@ -60,6 +60,11 @@ export interface ConnectOptions {
   logger?: Logger | undefined;
   /** Called when a job was accepted, when one has ended, and with each warning. Default: none. */
   on?: Hooks | undefined;
+  /**
+   * Who makes this client's changes, for the audit log: 1 to 100 letters, digits or `. _ : @ + -`. Default
+   * `library:HOST`. A claim and no proof: whoever can write to Redis can name anybody.
+   */
+  actor?: string | undefined;
   /** Ends the wait for Redis, with SLUICE_WAIT_ABORTED. When the client is connected, it has no more effect. */
   signal?: AbortSignal | undefined;
 }
@@ -88,6 +93,7 @@ export const connectOptionsSchema = z.strictObject({
   fetchDeadlineMs: z.unknown().optional(),
   dedupTtl: z.unknown().optional(),
   dedupTtlMs: z.unknown().optional(),
+  actor: z.unknown().optional(),
   signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
   logger: z
     .custom(

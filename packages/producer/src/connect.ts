@@ -1,13 +1,15 @@
 import type { Redis } from 'ioredis';
-import { defaultPrefix, keysOf, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
+import { actorSchema, defaultPrefix, keysOf, prefixSchema, queueNameSchema, validate } from '@sluice/shared';
 import {
   type BullScripts,
   bullScripts,
   defaultRedisUrl,
   duplicatesOf,
+  isClusterUrl,
   openClient,
   redisUrlSchema,
 } from '@sluice/redis';
+import { service } from './audit/trail.ts';
 import { bounded } from './bounded.ts';
 import { Sluice } from './client.ts';
 import { type ConnectOptions, connectOptionsSchema } from './connect-options.ts';
@@ -60,6 +62,7 @@ async function open(options: ConnectOptions, bull: BullScripts): Promise<Sluice>
   const prefix = validate(prefixSchema, options.prefix ?? defaultPrefix, code, what);
   const server = serverOf(options.redis ?? defaultRedisUrl, prefix);
   const queue = validate(queueNameSchema, options.queue ?? 'default', code, what);
+  const actor = validate(actorSchema, options.actor ?? service(), code, `${what}: actor`);
   const time = (name: 'dedupTtl' | 'fetchDeadline') =>
     durationOption(keepSchema, options, [name, `${name}Ms`], code, what);
   const dedupTtlMs = time('dedupTtl') ?? defaultDedupTtlMs;
@@ -76,8 +79,10 @@ async function open(options: ConnectOptions, bull: BullScripts): Promise<Sluice>
   const reports = new Reports(options.logger, options.on);
   reports.watch(connections.commands, server.url);
   const { url } = server;
-  const adds = Adds.open(connections.commands, keysOf(prefix), bull);
-  if (adds === null) reports.info(eachByItself(bull));
+  // While a slot moves to another node, a script must name all its keys to be sent away whole: this one does not.
+  const isCluster = isClusterUrl(url);
+  const adds = isCluster ? null : Adds.open(connections.commands, keysOf(prefix), bull);
+  if (adds === null && !isCluster) reports.info(eachByItself(bull));
   const parts = {
     connections,
     reader,
@@ -89,6 +94,7 @@ async function open(options: ConnectOptions, bull: BullScripts): Promise<Sluice>
     fetchDeadlineMs,
     dedupTtlMs,
     adds,
+    actor,
   };
   const sluice = new Sluice(parts);
   const policy = options.rate === undefined ? options.policy : { ...options.policy, rate: options.rate };

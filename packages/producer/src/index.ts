@@ -12,14 +12,22 @@ export { connect } from './connect.ts';
 export type { ConnectOptions } from './connect-options.ts';
 export type { DeadLetter, DeadLetterDetail, PlainSpec, Redrive } from './dead/dead-letter.ts';
 export type { Explanation, JobReason } from './explain/explanation.ts';
+export type { DeadFilter } from './dead/filter.ts';
 export {
   type DeadListOptions,
+  type DeadPage,
   DeadLetters,
   type DeadSelection,
+  type WalkPage,
   type PurgeOptions,
   type RedriveOptions,
   type RedriveResult,
 } from './dead/dead-letters.ts';
+export { ApiKeys, type KeyOptions, type KeyWithToken } from './keys/api-keys.ts';
+export { opens as keyOpens } from './keys/secret.ts';
+export { AuditLog, type AuditListOptions, type AuditPage } from './audit/audit-log.ts';
+export { Operations } from './operations.ts';
+export { operator } from './audit/trail.ts';
 export { Group } from './group.ts';
 export { Handle, type ResultOptions, type WaitOptions } from './handle.ts';
 export type { CancelResult, JobStatus } from './jobs.ts';
@@ -48,8 +56,11 @@ export { FetchResponse, StatusError } from './response.ts';
 export { type Parsed, SchemaError } from './schema.ts';
 export type { EndedItem, StreamItem, StreamOptions } from './stream.ts';
 export {
+  type ApiKey,
+  type AuditEntry,
   type Body,
   type Duration,
+  type Grant,
   type HeaderFields,
   type JobRetry,
   type JobSpec,
@@ -63,6 +74,7 @@ export {
   type RequestSpec,
   type RetrySpec,
   type SearchParams,
+  type Scope,
   type Settled,
   type StoredBody,
   type Time,

@@ -65,6 +65,11 @@ export class Reports {
     this.#call('settled', () => this.#hooks.settled?.(job));
   }
 
+  /** A line for each change that goes to the audit log. */
+  changed(message: string): void {
+    if (!this.#closed) this.#logger?.info(message);
+  }
+
   /** @param about one of the same is enough for a process. Default: the message */
   warning(warning: Warning, about?: string): void {
     if (this.#closed) return;

@@ -133,8 +133,9 @@ test('the list goes on from its cursor, though jobs fail and leave meanwhile, al
   expect(ids).toEqual(Array.from({ length: 1300 }, (_, n) => name(1299 - n)));
 
   await put('other', 7, 'SLUICE_BLOCKED');
-  const blocked = await dead.list(rig.queue, { code: 'SLUICE_BLOCKED' });
-  expect(blocked).toMatchObject({ letters: [{ id: 'other', code: 'SLUICE_BLOCKED' }], cursor: null });
+  // It lies behind more than a call looks at.
+  const none = await dead.list(rig.queue, { code: 'SLUICE_BLOCKED', limit: 1 });
+  expect(none).toMatchObject({ letters: [{ id: 'other', code: 'SLUICE_BLOCKED' }] });
   await expect(dead.list(rig.queue, { cursor: 'nonsense' })).rejects.toMatchObject({
     code: 'SLUICE_INVALID_SPEC',
   });
@@ -262,5 +263,5 @@ test('a job that is cancelled while it runs leaves no dead letter', async () => 
   expect(await handle.cancel()).toBe('cancelling');
   await until(async () => (await rig.bull.getJobState(handle.id)) === 'unknown');
   expect(await failedCount(rig)).toBe(0);
-  expect(await rig.sluice.dead.list(rig.queue)).toEqual({ letters: [], cursor: null });
+  expect(await rig.sluice.dead.list(rig.queue)).toEqual({ letters: [], cursor: null, examined: 0 });
 });

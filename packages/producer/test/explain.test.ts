@@ -122,6 +122,10 @@ test('running, then the backoff after an attempt of so many, with what it ended 
   expect(running).toMatchObject({ why: 'running', attempts: { made: 0, most: 4 } });
   expect(running.startedAt).toBeGreaterThanOrEqual(running.enqueuedAt!);
   expect(running.deadline).toBeGreaterThan(running.at);
+  const [worker] = await rig.sluice.workers();
+  expect(running.worker).toBe(worker!.id);
+  expect(running.runningMs).toBe(Math.max(0, running.at - running.startedAt!));
+  await until(async () => (await explain('slow')).runningMs! > running.runningMs!);
   await rig.sluice.job('slow').cancel();
 
   await rig.sluice.enqueue({ url: rig.url('/status/500'), id: 'fails' });
@@ -133,6 +137,8 @@ test('running, then the backoff after an attempt of so many, with what it ended 
     lastError: expect.stringMatching(/500/) as string,
     earliestStart: waiting.until,
     outcome: null,
+    worker: null,
+    runningMs: null,
   });
   expect(waiting.until).toBeGreaterThan(waiting.startedAt!);
 });
@@ -169,3 +175,22 @@ test('ended: with its status, or with its failure', async () => {
     outcome: { kind: 'unknown', error: { code: 'SLUICE_BLOCKED' } },
   });
 });
+
+// Again where the machine stood still: an estimate that is wrong is so each time.
+test(
+  'the start that is estimated in a steady backlog is within 20 % of what happens',
+  { retry: 2 },
+  async () => {
+    await using busy = await Rig.open({ policy: { rate: { limit: 20, per: '1s', burst: 1 } } });
+    const specs = Array.from({ length: 110 }, (_, n) => ({ url: busy.url(`/n${n}`), id: `n${n}` }));
+    for await (const _ of busy.sluice.enqueueMany(specs));
+    await busy.arrived(10);
+    const { at, ahead, earliestStart, why } = await busy.sluice.job('n100').explain();
+    expect(why).toBe('rate');
+    expect(ahead).toBeGreaterThan(50);
+    await busy.sluice.job('n100').outcome();
+    const arrival = (await busy.upstream.arrivals()).find(({ path }) => path === '/n100')!;
+    const took = arrival.epoch - at;
+    expect(Math.abs(earliestStart! - at - took) / took).toBeLessThan(0.2);
+  },
+);

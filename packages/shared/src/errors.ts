@@ -12,6 +12,10 @@ export const errorCodes = {
   },
   SLUICE_POLICY_MISSING: { status: 404, text: 'The queue has no policy, so no worker serves it.' },
   SLUICE_POLICY_CONFLICT: { status: 409, text: 'The queue has another policy than the one named.' },
+  SLUICE_BACKLOG_FULL: {
+    status: 429,
+    text: 'As many jobs of the queue wait as its policy allows; this one was not accepted.',
+  },
   SLUICE_DUPLICATE_ID: { status: 409, text: 'The id is taken by a job with another payload.' },
   SLUICE_REDIS_UNREACHABLE: {
     status: 503,
@@ -46,6 +50,8 @@ export const errorCodes = {
     text: 'The lease of a semaphore ended before it could be renewed; others may be in the section.',
   },
   SLUICE_WAIT_ABORTED: { status: 408, text: 'The caller stopped waiting before the outcome arrived.' },
+  SLUICE_KEY_MISSING: { status: 404, text: 'There is no API key with this id.' },
+  SLUICE_KEYS_FULL: { status: 409, text: 'There are as many API keys as there can be.' },
   SLUICE_BLOCKED: {
     status: 403,
     text: 'The egress guard blocked the URL, the address behind it, or the request itself.',
@@ -106,7 +112,12 @@ export const errorCodes = {
     status: 422,
     text: 'The Idempotency-Key of the HTTP request came before with another request.',
   },
+  SLUICE_TOO_MANY_REQUESTS: {
+    status: 429,
+    text: 'The gateway takes no more requests of this caller for now.',
+  },
   SLUICE_HEADERS_TOO_LARGE: { status: 431, text: 'The headers of the HTTP request are too large.' },
+  SLUICE_URL_TOO_LONG: { status: 414, text: 'The path of the HTTP request is too long.' },
   SLUICE_OVERLOADED: {
     status: 503,
     text: 'The gateway has as many open waits as it may have, or is stopping.',
@@ -144,19 +155,26 @@ export function pathText(parts: readonly (string | number)[]): string {
 export class SluiceError extends Error {
   override readonly name: string = 'SluiceError';
   readonly code: ErrorCode;
+  /** When it is worth another try, ms from now; undefined: not known. */
+  declare readonly retryAfterMs: number | undefined;
   /** Every fault of the input, when the code is one of the SLUICE_INVALID_ ones (and the URL, when it is blocked). */
   declare readonly faults: readonly Fault[];
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; faults?: readonly Fault[] } = {},
+    options: { cause?: unknown; faults?: readonly Fault[]; retryAfterMs?: number | undefined } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     const { faults: value = [] } = options;
     // An error without faults is not printed with an empty list of them.
     Object.defineProperty(this, 'faults', { value, enumerable: value.length > 0 });
+    const { retryAfterMs } = options;
+    Object.defineProperty(this, 'retryAfterMs', {
+      value: retryAfterMs,
+      enumerable: retryAfterMs !== undefined,
+    });
   }
 }
 

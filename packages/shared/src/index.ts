@@ -1,9 +1,32 @@
+export { type Grant, type Scope, allows, covers, grantSchema, lacking, scopes } from './access/grants.ts';
+export {
+  type ApiKey,
+  type NewKey,
+  type StoredKey,
+  apiKeySchema,
+  graceSchema,
+  newKeySchema,
+  readStoredKey,
+  readToken,
+  tokenOf,
+  withoutSecret,
+} from './access/api-key.ts';
+export {
+  type AuditAction,
+  type AuditEntry,
+  actorOf,
+  actorSchema,
+  auditActions,
+  auditEntrySchema,
+} from './access/audit-entry.ts';
+export { backlogField, backlogFullReply } from './state/backlog.ts';
 export { isBullKey } from './state/bull-keys.ts';
 export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';
 export { excerpt, withoutQuery } from './fields/excerpt.ts';
 export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';
+export { capEgress } from './egress/cap-egress.ts';
 export { closedPorts } from './egress/infrastructure-ports.ts';
 export { judgeAddress } from './egress/judge-address.ts';
 export { judgeLiteral, literalAddress } from './egress/judge-literal.ts';
@@ -51,6 +74,8 @@ export {
   readAdded,
 } from './state/scripts/adds.ts';
 export { type ApplyReply, type ApplyVerdict, applyPolicyScript } from './state/scripts/apply-policy.ts';
+export { type ChangeKeyVerdict, changeKeyScript, mostKeys } from './state/scripts/change-key.ts';
+export { noteScript } from './state/scripts/note.ts';
 export { type ClaimVerdict, addedScript, claimScript } from './state/scripts/dedup.ts';
 export { type JobLook, type JobPlace, explainScript } from './state/scripts/explain.ts';
 export { dutyBeatMs, dutyMs, dutyScript, leaveDutyScript } from './state/scripts/duty.ts';
@@ -113,7 +138,7 @@ export {
 } from './job/outcome.ts';
 export { namedFields, withNamed } from './policy/named-fields.ts';
 export { type Gate, type Pacing, closedGate, pacingOf, unlimitedMax } from './policy/pace.ts';
-export { type Policy, policySchema, queueNameSchema } from './policy/policy.ts';
+export { type Policy, egressSchema, policySchema, queueNameSchema } from './policy/policy.ts';
 export type {
   EgressSpec,
   JobRetry,

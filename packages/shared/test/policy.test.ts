@@ -32,6 +32,7 @@ describe('a policy', () => {
       egress: { allow: [], allowHosts: [] },
       maxRedirects: 5,
       maxBody: 10_485_760,
+      maxBacklog: null,
       maxHold: 900_000,
     });
   });

@@ -17,6 +17,8 @@ import {
 } from '@sluice/shared';
 import type {
   Batch,
+  ApiKeys,
+  AuditLog,
   DeadLetters,
   EnqueueOptions,
   EnqueuedItem,
@@ -26,6 +28,7 @@ import type {
   Group,
   Input,
   ManyOptions,
+  Operations,
   Policies,
   PolicyUpdate,
   Queues,
@@ -102,6 +105,8 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
   readonly queues: Queues;
   readonly dead: DeadLetters;
   readonly schedules: Schedules;
+  readonly keys: ApiKeys;
+  readonly audit: AuditLog;
   readonly #fleet: MemoryFleet;
   readonly #queue: string;
   readonly #deadlineMs: number;
@@ -139,10 +144,10 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
       },
     });
     this.dead = partial<DeadLetters>('dead', {
-      list: async (name) => ({
-        letters: [...fleet.dead.values()].filter((letter) => letter.queue === name).toReversed(),
-        cursor: null,
-      }),
+      list: async (name) => {
+        const letters = [...fleet.dead.values()].filter((letter) => letter.queue === name).toReversed();
+        return { letters, cursor: null, examined: letters.length };
+      },
       redrive: async (name, which) => {
         const ids = typeof which === 'string' ? [which] : Array.isArray(which) ? which : null;
         if (ids === null) throw unsupported('redrive of a selection');
@@ -151,6 +156,8 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
       },
     });
     this.schedules = partial<Schedules>('schedules', {});
+    this.keys = partial<ApiKeys>('keys', {});
+    this.audit = partial<AuditLog>('audit', {});
     this.#jobs = partial<Jobs>('handle', {
       bodies: { opener: noBodies } as unknown as Jobs['bodies'],
       status: async (name, id) => fleet.status(name, id),
@@ -271,6 +278,10 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
     throw unsupported('body store');
   }
 
+  as(_actor: string): Operations {
+    throw unsupported('audit log');
+  }
+
   async workers(): Promise<never> {
     throw unsupported('workers to list');
   }
@@ -311,6 +322,7 @@ export class TestSluice implements Pick<Sluice, keyof Sluice> {
   #set(name: string, input: PolicyInput): 'created' | 'changed' | 'same' {
     const policy = validate(policySchema, input, 'SLUICE_INVALID_POLICY', `policy of queue "${name}"`);
     if (policy.store !== null) throw unsupported('body store');
+    if (policy.maxBacklog !== null) throw unsupported('maxBacklog');
     if (policy.retryIf !== undefined) throw unsupported('retryIf');
     const lane = this.#fleet.lanes.get(name);
     if (lane === undefined) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parse, queueNameSchema, validate, variablesOf } from '@sluice/shared';
+import { egressSchema, parse, queueNameSchema, validate, variablesOf } from '@sluice/shared';
 import { type WorkerConfig, defaults, poolConfig, settings } from './settings.ts';
 import { transformListSchema } from './transform/list.ts';
 
@@ -16,6 +16,20 @@ const queueList = z.string().transform((text, ctx) => {
   }
   return names;
 });
+
+/** The bounds of egress, as JSON. */
+const egressMax = z
+  .string()
+  .transform((text, ctx): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      ctx.addIssue('must be JSON, such as {"allow": ["10.1.0.0/16"], "ports": [443]}');
+      return z.NEVER;
+    }
+  })
+  .pipe(egressSchema)
+  .optional();
 
 /** The environment of a worker process. Every variable begins with SLUICE_. */
 export const workerConfigSchema = z
@@ -52,6 +66,8 @@ export const workerConfigSchema = z
      * takes no jobs until it is right.
      */
     SLUICE_MAX_CLOCK_SKEW: settings.maxClockSkew,
+    /** What the policies of the queues may allow at most, as JSON: the form of a policy's `egress`. */
+    SLUICE_EGRESS_MAX: egressMax,
     SLUICE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   })
   .transform((env): WorkerConfig => ({
@@ -69,6 +85,7 @@ export const workerConfigSchema = z
       bodyStore: env.SLUICE_BODY_STORE,
       replyTtl: env.SLUICE_REPLY_TTL,
       maxClockSkew: env.SLUICE_MAX_CLOCK_SKEW,
+      egressMax: env.SLUICE_EGRESS_MAX,
     }),
     health: { port: env.SLUICE_HEALTH_PORT, host: env.SLUICE_HEALTH_HOST },
     logLevel: env.SLUICE_LOG_LEVEL,

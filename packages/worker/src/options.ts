@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { queueNameSchema, validate } from '@sluice/shared';
+import { type EgressSpec, queueNameSchema, validate } from '@sluice/shared';
 import { type Logger, logMethods } from './logger.ts';
 import { type PoolConfig, defaults, poolConfig, settings } from './settings.ts';
 import { transformListSchema } from './transform/list.ts';
@@ -57,6 +57,11 @@ export interface WorkerOptions {
    */
   maxClockSkew?: string | number;
   /**
+   * What the policies of the queues may allow at most (`egress`): this worker contacts nothing else, whoever wrote the
+   * policy. `{}`: the public internet only. Default none: what the policy says.
+   */
+  egressMax?: EgressSpec;
+  /**
    * Where log lines go: a pino logger, or whatever has its `debug`, `info`, `warn` and `error` (`console` does). Errors
    * come without the fields that could hold data of a job. Default: pino on level `warn`, JSON lines on standard error:
    * nothing is written while all is well, and an outage does not go unseen.
@@ -98,11 +103,15 @@ const optionsSchema = z
     bodyStore: settings.bodyStore,
     replyTtl: settings.replyTtl,
     maxClockSkew: settings.maxClockSkew,
+    egressMax: settings.egressMax,
     logger: z
       .custom<Logger>(isLogger, 'must have the methods debug, info, warn and error, as pino does')
       .optional(),
   })
-  .transform(({ logger, ...set }) => ({ config: poolConfig({ ...set, bodyStore: set.bodyStore }), logger }));
+  .transform(({ logger, ...set }) => ({
+    config: poolConfig({ ...set, bodyStore: set.bodyStore, egressMax: set.egressMax }),
+    logger,
+  }));
 
 /** @throws SluiceError SLUICE_INVALID_CONFIG with every fault */
 export function readWorkerOptions(options: WorkerOptions): {

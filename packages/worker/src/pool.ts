@@ -57,8 +57,13 @@ export class Pool implements RunningPool {
   private constructor(parts: Parts) {
     this.#parts = parts;
     const { config } = parts;
-    this.#queues = new ServedQueues(parts);
-    this.#policies = new PolicyReader({ ...parts, queues: config.queues, events: this.#queues });
+    this.#queues = new ServedQueues({ ...parts, workerId: this.id });
+    this.#policies = new PolicyReader({
+      ...parts,
+      queues: config.queues,
+      egressMax: config.egressMax,
+      events: this.#queues,
+    });
     this.#sweeper = fleetSweeper(this.id, parts);
     const about = { id: this.id, pid: process.pid, version: packageVersion(), queues: config.queues };
     this.#announcement = new Announcement({ ...parts, about, takesJobs: () => parts.clock.fault === null });

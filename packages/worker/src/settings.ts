@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bodyStoreUrlSchema } from '@sluice/body-store';
 import { defaultRedisUrl, redisUrlSchema } from '@sluice/redis';
-import { defaultPrefix, duration, prefixSchema, replyTtlMs } from '@sluice/shared';
+import { defaultPrefix, duration, egressSchema, prefixSchema, replyTtlMs } from '@sluice/shared';
 
 /** A whole number between two bounds. */
 export const whole = (min: number, max: number) =>
@@ -27,6 +27,7 @@ export const settings = {
   bodyStore: bodyStoreUrlSchema.optional(),
   replyTtl: duration({ min: 60_000, max: 86_400_000 }).default(replyTtlMs),
   maxClockSkew: duration({ min: 100, max: 3_600_000 }).default(2000),
+  egressMax: egressSchema.optional(),
 } as const;
 
 /** The default of what is written in two ways, as text and as a number. */
@@ -59,6 +60,7 @@ export function poolConfig(set: Settings) {
     bodyStore: set.bodyStore ?? null,
     replyTtlMs: set.replyTtl,
     maxClockSkewMs: set.maxClockSkew,
+    egressMax: set.egressMax ?? null,
   };
 }
 

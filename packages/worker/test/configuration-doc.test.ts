@@ -115,6 +115,6 @@ describe('docs/configuration.md', () => {
     });
     expect(readWorkerConfig(Object.fromEntries(given))).toEqual(readWorkerConfig({}));
     const without = Object.keys(properties).filter((name) => !given.some(([known]) => known === name));
-    expect(without.sort()).toEqual(['SLUICE_BODY_STORE', 'SLUICE_TRANSFORMS']);
+    expect(without.sort()).toEqual(['SLUICE_BODY_STORE', 'SLUICE_EGRESS_MAX', 'SLUICE_TRANSFORMS']);
   });
 });

@@ -154,3 +154,24 @@ describe('a change of egress', () => {
     expect(there.sockets.size).toBe(1);
   });
 });
+
+test('a worker contacts nothing beyond its own bounds, whatever the policy says', async () => {
+  await using server = await Server.open();
+  await using rig = await Rig.open({
+    policy: { egress: both },
+    env: { SLUICE_EGRESS_MAX: '{"allow": ["10.0.0.0/8"]}' },
+  });
+  expect((await rig.end(server.url)).outcome.kind).toBe('blocked');
+  // Nor when the policy changes.
+  await rig.sluice.policies.update(rig.queue, (before) => ({
+    ...before!,
+    egress: { allow: ['127.0.0.0/8'], ports: [Number(new URL(server.url).port)] },
+  }));
+  await rig.sluice.policies.update('second', () => ({ egress: both }));
+  const other = await rig.sluice.enqueue(
+    { url: server.url.replace('127.0.0.1', 'localhost') },
+    { queue: 'second' },
+  );
+  expect((await other.outcome()).outcome.kind).toBe('blocked');
+  expect(server.seen).toEqual([]);
+});

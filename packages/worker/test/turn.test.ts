@@ -220,6 +220,8 @@ async function applyPolicy({ redis, keys }: Ends, input: PolicyInput): Promise<v
     durationMs: gate.duration,
     ...pacing,
     concurrency: '',
+    maxBacklog: '',
+    actor: 'test',
     origin: '',
     rateText: '',
     mode: 'set',

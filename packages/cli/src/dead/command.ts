@@ -34,6 +34,9 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
 
   add('list <queue>', 'the failed jobs of a queue, the newest first', listHelp)
     .option('--code <code>', 'only those that failed with this code, such as SLUICE_TIMEOUT')
+    .option('--host <host>', 'only requests to this host')
+    .option('--id-prefix <text>', 'only those whose ids begin with this')
+    .option('--newer-than <duration>', 'only those that failed no longer ago, such as 12h')
     .option('--limit <n>', 'how many to list at most', '100')
     .option('--json', 'print one JSON object per line')
     .action(async (queue, options) => done(await deadList(queue, options, io)));
@@ -50,6 +53,9 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
   add('redrive <queue> [ids...]', 'send failed jobs back to the queue', redriveHelp)
     .option('--all', 'all jobs that have failed so far')
     .option('--code <code>', 'with --all: only those that failed with this code')
+    .option('--host <host>', 'with --all: only requests to this host')
+    .option('--id-prefix <text>', 'with --all: only those whose ids begin with this')
+    .option('--newer-than <duration>', 'with --all: only those that failed no longer ago, such as 12h')
     .option(
       '--ambiguous',
       'also jobs that ended "ambiguous": they may have been performed, and would be performed again',
@@ -63,6 +69,9 @@ export function addDeadCommands(program: Command, io: ProcessIo, done: (code: nu
   )
     .option('--older-than <duration>', 'only those that failed at least this long ago, such as 12h or 7d')
     .option('--code <code>', 'only those that failed with this code')
+    .option('--host <host>', 'only requests to this host')
+    .option('--id-prefix <text>', 'only those whose ids begin with this')
+    .option('--newer-than <duration>', 'only those that failed no longer ago, such as 12h')
     .option('--yes', 'confirm the removal')
     .action(async (queue, ids, options) => done(await deadPurge(queue, ids, options, io)));
 }

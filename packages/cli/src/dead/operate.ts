@@ -1,4 +1,4 @@
-import type { DeadSelection } from '@sluice/producer';
+import type { DeadFilter, DeadLetter, DeadSelection } from '@sluice/producer';
 import { SluiceError, duration, errorCodes, validate } from '@sluice/shared';
 import { deadListText, deadShowJson, deadShowText } from './text.ts';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
@@ -21,18 +21,49 @@ function limitOf(text: string): number {
   throw new SluiceError(invalid, `--limit: "${text}" is not a whole number from 1 to 100000`);
 }
 
+/** The options that say which failed jobs, as typed. */
+type RawFilter = { code?: string; host?: string; idPrefix?: string; newerThan?: string };
+
+const ageSchema = duration({ min: 0, max: 366 * 86_400_000 });
+
+function filterOf(raw: RawFilter): DeadFilter {
+  const { host, idPrefix: id, newerThan } = raw;
+  const ageMs = newerThan === undefined ? null : validate(ageSchema, newerThan, invalid, '--newer-than');
+  return {
+    code: codeOf(raw.code),
+    ...(host !== undefined && { host }),
+    ...(id !== undefined && { id }),
+    ...(ageMs !== null && { since: Date.now() - ageMs }),
+  };
+}
+
+const hasFilter = (filter: DeadFilter) => Object.values(filter).some((value) => value !== undefined);
+
+/** Tells how far a long run is. */
+const progressOn = (io: ProcessIo, done: string) => (examined: number, count: number) => {
+  if (examined >= 1000) io.stderr.write(`sluice: looked at ${examined} failed jobs, ${count} ${done}\n`);
+};
+
 const counted = (count: number) => `${count} failed ${count === 1 ? 'job' : 'jobs'}`;
 
 /** `sluice dead list QUEUE`: the newest first. */
 export async function deadList(
   queue: string,
-  raw: RawRedisOptions & { code?: string; limit: string; json?: boolean },
+  raw: RawRedisOptions & RawFilter & { limit: string; json?: boolean },
   io: ProcessIo,
 ): Promise<number> {
-  const [code, limit] = [codeOf(raw.code), limitOf(raw.limit)];
+  const [filter, limit] = [filterOf(raw), limitOf(raw.limit)];
   await withSluice(raw, io, async (sluice) => {
     await knownQueue(sluice, queue);
-    const { letters, cursor } = await sluice.dead.list(queue, { limit, ...(code !== undefined && { code }) });
+    const letters: DeadLetter[] = [];
+    let cursor: string | null | undefined;
+    // A call looks at 1,000 failed jobs at most.
+    do {
+      const most = Math.min(1000, limit - letters.length);
+      const page = await sluice.dead.list(queue, { ...filter, limit: most, cursor: cursor ?? undefined });
+      letters.push(...page.letters);
+      ({ cursor } = page);
+    } while (cursor !== null && letters.length < limit && !io.interrupt.aborted);
     if (raw.json) {
       io.stdout.write(letters.map((letter) => `${JSON.stringify(letter)}\n`).join(''));
       return;
@@ -69,22 +100,23 @@ export async function deadShow(
 export async function deadRedrive(
   queue: string,
   ids: string[],
-  raw: RawRedisOptions & { all?: boolean; code?: string; ambiguous?: boolean },
+  raw: RawRedisOptions & RawFilter & { all?: boolean; ambiguous?: boolean },
   io: ProcessIo,
 ): Promise<number> {
-  const code = codeOf(raw.code);
-  if (ids.length > 0 && (raw.all || code !== undefined)) {
+  const filter = filterOf(raw);
+  if (ids.length > 0 && (raw.all || hasFilter(filter))) {
     throw new SluiceError(invalid, 'give ids, or --all (with --code for those of one code)');
   }
   if (ids.length === 0 && !raw.all) {
     throw new SluiceError(invalid, 'which ones? Give ids, or --all (with --code for those of one code)');
   }
-  const which: DeadSelection = ids.length > 0 ? ids : { all: true, ...(code !== undefined && { code }) };
+  const which: DeadSelection = ids.length > 0 ? ids : { all: true, ...filter };
   return await withSluice(raw, io, async (sluice) => {
     await knownQueue(sluice, queue);
     const { redriven, skipped, ambiguous } = await sluice.dead.redrive(queue, which, {
       ambiguous: raw.ambiguous === true,
       signal: io.interrupt,
+      progress: progressOn(io, 'sent back'),
     });
     io.stdout.write(`${queue}: ${counted(redriven)} sent back to the queue\n`);
     const leftAlone = (some: string[], why: string) => {
@@ -104,13 +136,13 @@ export async function deadRedrive(
 export async function deadPurge(
   queue: string,
   ids: string[],
-  raw: RawRedisOptions & { olderThan?: string; code?: string; yes?: boolean },
+  raw: RawRedisOptions & RawFilter & { olderThan?: string; yes?: boolean },
   io: ProcessIo,
 ): Promise<number> {
-  const code = codeOf(raw.code);
-  if (ids.length > 0 && code !== undefined) throw new SluiceError(invalid, 'give ids, or --code');
-  const age = duration({ min: 0, max: 366 * 86_400_000 });
-  const olderThanMs = raw.olderThan === undefined ? 0 : validate(age, raw.olderThan, invalid, '--older-than');
+  const filter = filterOf(raw);
+  if (ids.length > 0 && hasFilter(filter)) throw new SluiceError(invalid, 'give ids, or --code');
+  const olderThanMs =
+    raw.olderThan === undefined ? 0 : validate(ageSchema, raw.olderThan, invalid, '--older-than');
   return await withSluice(raw, io, async (sluice) => {
     await knownQueue(sluice, queue);
     if (!raw.yes) {
@@ -118,13 +150,15 @@ export async function deadPurge(
       const which =
         ids.length > 0
           ? counted(ids.length)
-          : `${counted(counts.failed)} of queue "${queue}"${raw.olderThan || code ? ' (those that match)' : ''}`;
+          : `${counted(counts.failed)} of queue "${queue}"${raw.olderThan || hasFilter(filter) ? ' (those that match)' : ''}`;
       throw new SluiceError(invalid, `this removes ${which}, for good; add --yes to do it`);
     }
     const removed = await sluice.dead.purge(queue, {
       olderThanMs,
       ...(ids.length > 0 && { ids }),
-      ...(code !== undefined && { code }),
+      ...filter,
+      signal: io.interrupt,
+      progress: progressOn(io, 'removed'),
     });
     io.stdout.write(`${queue}: ${counted(removed)} removed\n`);
     return exitCodes.allCompleted;

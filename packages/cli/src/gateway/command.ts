@@ -14,6 +14,7 @@ answered with where to ask again, and the others may finish within --grace. Ctrl
 Log lines are JSON, on standard error. /livez and /readyz answer on the health port.
 
 Environment: SLUICE_REDIS_URL, SLUICE_PREFIX, SLUICE_GATEWAY_PORT, SLUICE_GATEWAY_HOST, SLUICE_GATEWAY_POLICY,
+SLUICE_GATEWAY_AUTH, SLUICE_GATEWAY_KEY_RATE, SLUICE_GATEWAY_TRUST_PROXY,
 SLUICE_HEALTH_PORT, SLUICE_HEALTH_HOST, SLUICE_GRACE, SLUICE_BODY_STORE, SLUICE_LOG_LEVEL (docs/http.md). An option takes
 precedence.
 

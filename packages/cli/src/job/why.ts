@@ -11,7 +11,7 @@ const ofMost = ({ attempts: { made, most } }: Explanation) => `${made}${most ===
 
 /** Why a job is where it is, as a sentence without its full stop. Pure. @param isServed a worker serves its queue */
 export function whyText(explanation: Explanation, isServed: boolean): string {
-  const { why, until, ahead, at, outcome, attempts, startedAt } = explanation;
+  const { why, until, ahead, at, outcome, attempts, worker, runningMs } = explanation;
   const time = until === null ? '' : ` until ${whenText(until, at)}`;
   switch (why) {
     case 'no-policy':
@@ -37,7 +37,7 @@ export function whyText(explanation: Explanation, isServed: boolean): string {
     case 'put-off':
       return `put off with no attempt spent${time}`;
     case 'running':
-      return `a worker has it${startedAt === null ? '' : `, for ${spanText(at - startedAt)}`}: attempt ${attempts.made + 1}${attempts.most === null ? '' : ` of ${attempts.most}`}`;
+      return `${worker === null ? 'a worker' : `worker ${worker}`} has it${runningMs === null ? '' : `, for ${spanText(runningMs)}`}: attempt ${attempts.made + 1}${attempts.most === null ? '' : ` of ${attempts.most}`}`;
     case 'cancelling':
       return 'it was cancelled; its worker is told';
     case 'ended': {

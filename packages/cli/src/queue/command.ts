@@ -85,6 +85,8 @@ export function addQueueCommands(program: Command, io: ProcessIo, done: (code: n
     .option('--no-ports', 'any port but those that are blocked by default')
     .option('--max-body <size>', 'largest response body, such as 512KiB')
     .option('--max-hold <duration>', 'the longest hold that is obeyed, such as 15m')
+    .option('--max-backlog <jobs>', 'jobs that may wait; others are refused')
+    .option('--no-max-backlog', 'any number of jobs may wait')
     .action(async (name, options) => done(await queueSet(name, options, io)));
 
   add(

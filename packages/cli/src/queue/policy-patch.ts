@@ -29,6 +29,7 @@ export type RawPolicyOptions = {
   ports?: string | false;
   maxBody?: string;
   maxHold?: string;
+  maxBacklog?: string | false;
 };
 
 /** Which option a fault of the policy comes from. */
@@ -49,6 +50,7 @@ const optionOf: Record<string, string> = {
   'egress.ports': '--ports',
   maxBody: '--max-body',
   maxHold: '--max-hold',
+  maxBacklog: '--max-backlog',
 };
 
 const code = 'SLUICE_INVALID_POLICY';
@@ -91,6 +93,7 @@ function namedBy(raw: RawPolicyOptions): PolicyInput {
     ...(raw.timeout !== undefined && { timeout: raw.timeout }),
     ...(raw.origin !== undefined && { origin: raw.origin === false ? null : raw.origin }),
     ...(raw.maxBody !== undefined && { maxBody: raw.maxBody }),
+    ...(raw.maxBacklog !== undefined && { maxBacklog: whole(raw.maxBacklog) }),
     ...(raw.maxHold !== undefined && { maxHold: raw.maxHold }),
     ...((raw.allowNet !== undefined || typeof raw.ports === 'string') && {
       egress: {

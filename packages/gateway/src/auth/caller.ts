@@ -1,33 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { SluiceError } from '@sluice/shared';
-
-/**
- * What a caller may be allowed to do.
- * - `enqueue`: put jobs on a queue, and see the ends of those
- * - `read`: see the state of queues and jobs, without bodies
- * - `payload`: see bodies, headers, `meta` and whole URLs
- * - `cancel`: end jobs
- * - `operate`: pause, release, redrive, purge
- * - `policy`: change what a queue obeys
- * - `keys`: make and revoke keys
- * - `metrics`: read figures of the fleet
- */
-export const scopes = [
-  'enqueue',
-  'read',
-  'payload',
-  'cancel',
-  'operate',
-  'policy',
-  'keys',
-  'metrics',
-] as const;
-export type Scope = (typeof scopes)[number];
+import { type ApiKey, type Scope, SluiceError } from '@sluice/shared';
 
 /** Who makes a request. */
 export type Caller = {
   /** The public id of the key; `open` where the gateway asks for none. Names that a caller gives are scoped by it. */
   id: string;
+  /** As the audit log has him. */
+  actor: string;
+  /** His key; absent where the gateway asks for none. */
+  key?: ApiKey;
   /** Whether the caller has a scope for a queue; without a queue: for any. */
   may(scope: Scope, queue?: string): boolean;
 };

@@ -72,10 +72,11 @@ export function problemOf(error: SluiceError, instance: string): Problem {
 }
 
 /** The headers of an error answer. */
-export function problemHeaders({ code }: SluiceError): Record<string, string> {
+export function problemHeaders({ code, retryAfterMs }: SluiceError): Record<string, string> {
   return {
     'content-type': 'application/problem+json',
     ...(errorCodes[code].status === 503 && { 'retry-after': String(retryAfterSeconds) }),
+    ...(retryAfterMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
     ...(code === 'SLUICE_UNAUTHENTICATED' && { 'www-authenticate': 'Bearer' }),
   };
 }

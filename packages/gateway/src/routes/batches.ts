@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { withBeats } from '../answers/beats.ts';
 import { endOf } from '../answers/end.ts';
 import type { App } from '../app.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { Owners } from '../auth/owners.ts';
 import { endSchema, progressSchema } from '../schema/answers.ts';
 import { documented } from '../schema/compile.ts';
 import { goneSignal, whenClosed } from '../waiting/gone.ts';
@@ -37,17 +39,22 @@ const cursor = z.string().regex(/^\d{1,20}-\d{1,20}$/, 'must be the cursor of an
 const pathOf = (queue: string, batch: string) => `/v1/queues/${queue}/batches/${batch}`;
 
 /** What the routes of batches need: the server's parts. */
-export type BatchParts = { sluice: Sluice; patient: Sluice; waits: Waits };
+export type BatchParts = { sluice: Sluice; patient: Sluice; waits: Waits; owners: Owners };
 
 /** Batches: upload jobs line by line, see how far they are, read their outcomes. */
-export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): void {
+export function batchRoutes(app: App, { sluice, patient, waits, owners }: BatchParts): void {
   // As it comes, so that an upload of any length takes little memory.
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
 
-  const create = async (queue: string, batch: string) => {
+  const create = async (caller: Caller, queue: string, batch: string) => {
     // Or a typo in the queue would take the name of the batch. It throws, with what was probably meant.
     if (!(await sluice.queues.list()).includes(queue)) await sluice.queues.show(queue);
-    await sluice.batch(batch).bind(queue);
+    const one = sluice.batch(batch);
+    await owners.batch(caller, queue, batch, async () => {
+      const { total, queue: bound } = await one.progress();
+      return total > 0 || bound !== undefined;
+    });
+    await one.bind(queue);
   };
 
   app.post(
@@ -76,7 +83,7 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
       if (!(request.body instanceof Readable)) {
         throw new SluiceError('SLUICE_MEDIA_TYPE', 'send the lines as application/x-ndjson');
       }
-      await create(queue, batch);
+      await create(request.caller, queue, batch);
       const tally = new Tally();
       const options = { queue, batch, seal, settled: true } as const;
       for await (const one of patient.enqueueMany(tally.specs(request.body, batch), options))
@@ -99,9 +106,9 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
         response: { 201: created },
       },
     },
-    async ({ params: { queue }, body }, reply) => {
+    async ({ caller, params: { queue }, body }, reply) => {
       const batch = body.name ?? `b-${randomUUID()}`;
-      await create(queue, batch);
+      await create(caller, queue, batch);
       const url = pathOf(queue, batch);
       void reply.code(201).header('location', url);
       return { batch, url };
@@ -120,7 +127,10 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
       config: { scope: 'enqueue' },
       schema: { summary: 'How far a batch is', params: atBatch, response: { 200: progressSchema } },
     },
-    async ({ params: { queue, name } }) => await progressOf(queue, name),
+    async ({ caller, params: { queue, name } }) => {
+      if (!caller.may('read', queue)) await owners.assertMayRead(caller, queue, 'batch', name);
+      return await progressOf(queue, name);
+    },
   );
   app.post(
     '/v1/queues/:queue/batches/:name/seal',
@@ -132,7 +142,8 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
         response: { 200: progressSchema },
       },
     },
-    async ({ params: { queue, name } }) => {
+    async ({ caller, params: { queue, name } }) => {
+      await owners.assertMayRead(caller, queue, 'batch', name);
       await progressOf(queue, name);
       await sluice.batch(name).seal();
       return await progressOf(queue, name);
@@ -175,6 +186,7 @@ export function batchRoutes(app: App, { sluice, patient, waits }: BatchParts): v
     async (request, reply) => {
       const { queue, name } = request.params;
       const { cursor: start, limit, follow } = request.query;
+      await owners.assertMayRead(request.caller, queue, 'batch', name);
       const place = waits.enter();
       whenClosed(reply, () => place[Symbol.dispose]());
       await progressOf(queue, name);

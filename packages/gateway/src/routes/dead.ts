@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadSelection, PlainSpec, Sluice } from '@sluice/producer';
+import type { DeadLetter, PlainSpec, Sluice } from '@sluice/producer';
 import { SluiceError, duration, withoutQuery } from '@sluice/shared';
 import { z } from 'zod';
 import { endOf } from '../answers/end.ts';
@@ -8,15 +8,58 @@ import { atJob, atQueue, limit } from './parameters.ts';
 
 const code = z.string().regex(/^SLUICE_[A-Z_]+$/, 'must be a code such as SLUICE_TIMEOUT');
 const ids = z.array(z.string().min(1).max(200)).min(1).max(1000);
+const time = z
+  .string()
+  .transform((text, ctx) => {
+    const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+    if (Number.isSafeInteger(at)) return at;
+    ctx.addIssue('must be a time such as 2026-01-31T12:00:00Z, or epoch ms');
+    return z.NEVER;
+  })
+  .optional();
+
+/** Which failed jobs: those for which all that is given is true. */
+const filter = {
+  code: code.optional().meta({ description: 'They failed with this code.' }),
+  host: z
+    .string()
+    .min(1)
+    .max(300)
+    .optional()
+    .meta({ description: 'Their requests go to this host; its port may follow.' }),
+  id: z.string().min(1).max(200).optional().meta({ description: 'Their ids begin with this.' }),
+  since: time.meta({ description: 'They failed then or later: RFC 3339, or epoch ms.' }),
+  until: time.meta({ description: 'They failed before: RFC 3339, or epoch ms.' }),
+};
+const cursor = z
+  .string()
+  .max(400)
+  .optional()
+  .meta({ description: 'Where to go on: the `cursor` of the answer before.' });
+const walked = {
+  cursor: z
+    .string()
+    .nullable()
+    .meta({ description: 'Where to go on, in a call like this one; null: this was the end.' }),
+  examined: z.number().meta({ description: 'How many failed jobs were looked at: at most 1,000.' }),
+};
+
+/** Either names, or a filter. */
+const either = [
+  ({ ids, all, ...more }: { ids?: unknown; all?: unknown }) =>
+    (ids === undefined) !== (all === undefined) &&
+    (ids === undefined || !['code', 'host', 'id', 'since', 'until', 'cursor'].some((name) => name in more)),
+  'must have either ids alone, or all, with a filter and a cursor if you like',
+] as const;
 const selection = z
   .strictObject({
     ids: ids.optional().meta({ description: 'These jobs.' }),
-    all: z.literal(true).optional().meta({ description: 'All, or with `code` all that failed with it.' }),
-    code: code.optional(),
+    all: z.literal(true).optional().meta({ description: 'All, or those that the filter means.' }),
+    ...filter,
+    cursor,
     ambiguous: z.boolean().optional().meta({ description: 'Also those that may have been performed.' }),
   })
-  .refine(({ ids, all }) => (ids === undefined) !== (all === undefined), 'must have either ids or all')
-  .refine(({ ids, code }) => ids === undefined || code === undefined, 'code goes with all, not with ids');
+  .refine(...either);
 const age = duration({ min: 0, max: 3660 * 86_400_000 });
 
 /** What a spec says without its payload. */
@@ -34,25 +77,23 @@ export function deadRoutes(app: App, sluice: Sluice): void {
       config: { scope: 'read' },
       schema: {
         summary: 'List failed jobs, newest first',
+        description:
+          'A call looks at 1,000 failed jobs at most, so with a filter it may have fewer items than there are: read on until `cursor` is null.',
         params: atQueue,
         querystring: z.strictObject({
-          cursor: z.string().max(400).optional(),
+          cursor,
           limit: limit(1000, 100),
-          code: code.optional(),
+          ...filter,
         }),
         response: {
-          200: z.object({ letters: z.array(deadLetterSchema), cursor: z.string().nullable() }),
+          200: z.object({ items: z.array(deadLetterSchema), ...walked }),
         },
       },
     },
-    async ({ params: { queue }, query: { cursor, code, limit }, caller }) => {
-      const list = await sluice.dead.list(queue, {
-        limit,
-        ...(cursor !== undefined && { cursor }),
-        ...(code !== undefined && { code }),
-      });
+    async ({ params: { queue }, query, caller }) => {
+      const { letters, cursor, examined } = await sluice.dead.list(queue, query);
       const withPayload = caller.may('payload', queue);
-      return { ...list, letters: list.letters.map((letter) => shown(letter, withPayload)) };
+      return { items: letters.map((letter) => shown(letter, withPayload)), cursor, examined };
     },
   );
   app.get(
@@ -82,6 +123,8 @@ export function deadRoutes(app: App, sluice: Sluice): void {
       config: { scope: 'operate' },
       schema: {
         summary: 'Send failed jobs back to their queue',
+        description:
+          'Of `all`, a call looks at 1,000 at most, the oldest first: repeat it with the `cursor` of its answer until that is null.',
         params: atQueue,
         body: selection,
         response: {
@@ -89,13 +132,20 @@ export function deadRoutes(app: App, sluice: Sluice): void {
             redriven: z.number(),
             skipped: z.array(z.string()),
             ambiguous: z.array(z.string()),
+            ...walked,
           }),
         },
       },
     },
-    async ({ params, body: { ids, code, ambiguous = false } }) => {
-      const which: DeadSelection = ids ?? { all: true, ...(code !== undefined && { code }) };
-      return await sluice.dead.redrive(params.queue, which, { ambiguous });
+    async ({ caller, params: { queue }, body }) => {
+      const { ids, all: _, cursor, ambiguous = false, ...filter } = body;
+      const { dead } = sluice.as(caller.actor);
+      if (ids === undefined) return await dead.redrivePage(queue, filter, { ambiguous, cursor });
+      return {
+        ...(await dead.redrive(queue, ids, { ambiguous })),
+        cursor: null,
+        examined: ids.length,
+      };
     },
   );
   app.post(
@@ -104,23 +154,27 @@ export function deadRoutes(app: App, sluice: Sluice): void {
       config: { scope: 'operate' },
       schema: {
         summary: 'Remove failed jobs for good',
+        description:
+          'As redrive: repeat a call for `all` with the `cursor` of its answer until that is null.',
         params: atQueue,
         body: z
           .strictObject({
             ids: ids.optional(),
             all: z.literal(true).optional(),
-            code: code.optional(),
+            ...filter,
+            cursor,
             olderThan: age.optional().meta({ description: 'Only those that failed so long ago: `7d`.' }),
           })
-          .refine(
-            ({ ids, all }) => (ids === undefined) !== (all === undefined),
-            'must have either ids or all',
-          ),
-        response: { 200: z.object({ removed: z.number() }) },
+          .refine(...either),
+        response: { 200: z.object({ removed: z.number(), ...walked }) },
       },
     },
-    async ({ params, body: { ids, code, olderThan } }) => ({
-      removed: await sluice.dead.purge(params.queue, { ids, code, olderThan }),
-    }),
+    async ({ caller, params: { queue }, body }) => {
+      const { ids, all: _, cursor, ...options } = body;
+      const { dead } = sluice.as(caller.actor);
+      if (ids === undefined) return await dead.purgePage(queue, options, cursor);
+      const removed = await dead.purge(queue, { ids, olderThan: options.olderThan });
+      return { removed, cursor: null, examined: ids.length };
+    },
   );
 }

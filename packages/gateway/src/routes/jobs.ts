@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Handle, JobSpec, Sluice } from '@sluice/producer';
-import { SluiceError, isObject, withoutQuery } from '@sluice/shared';
+import { SluiceError, isObject, normalSpecSchema, withoutQuery } from '@sluice/shared';
 import { z } from 'zod';
 import { endOf, sendBody, wantsBody } from '../answers/end.ts';
 import type { App } from '../app.ts';
+import type { Owners } from '../auth/owners.ts';
 import {
   acceptedSchema,
   bytesSchema,
@@ -43,10 +44,20 @@ const fetchDeadline = { deadline: '15m' };
 /** Methods whose repetition does no harm: such a job may be cancelled while it runs. */
 const isSafe = ({ method }: JobSpec) => /^(GET|HEAD|OPTIONS)$/i.test(method ?? 'GET');
 
+/** How long a job is delayed from its enqueue on, ms. */
+function delayOf(spec: unknown): number {
+  if (!isObject(spec) || !['delay', 'delayMs', 'runAt'].some((name) => name in spec)) return 0;
+  const { delayMs = 0, runAt } = normalSpecSchema.safeParse(spec).data ?? {};
+  return runAt === undefined ? delayMs : Math.max(0, runAt - Date.now());
+}
+
 const pathOf = ({ queue, id }: Handle) => `/v1/queues/${queue}/jobs/${encodeURIComponent(id)}`;
 
+/** What the routes of jobs need: the server's parts. */
+export type JobParts = { sluice: Sluice; waits: Waits; owners: Owners };
+
 /** Single jobs: enqueue, wait for the end, look, cancel. */
-export function jobRoutes(app: App, sluice: Sluice, waits: Waits): void {
+export function jobRoutes(app: App, { sluice, waits, owners }: JobParts): void {
   const add = async (
     request: FastifyRequest,
     queue: string,
@@ -55,13 +66,15 @@ export function jobRoutes(app: App, sluice: Sluice, waits: Waits): void {
   ): Promise<Handle> => {
     const key = idempotencyKeyOf(request.headers['idempotency-key']);
     const spec = isObject(request.body) ? { ...usual, ...request.body } : request.body;
-    return await sluice.enqueue(spec as JobSpec, {
+    const handle = await sluice.enqueue(spec as JobSpec, {
       queue,
       keep: keepMs,
       detached: true,
       // Two callers may have chosen the same.
       enqueueKey: key === undefined ? undefined : `${request.caller.id} ${key}`,
     });
+    await owners.job(request.caller, queue, handle.id, delayOf(spec) + keepMs);
+    return handle;
   };
   const accepted = (handle: Handle, reply: FastifyReply) => {
     const url = pathOf(handle);
@@ -176,6 +189,7 @@ export function jobRoutes(app: App, sluice: Sluice, waits: Waits): void {
     async (request, reply) => {
       const { queue, id } = request.params;
       const seconds = request.query.wait ?? preferredWait(request.headers.prefer);
+      await owners.assertMayRead(request.caller, queue, 'job', id);
       const handle = sluice.job(id, { queue });
       using _place = waits.enter();
       const end = await waits.end(handle, seconds * 1000, goneSignal(reply));

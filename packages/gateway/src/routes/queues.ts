@@ -43,8 +43,8 @@ export function queueRoutes(app: App, sluice: Sluice, open: readonly GuardedFiel
     async ({ params }) => await sluice.queues.show(params.queue),
   );
 
-  const update = async (queue: string, make: (before: Policy | null) => PolicyInput) => {
-    const { change, after } = await sluice.policies.update(queue, (before) => {
+  const update = async (actor: string, queue: string, make: (before: Policy | null) => PolicyInput) => {
+    const { change, after } = await sluice.as(actor).policies.update(queue, (before) => {
       const made = make(before);
       const kept = before ?? policySchema.parse({});
       const next = policySchema.safeParse(made).data;
@@ -67,8 +67,8 @@ export function queueRoutes(app: App, sluice: Sluice, open: readonly GuardedFiel
         response: { 200: changed },
       },
     },
-    async ({ params, body }) =>
-      await update(params.queue, (before) => ({
+    async ({ caller, params, body }) =>
+      await update(caller.actor, params.queue, (before) => ({
         ...Object.fromEntries(guardedFields.map((name) => [name, before?.[name]])),
         ...(body as PolicyInput),
       })),
@@ -84,8 +84,8 @@ export function queueRoutes(app: App, sluice: Sluice, open: readonly GuardedFiel
         response: { 200: changed },
       },
     },
-    async ({ params, body }) =>
-      await update(params.queue, (before) => {
+    async ({ caller, params, body }) =>
+      await update(caller.actor, params.queue, (before) => {
         if (before === null) throw noQueue(params.queue);
         return withNamed(before, body as PolicyInput);
       }),
@@ -101,9 +101,9 @@ export function queueRoutes(app: App, sluice: Sluice, open: readonly GuardedFiel
         response: { 204: z.null().meta({ description: 'It is gone.' }) },
       },
     },
-    async ({ params: { queue } }, reply) => {
+    async ({ caller, params: { queue } }, reply) => {
       if (!(await sluice.queues.list()).includes(queue)) throw noQueue(queue);
-      await sluice.queues.remove(queue);
+      await sluice.as(caller.actor).queues.remove(queue);
       await reply.code(204).send(null);
     },
   );
@@ -123,8 +123,8 @@ export function queueRoutes(app: App, sluice: Sluice, open: readonly GuardedFiel
           response: { 200: paused },
         },
       },
-      async ({ params }) => {
-        await sluice.queues[verb](params.queue);
+      async ({ caller, params }) => {
+        await sluice.as(caller.actor).queues[verb](params.queue);
         return { paused: isPaused };
       },
     );
@@ -142,7 +142,9 @@ export function queueRoutes(app: App, sluice: Sluice, open: readonly GuardedFiel
         response: { 200: z.object({ lifted: z.number() }) },
       },
     },
-    async ({ params, query }) => ({ lifted: await sluice.queues.release(params.queue, query.origin) }),
+    async ({ caller, params, query }) => ({
+      lifted: await sluice.as(caller.actor).queues.release(params.queue, query.origin),
+    }),
   );
 }
 

@@ -55,12 +55,12 @@ export function scheduleRoutes(app: App, sluice: Sluice): void {
         response: { 204: z.null().meta({ description: 'It is set.' }) },
       },
     },
-    async ({ params: { queue, name }, body }, reply) => {
+    async ({ caller, params: { queue, name }, body }, reply) => {
       const { job, keep, ...when } = (body ?? {}) as unknown as Given;
       if (job === undefined) {
         throw new SluiceError('SLUICE_INVALID_SPEC', `schedule "${name}": job: is missing; give a job spec`);
       }
-      await sluice.schedules.upsert(name, when, job, { queue, keep });
+      await sluice.as(caller.actor).schedules.upsert(name, when, job, { queue, keep });
       await reply.code(204).send(null);
     },
   );
@@ -74,8 +74,8 @@ export function scheduleRoutes(app: App, sluice: Sluice): void {
         response: { 204: z.null().meta({ description: 'It is gone.' }) },
       },
     },
-    async ({ params: { queue, name } }, reply) => {
-      if (!(await sluice.schedules.remove(name, { queue }))) {
+    async ({ caller, params: { queue, name } }, reply) => {
+      if (!(await sluice.as(caller.actor).schedules.remove(name, { queue }))) {
         throw new SluiceError('SLUICE_RESULT_EXPIRED', `there is no schedule "${name}" in queue "${queue}"`);
       }
       await reply.code(204).send(null);

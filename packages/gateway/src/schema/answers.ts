@@ -117,6 +117,8 @@ export const explanationSchema = z.object({
   earliestStart: epochMs.nullable(),
   enqueuedAt: epochMs.nullable(),
   startedAt: epochMs.nullable(),
+  worker: z.string().nullable().meta({ description: 'The worker that has it: see /v1/workers.' }),
+  runningMs: ms.nullable().meta({ description: 'How long that worker has had it.' }),
   deadline: epochMs.nullable(),
   lastError: z.string().nullable(),
   outcome: z

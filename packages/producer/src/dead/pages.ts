@@ -4,6 +4,16 @@ import { SluiceError, fault } from '@sluice/shared';
 /** A member of BullMQ's set of failed jobs. `score`: when it failed, epoch ms. */
 export type FailedEntry = { id: string; score: string };
 
+/** Which entries, and in which order. */
+export type Walk = {
+  /** Only those after this one, in this order. */
+  after: FailedEntry | null;
+  order: 'newest' | 'oldest';
+  /** Lowest and highest score, as Redis writes bounds. Default: all. */
+  min?: string;
+  max?: string;
+};
+
 const pageSize = 500;
 
 /** Where to go on after an entry. */
@@ -11,45 +21,58 @@ export function cursorOf({ id, score }: FailedEntry): string {
   return `${score}:${id}`;
 }
 
-function entryOf(cursor: string): FailedEntry {
+/** @throws SluiceError SLUICE_INVALID_SPEC for a text that is not a cursor of this form */
+export function entryOf(cursor: string): FailedEntry {
   const match = /^(\d+):(.+)$/s.exec(cursor);
   if (match !== null) return { score: match[1]!, id: match[2]! };
-  const message = `cursor: "${cursor}" is not a cursor; give the one that the previous list returned`;
-  throw new SluiceError('SLUICE_INVALID_SPEC', message, { faults: [fault(['cursor'], message)] });
+  throw badCursor(cursor);
+}
+
+/** A walk over a selection goes up to the newest entry at its start: what fails meanwhile is not of it. */
+export type WalkState = { newest: string; startedAt: number; after: FailedEntry | null };
+
+/** Where a walk over a selection goes on. */
+export function walkCursorOf({ newest, startedAt, after }: WalkState): string {
+  return `${newest}-${startedAt}-${after === null ? '' : cursorOf(after)}`;
+}
+
+/** @throws SluiceError SLUICE_INVALID_SPEC for a text that is not a cursor of this form */
+export function walkStateOf(cursor: string): WalkState {
+  const match = /^(\d+)-(\d+)-(.+)$/s.exec(cursor);
+  if (match === null) throw badCursor(cursor);
+  return { newest: match[1]!, startedAt: Number(match[2]), after: entryOf(match[3]!) };
+}
+
+function badCursor(cursor: string): SluiceError {
+  const message = `cursor: "${cursor}" is not a cursor; give the one that the previous answer had`;
+  return new SluiceError('SLUICE_INVALID_SPEC', message, { faults: [fault(['cursor'], message)] });
 }
 
 /**
- * The entries of a set of failed jobs in pages, newest first, after the cursor. Jobs that fail meanwhile do not show
- * up, and removals meanwhile shift nothing.
- * @throws SluiceError SLUICE_INVALID_SPEC for a value that is not a cursor
+ * The entries of a set of failed jobs in pages. Jobs that fail meanwhile do not show up among the newest first, and
+ * removals meanwhile shift nothing.
  */
 export async function* failedPages(
   redis: Redis,
   failed: string,
-  cursor?: string,
+  { after, order, min = '-inf', max = '+inf' }: Walk,
 ): AsyncGenerator<FailedEntry[], void, undefined> {
-  let last = cursor === undefined ? null : entryOf(cursor);
+  const isNewest = order === 'newest';
+  let last = after;
   let offset = 0;
   for (;;) {
-    const max = last?.score ?? '+inf';
-    const flat = await redis.zrange(
-      failed,
-      max,
-      '-inf',
-      'BYSCORE',
-      'REV',
-      'LIMIT',
-      offset,
-      pageSize,
-      'WITHSCORES',
-    );
+    const first = last?.score ?? (isNewest ? max : min);
+    const range = isNewest ? ([first, min, 'BYSCORE', 'REV'] as const) : ([first, max, 'BYSCORE'] as const);
+    const args = [...range, 'LIMIT', offset, pageSize, 'WITHSCORES'] as const;
+    const flat = (await redis.call('zrange', failed, ...args.map(String))) as string[];
     const all: FailedEntry[] = [];
     for (let index = 0; index + 1 < flat.length; index += 2) {
       all.push({ id: flat[index]!, score: flat[index + 1]! });
     }
     const { score, id } = last ?? { score: '', id: '' };
-    // Entries with the same score come in reverse order of their ids.
-    const page = all.filter((entry) => entry.score !== score || entry.id < id);
+    // Entries with the same score come in the order of their ids, or in its reverse.
+    const isPast = (entry: FailedEntry) => (isNewest ? entry.id < id : entry.id > id);
+    const page = all.filter((entry) => entry.score !== score || isPast(entry));
     if (page.length > 0) yield page;
     if (all.length < pageSize) return;
     // More than a page failed in one millisecond: go on after them.

@@ -15,6 +15,7 @@ import { redisFault } from '@sluice/redis';
 import { bounded } from '../bounded.ts';
 import { Adder } from './adder.ts';
 import type { Adds } from './adds.ts';
+import { backlogFull, guardAdds } from './backlog.ts';
 import { batchSealed } from '../batch/batch.ts';
 import { Dedup, retention } from './dedup.ts';
 import { Handle } from '../handle.ts';
@@ -134,12 +135,13 @@ export class Enqueuer {
     this.#dedupTtlMs = parts.dedupTtlMs;
     this.#accepted = parts.accepted;
     this.#insist = parts.insist;
+    guardAdds(parts.redis);
     this.#adder = new Adder(parts.redis, parts.keys, parts.adds);
   }
 
   /**
    * @throws SluiceError SLUICE_INVALID_SPEC with every fault; SLUICE_POLICY_MISSING; SLUICE_BLOCKED;
-   *   SLUICE_DUPLICATE_ID; SLUICE_KEY_REUSED; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
+   *   SLUICE_DUPLICATE_ID; SLUICE_KEY_REUSED; SLUICE_BACKLOG_FULL; SLUICE_BATCH_SEALED; SLUICE_REDIS_UNREACHABLE; SLUICE_REDIS_FULL
    */
   async add(input: Input, request: EnqueueRequest): Promise<Handle> {
     const { what = 'job spec' } = request;
@@ -159,7 +161,7 @@ export class Enqueuer {
     try {
       return await bounded(this.#accept(spec, request, now, what), { signal, deadline });
     } catch (error) {
-      throw redisFault(error, this.#url);
+      throw backlogFull(error, request.queue, what) ?? redisFault(error, this.#url);
     }
   }
 

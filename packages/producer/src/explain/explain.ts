@@ -131,6 +131,11 @@ export function explanationOf(queue: string, id: string, look: JobLook): Explana
     ahead: status !== 'waiting' || look.ahead === -1 ? null : look.ahead,
     enqueuedAt: number(fields.timestamp),
     startedAt: number(fields.processedOn),
+    worker: status === 'active' ? fields.pb : null,
+    runningMs:
+      status === 'active' && fields.processedOn !== null
+        ? Math.max(0, Math.floor(now) - Number(fields.processedOn))
+        : null,
     deadline: envelope?.deadline ?? null,
     lastError: end === null ? fields.failedReason : null,
     outcome: end,

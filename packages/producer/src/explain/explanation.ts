@@ -54,6 +54,10 @@ export type Explanation = {
   enqueuedAt: number | null;
   /** When a worker took it last. */
   startedAt: number | null;
+  /** The worker that has it, by its id among `workers()`; null also where the worker is of 0.1. */
+  worker: string | null;
+  /** How long that worker has had it, ms; null: none has. */
+  runningMs: number | null;
   deadline: number | null;
   /** What the last attempt ended with, if it was not the end of the job. */
   lastError: string | null;

@@ -17,6 +17,7 @@ import {
   namedFields,
   withNamed,
 } from '@sluice/shared';
+import type { Trail } from '../audit/trail.ts';
 import type { Warning } from '../reports.ts';
 
 export type PolicyChange = 'created' | 'changed' | 'same';
@@ -64,9 +65,11 @@ export class Policies {
   readonly #keys: Keys;
   readonly #apply: BoundTo<typeof applyPolicyScript>;
 
+  readonly #trail: Trail;
   readonly #warn: (warning: Warning) => void;
 
-  constructor(redis: Redis, keys: Keys, warn: (warning: Warning) => void) {
+  constructor(redis: Redis, keys: Keys, trail: Trail, warn: (warning: Warning) => void) {
+    this.#trail = trail;
     this.#warn = warn;
     this.#redis = redis;
     this.#keys = keys;
@@ -149,11 +152,15 @@ export class Policies {
       ...pacing,
       rateText: policy.rate?.text ?? '',
       concurrency: policy.concurrency.global ?? '',
+      maxBacklog: policy.maxBacklog ?? '',
       origin: policy.origin ?? '',
       mode,
       channel: this.#keys.events,
       message: encodeMessage({ type: 'policy', queue }),
+      actor: this.#trail.actor,
     });
+    if (verdict === 'created') this.#trail.log('policy.create', { queue });
+    if (verdict === 'changed') this.#trail.log('policy.change', { queue });
     const change = verdict as Written<M>['change'];
     // The policy that was overwritten may be unreadable.
     const conflict = change === 'conflict' && json !== '';

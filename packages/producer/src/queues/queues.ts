@@ -2,12 +2,22 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type BoundTo, bindScript } from '@sluice/redis';
 import { type Keys, SluiceError, encodeMessage, releaseScript, startEvenlyScript } from '@sluice/shared';
+import type { Trail } from '../audit/trail.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { KnownQueues } from '../enqueue/known-queues.ts';
 import type { Policies } from './policies.ts';
 import { Overview } from './overview.ts';
 import { QueueRemoval } from './removal.ts';
 import { type QueueState, readQueueState, readStats } from './queue-state.ts';
+
+/** A stored policy for the audit log, whatever is in it. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
 
 async function wake(queue: Queue, id: string): Promise<void> {
   const job = await queue.getJob(id);
@@ -21,15 +31,25 @@ export class Queues {
   readonly #policies: Policies;
   readonly #open: OpenQueues;
   readonly #known: KnownQueues;
+  readonly #trail: Trail;
   readonly #release: BoundTo<typeof releaseScript>;
   readonly #startEvenly: BoundTo<typeof startEvenlyScript>;
 
-  constructor(redis: Redis, keys: Keys, policies: Policies, open: OpenQueues, known: KnownQueues) {
+  constructor(parts: {
+    redis: Redis;
+    keys: Keys;
+    policies: Policies;
+    open: OpenQueues;
+    known: KnownQueues;
+    trail: Trail;
+  }) {
+    const { redis, keys } = parts;
     this.#redis = redis;
     this.#keys = keys;
-    this.#policies = policies;
-    this.#open = open;
-    this.#known = known;
+    this.#policies = parts.policies;
+    this.#open = parts.open;
+    this.#known = parts.known;
+    this.#trail = parts.trail;
     this.#release = bindScript(redis, keys, releaseScript);
     this.#startEvenly = bindScript(redis, keys, startEvenlyScript);
   }
@@ -80,11 +100,13 @@ export class Queues {
   /** Takes no more jobs from the queue, in the whole fleet; those in flight finish. */
   async pause(name: string): Promise<void> {
     await this.#assertThere(name);
+    await this.#notePaused(name, true);
     await this.#open.get(name).pause();
   }
 
   async resume(name: string): Promise<void> {
     await this.#assertThere(name);
+    await this.#notePaused(name, false);
     await this.#startEvenly([name], {});
     await this.#open.get(name).resume();
   }
@@ -97,7 +119,14 @@ export class Queues {
     await this.#assertThere(name);
     const keys = this.#keys;
     const message = encodeMessage({ type: 'release', queue: name });
-    const { lifted, jobs } = await this.#release([name], { origin, channel: keys.events, message });
+    const { lifted, jobs } = await this.#release([name], {
+      origin,
+      channel: keys.events,
+      message,
+      actor: this.#trail.actor,
+      queue: name,
+    });
+    if (lifted > 0 || origin === '') this.#trail.log('queue.release', { queue: name, subject: origin });
     const queue = this.#open.get(name);
     for (const id of jobs) {
       // Throws for a job that is no longer delayed (it needs no waking), and for one that cannot be read.
@@ -115,6 +144,11 @@ export class Queues {
     const keys = this.#keys;
     const queue = this.#open.get(name);
     const removal = new QueueRemoval(this.#redis, keys, name);
+    const before = await this.#redis.hget(keys.policy(name), 'json');
+    await this.#trail.note('queue.remove', {
+      queue: name,
+      before: before === null ? undefined : parsed(before),
+    });
     await this.#redis.hdel(keys.queues, name);
     this.#known.forget();
     await queue.pause();
@@ -139,6 +173,13 @@ export class Queues {
     await this.#redis.zrem(keys.due, name);
     await this.#forget(name);
     await this.#redis.publish(keys.events, encodeMessage({ type: 'policy', queue: name }));
+  }
+
+  async #notePaused(name: string, after: boolean): Promise<void> {
+    const before = await this.#open.get(name).isPaused();
+    const action = after ? 'queue.pause' : 'queue.resume';
+    if (before !== after)
+      await this.#trail.note(action, { queue: name, before: { paused: before }, after: { paused: after } });
   }
 
   /** Removes the marks of jobs that were enqueued, sent or cancelled: they would block new jobs with the same names. */

@@ -1,4 +1,4 @@
-import { type RepeatOptions, getNextMillis } from 'bullmq';
+import { type JobSchedulerJson, type RepeatOptions, getNextMillis } from 'bullmq';
 import { z } from 'zod';
 import {
   type Duration,
@@ -12,8 +12,10 @@ import {
   normalSpecSchema,
   queueNameSchema,
   validate,
+  withoutQuery,
 } from '@sluice/shared';
 import { redisFault } from '@sluice/redis';
+import type { Trail } from '../audit/trail.ts';
 import type { OpenQueues } from '../connection/open-queues.ts';
 import type { KnownQueues } from '../enqueue/known-queues.ts';
 import { isUnread, readBody, withTextType } from '../enqueue/read-body.ts';
@@ -86,13 +88,15 @@ export class Schedules {
   readonly #queue: string;
   readonly #queues: OpenQueues;
   readonly #known: KnownQueues;
+  readonly #trail: Trail;
 
   /** @param parts `queue`: for calls that name none */
-  constructor(parts: { url: string; queue: string; queues: OpenQueues; known: KnownQueues }) {
+  constructor(parts: { url: string; queue: string; queues: OpenQueues; known: KnownQueues; trail: Trail }) {
     this.#url = parts.url;
     this.#queue = parts.queue;
     this.#queues = parts.queues;
     this.#known = parts.known;
+    this.#trail = parts.trail;
   }
 
   /**
@@ -122,6 +126,14 @@ export class Schedules {
     await this.#ask(async () => {
       await this.#known.assertKnown(queue, what);
       await this.#known.assertAllowed(queue, spec.request.url, what);
+      const before = await this.#told(queue, name);
+      const after = told({
+        every: repeat.every ?? null,
+        cron: repeat.pattern ?? null,
+        tz: repeat.tz ?? null,
+        request: spec.request,
+      });
+      await this.#trail.note('schedule.set', { queue, subject: name, before, after });
       await this.#queues.get(queue).upsertJobScheduler(name, repeat, { name: type, data, opts: template });
     });
   }
@@ -129,19 +141,7 @@ export class Schedules {
   /** The schedules of a queue, by the time of their next job. */
   async list({ queue = this.#queue }: { queue?: string } = {}): Promise<Schedule[]> {
     const schedulers = await this.#ask(() => this.#queues.get(queue).getJobSchedulers(0, -1, true));
-    return schedulers.flatMap(({ key, every, pattern, tz, next, template }) => {
-      const envelope = envelopeSchema.safeParse(template?.data).data;
-      // Not ours: somebody else's scheduler on the same BullMQ queue.
-      if (envelope === undefined || next === undefined) return [];
-      return {
-        name: key,
-        every: every ?? null,
-        cron: pattern ?? null,
-        tz: tz ?? null,
-        request: envelope.req,
-        next: { id: `repeat:${key}:${next}`, at: next },
-      };
-    });
+    return schedulers.flatMap((scheduler) => scheduleOf(scheduler) ?? []);
   }
 
   /** Ends a schedule. Its waiting job is removed; an active one goes on. @returns false when there is none */
@@ -149,11 +149,19 @@ export class Schedules {
     return await this.#ask(async () => {
       const open = this.#queues.get(queue);
       const scheduler = await open.getJobScheduler(name);
+      const before = await this.#told(queue, name);
+      if (before !== undefined) await this.#trail.note('schedule.remove', { queue, subject: name, before });
       const removed = await open.removeJobScheduler(name);
       // BullMQ removes the next job only while it is not due yet.
       if (scheduler?.next !== undefined) await open.remove(`repeat:${name}:${scheduler.next}`).catch(() => 0);
       return removed;
     });
+  }
+
+  async #told(queue: string, name: string): Promise<object | undefined> {
+    const scheduler = await this.#queues.get(queue).getJobScheduler(name);
+    const schedule = scheduler === undefined ? null : scheduleOf(scheduler);
+    return schedule === null ? undefined : told(schedule);
   }
 
   async #ask<T>(call: () => Promise<T>): Promise<T> {
@@ -163,6 +171,25 @@ export class Schedules {
       throw redisFault(error, this.#url);
     }
   }
+}
+
+/** Null for what is not ours: somebody else's scheduler on the same BullMQ queue. */
+function scheduleOf({ key, every, pattern, tz, next, template }: JobSchedulerJson): Schedule | null {
+  const envelope = envelopeSchema.safeParse(template?.data).data;
+  if (envelope === undefined || next === undefined) return null;
+  return {
+    name: key,
+    every: every ?? null,
+    cron: pattern ?? null,
+    tz: tz ?? null,
+    request: envelope.req,
+    next: { id: `repeat:${key}:${next}`, at: next },
+  };
+}
+
+/** What the audit log is told of a schedule: nothing that may be a secret. */
+function told({ every, cron, tz, request }: Pick<Schedule, 'every' | 'cron' | 'tz' | 'request'>): object {
+  return { every, cron, tz, method: request.method, url: withoutQuery(request.url) };
 }
 
 /** @throws SluiceError SLUICE_INVALID_SPEC */

@@ -147,6 +147,11 @@ export interface PolicyInput {
   keepFailed?:
     | { age?: Duration | undefined; count?: number | undefined; awaited?: boolean | undefined }
     | undefined;
+  /**
+   * Jobs that may wait, delayed ones among them. 1 to 1,000,000,000; default null: any number. An enqueue beyond it is
+   * SLUICE_BACKLOG_FULL; retries, redrives and schedules are not refused.
+   */
+  maxBacklog?: number | null | undefined;
   /** The longest hold that is obeyed; after it one request goes out as a probe. 0 to 1 day. Default 15 min. */
   maxHold?: Duration | undefined;
 }

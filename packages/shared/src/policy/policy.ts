@@ -52,7 +52,8 @@ const origin = z
     'must be an origin: scheme, host and port, such as "https://api.example.com"',
   );
 
-const egress = z.strictObject({
+/** What the jobs of a queue may contact; as the bounds of a worker, what any policy may allow at most. */
+export const egressSchema = z.strictObject({
   /** Address ranges allowed besides the public internet, as CIDRs. Metadata addresses are never allowed. */
   allow: z
     .array(
@@ -97,7 +98,7 @@ export const policySchema = z.strictObject({
    * be followed by another; absent: the status alone says it.
    */
   retryIf: moduleNameSchema.optional(),
-  egress: egress.prefault({}),
+  egress: egressSchema.prefault({}),
   /** Redirects followed; each hop is guarded and asks for its own permit. 0: a redirect is the response. */
   maxRedirects: z.int().min(0).max(20).default(5),
   /** Largest response body, after decompression. A larger one ends the job as `too-large`. */
@@ -121,6 +122,11 @@ export const policySchema = z.strictObject({
       awaited: z.boolean().optional(),
     })
     .prefault({}),
+  /**
+   * Jobs that may wait, delayed ones among them; an enqueue beyond it is SLUICE_BACKLOG_FULL. null: any number. Retries,
+   * redrives and schedules are not refused.
+   */
+  maxBacklog: z.int().min(1).max(1_000_000_000).nullable().default(null),
   /** The longest hold that is obeyed blindly; after it one probe goes out. */
   maxHold: duration({ min: 0, max: day }).default(15 * minute),
 });

@@ -64,6 +64,8 @@ export function readStoredPolicy(queue: string, json: string, rateText?: string 
 }
 
 /** A policy as it is written to Redis. Policies are compared as these texts. */
-export function storedPolicy(policy: Policy): string {
-  return JSON.stringify({ ...policy, rate: policy.rate === null ? null : storedRate(policy.rate) });
+export function storedPolicy({ maxBacklog, ...policy }: Policy): string {
+  const rate = policy.rate === null ? null : storedRate(policy.rate);
+  // An older version leaves a policy with a field that it does not know alone, so it is written only where it says something.
+  return JSON.stringify({ ...policy, rate, ...(maxBacklog !== null && { maxBacklog }) });
 }

@@ -13,6 +13,15 @@ export function keysOf(prefix: string) {
   return {
     /** Hash: queue -> version of its policy. The list of all queues. */
     queues: `${prefix}/queues`,
+    /** Hash: id of an API key -> what is stored of it, without its secret (see access/api-key.ts). */
+    apiKeys: `${prefix}/api-keys`,
+    /** Stream: the audit log. Behind a slash and an actor: list with TTL, the ids of his entries (see scripts/parts/audit.ts). */
+    audit: `${prefix}/audit`,
+    /** String with TTL: how many requests a caller of the gateways has made in the current window. */
+    requests: (caller: string) => `${prefix}/requests/${caller}`,
+    /** Set with TTL: the API keys that a job, or a batch, was enqueued with through a gateway. */
+    owners: (queue: string, kind: 'job' | 'batch', name: string) =>
+      `${prefix}/owners/${queue}/${kind}/${name}`,
     /** Sorted set with TTL: workers that are alive -> when each last said so, ms of Redis' clock. */
     workers: `${prefix}/workers`,
     /** String with TTL: what a worker says of itself (see worker-record.ts). */

@@ -36,18 +36,20 @@ export type BullWorker = Pick<Worker, 'concurrency' | 'resume' | 'pause' | 'clos
 
 /**
  * Starts BullMQ's worker of one queue: the only place that does. It takes jobs at once.
+ * @param config `name`: which worker has a job, for whoever asks
  * @param createBackend how it speaks to Redis
  */
 export function startBullWorker(
   queue: string,
   redis: Redis,
-  config: PoolConfig,
+  config: PoolConfig & { name: string },
   handlers: BullHandlers,
   createBackend: BackendFactory<RedisQueueBackend> = createRedisBackend,
 ): BullWorker {
   const options = {
     connection: redis,
     prefix: config.prefix,
+    name: config.name,
     // No skipVersionCheck: without the server's version, BullMQ blocks for whole seconds, and retries come up to 1 s
     // late.
     lockDuration: config.lockMs,

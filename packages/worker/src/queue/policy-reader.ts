@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
-import { type Keys, type Policy, readStoredPolicy } from '@sluice/shared';
+import { type Keys, type Policy, capEgress, readStoredPolicy } from '@sluice/shared';
 import type { LivePolicy } from '../job/live-policy.ts';
 import type { Logger } from '../logger.ts';
 import { Repeating } from '../maintenance/repeating.ts';
@@ -22,6 +23,7 @@ export class PolicyReader {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #wanted: '*' | readonly string[];
+  readonly #egressMax: Policy['egress'] | null;
   readonly #events: PolicyEvents;
   readonly #log: Logger;
   readonly #served = new Map<string, LivePolicy>();
@@ -35,12 +37,15 @@ export class PolicyReader {
     redis: Redis;
     keys: Keys;
     queues: '*' | readonly string[];
+    /** What policies may allow at most; null: whatever they say. */
+    egressMax: Policy['egress'] | null;
     events: PolicyEvents;
     log: Logger;
   }) {
     this.#redis = options.redis;
     this.#keys = options.keys;
     this.#wanted = options.queues;
+    this.#egressMax = options.egressMax;
     this.#events = options.events;
     this.#log = options.log;
     this.#polling = new Repeating(
@@ -103,13 +108,25 @@ export class PolicyReader {
    */
   #understood(name: string, json: string, version: number): Policy | null {
     try {
-      return readStoredPolicy(name, json);
+      return this.#within(name, readStoredPolicy(name, json));
     } catch (error) {
       if (this.#unreadable.get(name) !== version)
         this.#log.error({ err: error, queue: name, version }, 'the policy cannot be read');
       this.#unreadable.set(name, version);
       return null;
     }
+  }
+
+  /** The policy within the bounds of this worker. */
+  #within(queue: string, policy: Policy): Policy {
+    if (this.#egressMax === null) return policy;
+    const egress = capEgress(policy.egress, this.#egressMax);
+    if (!isDeepStrictEqual(egress, policy.egress))
+      this.#log.warn(
+        { queue, egress },
+        'the policy allows more than SLUICE_EGRESS_MAX; only this is contacted',
+      );
+    return { ...policy, egress };
   }
 
   async #load(name: string): Promise<void> {

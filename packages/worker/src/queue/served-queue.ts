@@ -32,6 +32,8 @@ export type Shared = Omit<RunContext, 'policy' | 'agent' | 'observeAge'> & {
   outcomes: Outcomes;
   quarantine: Quarantine;
   idleConnections: IdleConnections;
+  /** What the fleet knows this worker by. */
+  workerId: string;
   metrics: WorkerMetrics;
   permitWatch: PermitWatch;
   /** Null: each job makes its own calls, because this BullMQ is not known, or Redis is a Cluster. */
@@ -81,7 +83,13 @@ export class ServedQueue {
       },
       fieldsOf: (id, token) => this.#takeFields(id, token),
     };
-    this.#worker = startBullWorker(live.name, redis, config, handlers, this.#backend?.factory);
+    this.#worker = startBullWorker(
+      live.name,
+      redis,
+      { ...config, name: shared.workerId },
+      handlers,
+      this.#backend?.factory,
+    );
   }
 
   /** Runs in flight. */

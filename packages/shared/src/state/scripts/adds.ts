@@ -1,3 +1,4 @@
+import { backlogField, backlogFullReply } from '../backlog.ts';
 import type { Keys } from '../keys.ts';
 
 /** A queue, as the script needs to know it. */
@@ -53,6 +54,8 @@ export function readAdded(reply: unknown): Added {
  * A script that is sent again, because its answer was lost, adds nothing twice: not while the job is there, nor when it
  * has ended meanwhile, since its outcome, or the marker that stands for it, is still there.
  *
+ * A queue that has as many jobs as its policy allows takes no more (`maxBacklog`).
+ *
  * The list of what is due is written before the jobs, once for each queue: a job whose deadline nobody looks at could
  * wait forever, and a look that finds nothing costs nothing.
  *
@@ -76,6 +79,12 @@ end
 
 local function add(place, ask, job, args)
   if redis.call('EXISTS', job, place.outcome .. ask.id) > 0 then return 0 end
+  local bound = redis.call('HGET', place.add[3], '${backlogField}')
+  if bound then
+    local waiting = redis.call('LLEN', place.wait) + redis.call('ZCARD', place.job .. 'prioritized')
+      + redis.call('ZCARD', place.job .. 'delayed')
+    if waiting >= tonumber(string.match(bound, '^%d+')) then return '${backlogFullReply} ' .. waiting .. ' ' .. bound end
+  end
   local ok, answer = pcall(function()
     if ask.deadline then
       if place.fault then error(place.fault, 0) end

@@ -1,4 +1,6 @@
+import { backlogField } from '../backlog.ts';
 import { defineScript } from '../define-script.ts';
+import { auditLua } from './parts/audit.ts';
 import { gateTokenLua } from './parts/gate-token.ts';
 
 /** The entries that BullMQ keeps of a queue's event stream, which nothing here reads. Its own default is 10,000. */
@@ -26,11 +28,13 @@ export type ApplyReply = {
  * max          of the gate, and its `durationMs`
  * paceUs       0: no rate; with `limit`, `spanUs`, `cellUs` and `burst`, see policy/pace.ts
  * concurrency  for the fleet; '' none
+ * maxBacklog   jobs that may wait; '' any number
  * origin       that the queue serves; '' any
  * mode         'create' (refuse another policy) | 'set' | the version that it replaces (refuse any other; 0: none)
  * channel      where `message` is published
  * unitUs       of adapting
  * rateText     that the rate was given as; '' none. It is kept beside the policy, and makes it no other policy
+ * actor        who does it, for the audit log
  */
 export const applyPolicyScript = defineScript({
   keys: (keys, queue: string) => ({
@@ -43,6 +47,7 @@ export const applyPolicyScript = defineScript({
     flow: keys.flow(queue),
     schedule: keys.schedule(queue),
     stats: keys.stats(queue),
+    auditLog: keys.audit,
   }),
   args: [
     'queue',
@@ -51,6 +56,7 @@ export const applyPolicyScript = defineScript({
     'durationMs',
     'paceUs',
     'concurrency',
+    'maxBacklog',
     'origin',
     'mode',
     'channel',
@@ -61,8 +67,9 @@ export const applyPolicyScript = defineScript({
     'cellUs',
     'burst',
     'rateText',
+    'actor',
   ],
-  parts: [gateTokenLua],
+  parts: [gateTokenLua, auditLua],
   lua: `
 local old = redis.call('HMGET', policy, 'json', 'version', 'paceUs', 'spanUs')
 local version = tonumber(old[2] or '0')
@@ -80,6 +87,8 @@ redis.call('HSET', policy, 'json', json, 'version', version, 'paceUs', paceUs, '
 redis.call('HSET', queues, queue, version)
 redis.call('HSET', meta, 'max', max, 'duration', durationMs, 'opts.maxLenEvents', ${eventsKept})
 if concurrency == '' then redis.call('HDEL', meta, 'concurrency') else redis.call('HSET', meta, 'concurrency', concurrency) end
+if maxBacklog == '' then redis.call('HDEL', meta, '${backlogField}')
+else redis.call('HSET', meta, '${backlogField}', maxBacklog .. ' ' .. paceUs) end
 
 redis.call('DEL', limiter, flow)
 local time = redis.call('TIME')
@@ -111,6 +120,7 @@ elseif due > 0 then
 end
 redis.call('HDEL', schedule, 'gate')
 redis.call('PUBLISH', channel, message)
+audit(old[1] and 'policy.change' or 'policy.create', queue, '', old[1] or '', json)
 if old[1] then return {1, version, json} end
 return {0, version, json}
 `,

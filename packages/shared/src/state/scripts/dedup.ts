@@ -75,7 +75,8 @@ return {0, id, ''}
  * the total of a batch counts the jobs that exist, whenever its producer dies.
  *
  * It may be called twice: the client sends a transaction again whose answer it did not get. A job without a record
- * carries the note itself; by the time it has gone there is its outcome.
+ * carries the note itself; by the time it has gone there is its outcome. Without a job there is nothing to note: the queue
+ * was full, and the transaction goes on after an answer that is an error.
  *
  * hasRecord   1 or 0
  * hasBatch    1 or 0; without one `state` is the key of the record, and the other way round
@@ -97,9 +98,10 @@ export const addedScript = defineScript({
   lua: `
 if hasRecord == '1' then
   if redis.call('HGET', record, 'state') == 'done' then return 0 end
+  if redis.call('EXISTS', job) == 0 then return 0 end
   if redis.call('EXISTS', record) == 1 then redis.call('HSET', record, 'state', 'done') end
 else
-  if redis.call('EXISTS', outcome) == 1 or redis.call('HSETNX', job, 'noted', '1') == 0 then return 0 end
+  if redis.call('EXISTS', outcome) == 1 or redis.call('EXISTS', job) == 0 or redis.call('HSETNX', job, 'noted', '1') == 0 then return 0 end
 end
 if hasBatch == '1' then
   redis.call('HINCRBY', state, 'total', 1)

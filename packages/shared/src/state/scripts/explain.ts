@@ -13,7 +13,7 @@ export type JobLook = {
   /** When it is due, epoch ms; 0: it is not delayed. */
   due: number;
   fields: Record<
-    'data' | 'timestamp' | 'atm' | 'ats' | 'processedOn' | 'failedReason' | 'tries',
+    'data' | 'timestamp' | 'atm' | 'ats' | 'processedOn' | 'failedReason' | 'tries' | 'pb',
     string | null
   >;
   policy: Record<'json' | 'paceUs', string | null>;
@@ -125,7 +125,7 @@ return {
   place,
   ahead,
   due or '0',
-  redis.call('HMGET', job, 'data', 'timestamp', 'atm', 'ats', 'processedOn', 'failedReason', 'tries'),
+  redis.call('HMGET', job, 'data', 'timestamp', 'atm', 'ats', 'processedOn', 'failedReason', 'tries', 'pb'),
   redis.call('HMGET', policy, 'json', 'paceUs', 'burst'),
   redis.call('HGET', flow, 'paceUs'),
   redis.call('HMGET', schedule, 'due', 'last', 'bank', 'even', 'waiting'),
@@ -139,7 +139,7 @@ return {
     const [time, place, ahead, due, fields, policy, slowed, schedule, gate, holds, marks, outcome] =
       reply as Reply;
     const [data = null, timestamp = null, atm = null, ats = null, processedOn = null] = fields;
-    const [failedReason = null, tries = null] = fields.slice(5);
+    const [failedReason = null, tries = null, pb = null] = fields.slice(5);
     const nowUs = Number(time[0]) * 1_000_000 + Number(time[1]);
     const pace = Number(slowed ?? policy[1] ?? 0);
     return {
@@ -149,7 +149,7 @@ return {
       ahead,
       // BullMQ keeps the order of jobs that are due in the same ms in the lowest 12 bits.
       due: Math.floor(Number(due) / 4096),
-      fields: { data, timestamp, atm, ats, processedOn, failedReason, tries },
+      fields: { data, timestamp, atm, ats, processedOn, failedReason, tries, pb },
       policy: { json: policy[0] ?? null, paceUs: policy[1] ?? null },
       slowedPaceUs: slowed,
       isPaused: gate[0] === 1,
