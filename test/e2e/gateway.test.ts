@@ -6,7 +6,7 @@ import { startOwnRedis } from '../lab/own-redis.ts';
 import { until } from './fleet.ts';
 import { imageFlags, upload } from './gateway-upload.ts';
 import { served } from './gateway.ts';
-import { sluice } from './sluice.ts';
+import { sluice, startSluice } from './sluice.ts';
 
 const post = (url: string, spec: object) =>
   fetch(url, {
@@ -66,11 +66,11 @@ test('what is not HTTP is a problem, too', async () => {
   expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ code: 'SLUICE_INVALID_REQUEST' });
 });
 
-test('without keys it is not opened to the network; faults have the names that were typed', async () => {
+test('opened to the network it asks for keys; faults have the names that were typed', async () => {
   const place = ['--redis', inject('redisUrl'), '--health-port', '0'];
-  const opened = await sluice(['gateway', ...place, '--host', '0.0.0.0', '--port', '0']);
-  expect(opened).toMatchObject({ code: 1, stdout: '' });
-  expect(opened.stderr).toMatch(/^sluice: without keys the gateway listens on the loopback only.*\n$/);
+  await using opened = startSluice(['gateway', ...place, '--host', '0.0.0.0', '--port', '0']);
+  const { url } = JSON.parse(await opened.line('"started"')) as { url: string };
+  expect((await fetch(`${url.replace('0.0.0.0', '127.0.0.1')}/v1/queues`)).status).toBe(401);
   const faulty = await sluice(['gateway', '--port', 'x', '--grace', '30']);
   expect(faulty.code).toBe(1);
   expect(faulty.stderr).toMatch(/^sluice: the gateway's settings have faults: .*--port: must be a number/);
