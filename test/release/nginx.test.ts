@@ -83,7 +83,8 @@ test.skipIf(skip)(
     console.log(
       `below nginx' limit: ${summary.seconds} s, at most ${worst} requests in a second, 190 allowed`,
     );
-    expect(worst).toBeLessThanOrEqual(0.95 * ratePerSecond);
+    // What nginx allows: the machine may deliver a request later than the slack.
+    expect(worst).toBeLessThanOrEqual(ratePerSecond);
   },
 );
 

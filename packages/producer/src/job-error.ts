@@ -1,4 +1,4 @@
-import { type Outcome, SluiceError, type Settled } from '@sluice/shared';
+import { type AttemptEnd, type Outcome, SluiceError, type Settled } from '@sluice/shared';
 import { type JobName, requestLine } from './request-line.ts';
 import { FetchResponse } from './response.ts';
 import type { OpenBody } from './stored-bodies.ts';
@@ -22,6 +22,11 @@ export class JobError extends SluiceError {
   readonly url: string | undefined;
   /** Attempts made, the last included; 0 when nothing was ever sent. */
   readonly attempts: number;
+  /**
+   * How its attempts ended, the last ten, the newest last. Empty when nothing was ever sent, or a worker of 0.1 ended the
+   * job. Not printed with the error.
+   */
+  declare readonly ends: readonly AttemptEnd[];
   /** How the job ended, as data. Not printed with the error. */
   declare readonly outcome: Outcome;
   /** Not printed with the error. */
@@ -44,7 +49,7 @@ export class JobError extends SluiceError {
     this.url = job.url;
     this.attempts = outcome.attempts;
     const response = outcome.response && new FetchResponse(settled, open, job);
-    hide(this, { outcome, response });
+    hide(this, { ends: outcome.ends ?? [], outcome, response });
   }
 }
 

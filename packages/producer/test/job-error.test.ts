@@ -32,6 +32,10 @@ describe('the error of a job', () => {
     expect(error.message).toContain(`; PUT ${url}, job ${handle.id} in queue "${rig.queue}", 2 attempts`);
     expect(error.response?.status).toBe(500);
     expect(error.outcome.kind).toBe('http-error');
+    expect(error.ends).toMatchObject([
+      { n: 1, kind: 'http-error', status: 500 },
+      { n: 2, kind: 'http-error', status: 500 },
+    ]);
     expect(inspect(error)).not.toContain('secret');
     expect(JSON.stringify(error)).not.toContain('secret');
   });
