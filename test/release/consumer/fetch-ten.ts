@@ -18,6 +18,8 @@ const sluice = await connect({
   policy: { egress: { allow: ['127.0.0.0/8'] } },
 });
 try {
+  // npx takes its time, and Node would warn that nobody serves the queue.
+  while ((await sluice.workers()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
   const urls = Array.from({ length: 10 }, (_, index) => `${UPSTREAM}/item/${index}`);
   const responses = await sluice.gather(urls);
   console.log(responses.map(({ status }) => status).join(' '));
