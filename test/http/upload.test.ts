@@ -5,10 +5,7 @@ import { startOwnRedis } from '../lab/own-redis.ts';
 
 const count = 100_000;
 
-/** Most of it is garbage that is not yet collected: 117 to 169 MB were measured, and no more at 100,000 lines than at 20,000. */
-const mostMb = 250;
-
-test('100,000 lines in one upload: all are added, and the memory has a bound', async () => {
+test('100,000 lines in one upload: all are added', async () => {
   await using redis = await startOwnRedis();
   await using scene = await served(redis.url, 0, { NODE_OPTIONS: imageFlags });
   const lines = function* () {
@@ -17,9 +14,9 @@ test('100,000 lines in one upload: all are added, and the memory has a bound', a
     }
   };
   const { answer, riseMb } = await upload(scene, 'jobs/batch?batch=big', lines());
+  // A figure, no promise: most of it is garbage. That lines are not held is shown by a capped heap (test/e2e/gateway.test.ts).
   console.info(`100,000 lines: the memory of the gateway rose by ${Math.round(riseMb)} MB`);
   expect(answer).toMatchObject({ added: count, existed: 0, faulty: 0, sealed: true });
   expect(await scene.client.batch('big').progress()).toMatchObject({ total: count, sealed: true });
   expect((await scene.client.queues.show('api')).counts.waiting).toBe(count);
-  expect(riseMb).toBeLessThan(mostMb);
 }, 300_000);
