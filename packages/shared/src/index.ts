@@ -19,7 +19,7 @@ export {
   auditActions,
   auditEntrySchema,
 } from './access/audit-entry.ts';
-export { backlogField, backlogFullReply } from './state/backlog.ts';
+export { backlogFullLua, backlogFullReply } from './state/backlog.ts';
 export { isBullKey } from './state/bull-keys.ts';
 export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';

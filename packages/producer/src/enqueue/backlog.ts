@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { SluiceError, backlogField, backlogFullReply } from '@sluice/shared';
+import { SluiceError, backlogFullLua, backlogFullReply } from '@sluice/shared';
 
 /** BullMQ's scripts that add a job, and which of their keys is the queue's `meta`. */
 const metaKeys: Readonly<Record<string, number>> = {
@@ -13,16 +13,11 @@ const metaKeys: Readonly<Record<string, number>> = {
  * is there already is not one more. What BullMQ packs into ARGV[1] begins with the prefix of the queue's keys and the id.
  */
 const guard = (metaKey: number) => `do
-  local bound = redis.call('HGET', KEYS[${metaKey}], '${backlogField}')
-  if bound then
+  ${backlogFullLua}
+  local full = backlogFull(KEYS[${metaKey}])
+  if full then
     local packed = cmsgpack.unpack(ARGV[1])
-    local queue = packed[1]
-    local most = tonumber(string.match(bound, '^%d+'))
-    local waiting = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
-      + redis.call('ZCARD', queue .. 'delayed')
-    if waiting >= most and redis.call('EXISTS', queue .. packed[2]) == 0 then
-      return redis.error_reply('-${backlogFullReply} ' .. waiting .. ' ' .. bound)
-    end
+    if redis.call('EXISTS', packed[1] .. packed[2]) == 0 then return redis.error_reply('-' .. full) end
   end
 end
 `;

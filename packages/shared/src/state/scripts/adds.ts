@@ -1,4 +1,4 @@
-import { backlogField, backlogFullReply } from '../backlog.ts';
+import { backlogFullLua } from '../backlog.ts';
 import type { Keys } from '../keys.ts';
 
 /** A queue, as the script needs to know it. */
@@ -64,7 +64,7 @@ export function readAdded(reply: unknown): Added {
  *
  * @param addStandardJob BullMQ's script as a Lua function
  */
-export const addsLua = (addStandardJob: string): string => `${addStandardJob}
+export const addsLua = (addStandardJob: string): string => `${addStandardJob}${backlogFullLua}
 local turn = cjson.decode(ARGV[1])
 local function why(failure)
   return type(failure) == 'table' and failure.err or tostring(failure)
@@ -79,12 +79,8 @@ end
 
 local function add(place, ask, job, args)
   if redis.call('EXISTS', job, place.outcome .. ask.id) > 0 then return 0 end
-  local bound = redis.call('HGET', place.add[3], '${backlogField}')
-  if bound then
-    local waiting = redis.call('LLEN', place.wait) + redis.call('ZCARD', place.job .. 'prioritized')
-      + redis.call('ZCARD', place.job .. 'delayed')
-    if waiting >= tonumber(string.match(bound, '^%d+')) then return '${backlogFullReply} ' .. waiting .. ' ' .. bound end
-  end
+  local full = backlogFull(place.add[3])
+  if full then return full end
   local ok, answer = pcall(function()
     if ask.deadline then
       if place.fault then error(place.fault, 0) end
