@@ -73,7 +73,7 @@ export type ClientParts = {
   url: string;
   fetchDeadlineMs: number;
   dedupTtlMs: number;
-  /** Null: BullMQ is of a version that is not known, and each job is added by itself. */
+  /** Null: each job is added by itself, because this BullMQ is not known, or Redis is a Cluster. */
   adds: Adds | null;
   actor: string;
 };

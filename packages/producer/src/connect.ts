@@ -5,9 +5,9 @@ import {
   bullScripts,
   defaultRedisUrl,
   duplicatesOf,
-  isClusterUrl,
   openClient,
   redisUrlSchema,
+  takesUnnamedKeys,
 } from '@sluice/redis';
 import { service } from './audit/trail.ts';
 import { bounded } from './bounded.ts';
@@ -79,10 +79,9 @@ async function open(options: ConnectOptions, bull: BullScripts): Promise<Sluice>
   const reports = new Reports(options.logger, options.on);
   reports.watch(connections.commands, server.url);
   const { url } = server;
-  // While a slot moves to another node, a script must name all its keys to be sent away whole: this one does not.
-  const isCluster = isClusterUrl(url);
-  const adds = isCluster ? null : Adds.open(connections.commands, keysOf(prefix), bull);
-  if (adds === null && !isCluster) reports.info(eachByItself(bull));
+  const together = takesUnnamedKeys(url);
+  const adds = together ? Adds.open(connections.commands, keysOf(prefix), bull) : null;
+  if (together && adds === null) reports.info(eachByItself(bull));
   const parts = {
     connections,
     reader,

@@ -3,8 +3,8 @@ import {
   type BullScripts,
   corkPerTurn,
   heartbeat,
-  isClusterUrl,
   openClient,
+  takesUnnamedKeys,
   withFailureRule,
 } from '@sluice/redis';
 import { keysOf } from '@sluice/shared';
@@ -44,10 +44,9 @@ export async function openParts(config: PoolConfig, log: Logger, bull: BullScrip
   const clock = new ClockWatch(redis, config.maxClockSkewMs, log);
   const holds = new Holds(redis, keys);
   const outcomes = new Outcomes(redis, keys, config.replyTtlMs);
-  // While a slot moves to another node, a script must name all its keys to be sent away whole: a turn's has too many.
-  const isCluster = isClusterUrl(config.redisUrl);
-  const turn = !isCluster && hasInsides() ? Turn.open(redis, keys, bull) : null;
-  if (turn === null && !isCluster)
+  const together = takesUnnamedKeys(config.redisUrl);
+  const turn = together && hasInsides() ? Turn.open(redis, keys, bull) : null;
+  if (together && turn === null)
     log.warn(
       { bullmq: bull.version },
       'this version of BullMQ is not known: each job makes its own calls to Redis, which cost more',

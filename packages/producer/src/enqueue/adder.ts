@@ -10,7 +10,7 @@ export class Adder {
   readonly #keys: Keys;
   readonly #adds: Adds | null;
 
-  /** @param adds null: this version of BullMQ is not known */
+  /** @param adds null: jobs are not added together */
   constructor(redis: Redis, keys: Keys, adds: Adds | null) {
     this.#redis = redis;
     this.#keys = keys;
