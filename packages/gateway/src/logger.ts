@@ -1,19 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { clip } from '@sluice/shared';
-
-/** What a log line says about an error. Other fields may hold a command of Redis with its arguments. */
-function loggedError(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { name, message, stack, cause } = error;
-  const code: unknown = 'code' in error ? error.code : undefined;
-  return {
-    type: name,
-    message: clip(message),
-    stack: stack === undefined ? undefined : clip(stack, 4096),
-    ...(code === undefined ? {} : { code }),
-    ...(cause === undefined ? {} : { cause: loggedError(cause) }),
-  };
-}
+import { loggedError } from '@sluice/shared';
 
 /** The logger of a gateway: JSON lines on stderr. Neither headers nor URLs are written: both may hold secrets. */
 export function createLogger(level: string): Logger {
@@ -24,7 +10,7 @@ export function createLogger(level: string): Logger {
       base: { pid: process.pid },
       redact: ['headers', '*.headers', 'redisUrl', '*.redisUrl'],
       serializers: {
-        err: loggedError,
+        err: (error: unknown) => loggedError(error),
         req: ({ method }: { method: string }) => ({ method }),
         res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
       },

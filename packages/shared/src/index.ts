@@ -23,6 +23,7 @@ export { backlogFullLua, backlogFullReply } from './state/backlog.ts';
 export { isBullKey } from './state/bull-keys.ts';
 export { closestName } from './fields/closest.ts';
 export { clip } from './fields/clip.ts';
+export { loggedError } from './logged-error.ts';
 export { excerpt, withoutQuery } from './fields/excerpt.ts';
 export { type Duration, duration, formatDuration, parseDuration } from './fields/duration.ts';
 export { type Egress, type Judgement } from './egress/egress-policy.ts';

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { loggedError } from '../src/logger.ts';
+import { loggedError } from '@sluice/shared';
 
 const parserError = () =>
   Object.assign(new Error('no HTTP'), { code: 'HPE_INVALID_CONSTANT', data: Buffer.from('SECRET') });
