@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
-import { addPlaceOptions } from '../fleet-options.ts';
 import { addNotes } from '../help/help.ts';
 import type { ProcessIo } from '../process-io.ts';
+import { addServerOptions } from '../server-options.ts';
 import { gatewayCommand } from './run.ts';
 
 const help = `
 It serves the HTTP API until it is stopped: the same queues for every other language (docs/http.md). The paths are in
-/openapi.json, and to be tried out at /docs. It asks for no keys, so it listens on this machine only.
+/openapi.json, and to be tried out at /docs. On this machine it asks for no keys; with --host it may listen on another
+address, and then it does: "sluice key create" makes the first one.
 
 Ctrl-C (or SIGTERM) stops it: /readyz says so at once; after a moment requests that wait for the end of a job are
 answered with where to ask again, and the others may finish within --grace. Ctrl-C again stops at once. Jobs go on.
@@ -27,23 +28,12 @@ Examples:
 
 /** `sluice gateway`: the HTTP API in the foreground. @param done called with the exit code */
 export function addGatewayCommand(program: Command, io: ProcessIo, done: (code: number) => void): void {
-  const command = addPlaceOptions(
+  const command = addServerOptions(
     program.command('gateway').description('serve the HTTP API, in the foreground'),
-  )
-    .option('--port <port>', 'port of the API; 0: any (default: SLUICE_GATEWAY_PORT, else 8000)')
-    .option('--host <address>', 'address to listen on (default: SLUICE_GATEWAY_HOST, else 127.0.0.1)')
-    .option(
-      '--grace <duration>',
-      'how long requests under way may take to finish (default: SLUICE_GRACE, else 25s)',
-    )
-    .option(
-      '--health-port <port>',
-      'port of the health endpoint; 0: none (default: SLUICE_HEALTH_PORT, else 8080)',
-    )
-    .option(
-      '--log-level <level>',
-      'error, warn, info, debug or silent (default: SLUICE_LOG_LEVEL, else info)',
-    )
-    .action(async (options) => done(await gatewayCommand(options, io)));
+    (own) =>
+      own
+        .option('--port <port>', 'port of the API; 0: any (default: SLUICE_GATEWAY_PORT, else 8000)')
+        .option('--host <address>', 'address to listen on (default: SLUICE_GATEWAY_HOST, else 127.0.0.1)'),
+  ).action(async (options) => done(await gatewayCommand(options, io)));
   addNotes(command, help);
 }

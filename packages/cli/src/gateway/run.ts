@@ -1,25 +1,15 @@
-import type { RawRedisOptions } from '../fleet-options.ts';
 import { type ProcessIo, exitCodes } from '../process-io.ts';
-import { namedAsTyped, withOptions } from '../variables.ts';
+import { type RawServerOptions, interrupted, serverOptionNames } from '../server-options.ts';
+import { type OptionNames, namedAsTyped, withOptions } from '../variables.ts';
 
 /** The options of `sluice gateway`, as typed. */
-export type RawGatewayOptions = Omit<RawRedisOptions, 'redisTimeout'> & {
-  port?: string;
-  host?: string;
-  grace?: string;
-  healthPort?: string;
-  logLevel?: string;
-};
+export type RawGatewayOptions = RawServerOptions & { port?: string; host?: string };
 
-const optionNames = {
-  redis: { variable: 'SLUICE_REDIS_URL', option: '--redis' },
-  prefix: { variable: 'SLUICE_PREFIX', option: '--prefix' },
+const optionNames: OptionNames<RawGatewayOptions> = {
+  ...serverOptionNames,
   port: { variable: 'SLUICE_GATEWAY_PORT', option: '--port' },
   host: { variable: 'SLUICE_GATEWAY_HOST', option: '--host' },
-  grace: { variable: 'SLUICE_GRACE', option: '--grace' },
-  healthPort: { variable: 'SLUICE_HEALTH_PORT', option: '--health-port' },
-  logLevel: { variable: 'SLUICE_LOG_LEVEL', option: '--log-level' },
-} as const satisfies Record<keyof RawGatewayOptions, { variable: string; option: string }>;
+};
 
 /** `sluice gateway`: serves until it is interrupted, then stops. @returns the exit code */
 export async function gatewayCommand(raw: RawGatewayOptions, io: ProcessIo): Promise<number> {
@@ -35,10 +25,7 @@ export async function gatewayCommand(raw: RawGatewayOptions, io: ProcessIo): Pro
   const log = createLogger(config.logLevel);
   stopping.text = 'stopping: requests under way may finish; Ctrl-C again stops at once';
   const opening = openGatewayProcess(config, log);
-  const stopped = new Promise<'stopped'>((resolve) => {
-    if (interrupt.aborted) resolve('stopped');
-    else interrupt.addEventListener('abort', () => resolve('stopped'), { once: true });
-  });
+  const stopped = interrupted(interrupt);
   // Nobody was answered yet.
   if ((await Promise.race([opening, stopped])) === 'stopped') return exitCodes.allCompleted;
   const gateway = await opening;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { addPlaceOptions } from '../fleet-options.ts';
 import { addNotes } from '../help/help.ts';
 import type { ProcessIo } from '../process-io.ts';
+import { addServerOptions } from '../server-options.ts';
 import { workerCommand } from './run.ts';
 
 const help = `
@@ -23,23 +23,15 @@ Examples:
 
 /** `sluice worker`: one worker in the foreground. @param done called with the exit code */
 export function addWorkerCommand(program: Command, io: ProcessIo, done: (code: number) => void): void {
-  const command = addPlaceOptions(
+  const command = addServerOptions(
     program.command('worker').description('perform jobs: one worker, in the foreground'),
-  )
-    .option('--queues <names>', 'queues to serve, separated by commas (default: SLUICE_QUEUES, else all)')
-    .option('--concurrency <n>', 'requests under way in this worker (default: SLUICE_CONCURRENCY, else 50)')
-    .option(
-      '--grace <duration>',
-      'how long requests under way may take to finish (default: SLUICE_GRACE, else 25s)',
-    )
-    .option(
-      '--health-port <port>',
-      'port of the health endpoint; 0: none (default: SLUICE_HEALTH_PORT, else 8080)',
-    )
-    .option(
-      '--log-level <level>',
-      'error, warn, info, debug or silent (default: SLUICE_LOG_LEVEL, else info)',
-    )
-    .action(async (options) => done(await workerCommand(options, io)));
+    (own) =>
+      own
+        .option('--queues <names>', 'queues to serve, separated by commas (default: SLUICE_QUEUES, else all)')
+        .option(
+          '--concurrency <n>',
+          'requests under way in this worker (default: SLUICE_CONCURRENCY, else 50)',
+        ),
+  ).action(async (options) => done(await workerCommand(options, io)));
   addNotes(command, help);
 }

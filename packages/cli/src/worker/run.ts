@@ -1,4 +1,5 @@
 import { type ProcessIo, exitCodes } from '../process-io.ts';
+import { interrupted } from '../server-options.ts';
 import { namedAsTyped, withOptions } from '../variables.ts';
 import { type RawWorkerOptions, workerOptionNames } from './options.ts';
 
@@ -16,10 +17,7 @@ export async function workerCommand(raw: RawWorkerOptions, io: ProcessIo): Promi
   const log = createLogger('sluice-worker', config.logLevel);
   stopping.text = 'draining: requests under way may finish; Ctrl-C again gives them back at once';
   const opening = openWorkerProcess(config, log);
-  const stopped = new Promise<'stopped'>((resolve) => {
-    if (interrupt.aborted) resolve('stopped');
-    else interrupt.addEventListener('abort', () => resolve('stopped'), { once: true });
-  });
+  const stopped = interrupted(interrupt);
   // Nothing was taken yet, so there is nothing to give back.
   if ((await Promise.race([opening, stopped])) === 'stopped') return exitCodes.allCompleted;
   const worker = await opening;
