@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber, wholeNumbers } from '../numbers.ts';
 
 export type CostOptions = {
   /** Numbers of worker processes, with one queue. */
@@ -32,16 +33,11 @@ export function readOptions(args: string[]): CostOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const number = (name: string, text: string) => {
-    if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
-    return Number(text);
-  };
-  const list = (name: 'workers' | 'queues') => values[name].split(',').map((text) => number(name, text));
   return {
-    workers: list('workers'),
-    queues: list('queues'),
-    jobs: number('jobs', values.jobs),
-    rounds: number('rounds', values.rounds),
-    warmUp: number('warm-up', values['warm-up']),
+    workers: wholeNumbers('workers', values.workers),
+    queues: wholeNumbers('queues', values.queues),
+    jobs: wholeNumber('jobs', values.jobs),
+    rounds: wholeNumber('rounds', values.rounds),
+    warmUp: wholeNumber('warm-up', values['warm-up']),
   };
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber, wholeNumbers } from '../numbers.ts';
 
 export type IdleOptions = {
   /** Numbers of queues without a job. */
@@ -27,10 +28,9 @@ export function readOptions(args: string[]): IdleOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const number = (name: string, text: string) => {
-    if (!/^[1-9]\d{0,4}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
-    return Number(text);
+  return {
+    queues: wholeNumbers('queues', values.queues, 5),
+    workers: wholeNumbers('workers', values.workers, 5),
+    seconds: wholeNumber('seconds', values.seconds, 5),
   };
-  const list = (name: 'queues' | 'workers') => values[name].split(',').map((text) => number(name, text));
-  return { queues: list('queues'), workers: list('workers'), seconds: number('seconds', values.seconds) };
 }

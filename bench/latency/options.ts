@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber, wholeNumbers } from '../numbers.ts';
 
 export type LatencyOptions = {
   rounds: number;
@@ -27,14 +28,10 @@ export function readOptions(args: string[]): LatencyOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const number = (name: string, text: string) => {
-    if (!/^[1-9]\d{0,6}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
-    return Number(text);
-  };
   return {
-    rounds: number('rounds', values.rounds),
-    requests: number('requests', values.requests),
-    workers: number('workers', values.workers),
-    inFlight: values['in-flight'].split(',').map((text) => number('in-flight', text)),
+    rounds: wholeNumber('rounds', values.rounds),
+    requests: wholeNumber('requests', values.requests),
+    workers: wholeNumber('workers', values.workers),
+    inFlight: wholeNumbers('in-flight', values['in-flight']),
   };
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber, wholeNumbers } from '../numbers.ts';
 import { contenders } from './contender.ts';
 
 export type BenchOptions = {
@@ -42,20 +43,16 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const number = (name: string, text: string) => {
-    if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name}: "${text}" is not a whole number from 1`);
-    return Number(text);
-  };
   const only = values.only.split(',');
   const unknown = only.filter((name) => contenders.every((contender) => contender.name !== name));
   if (unknown.length > 0) throw new Error(`--only: there is no contender ${unknown.join(', ')}`);
   return {
-    jobs: number('jobs', values.jobs),
-    warmUp: number('warm-up', values['warm-up']),
-    rounds: number('rounds', values.rounds),
-    workers: values.workers.split(',').map((text) => number('workers', text)),
-    concurrency: number('concurrency', values.concurrency),
-    inFlight: number('in-flight', values['in-flight']),
+    jobs: wholeNumber('jobs', values.jobs, 9),
+    warmUp: wholeNumber('warm-up', values['warm-up'], 9),
+    rounds: wholeNumber('rounds', values.rounds, 9),
+    workers: wholeNumbers('workers', values.workers, 9),
+    concurrency: wholeNumber('concurrency', values.concurrency, 9),
+    inFlight: wholeNumber('in-flight', values['in-flight'], 9),
     only,
     profile: values.profile ? (only.length === 1 ? only[0]! : 'sluice') : null,
   };
