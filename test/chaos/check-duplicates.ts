@@ -18,18 +18,15 @@ const settlingMs = 1000;
 /** A request is on its way before the upstream sees it. */
 const travellingMs = 300;
 
-/** After an outage of Redis a lock that its worker could not take back counts as lost only now, ms; and a sweep. */
-const judgedAfterMs = 8000 + settings.stalledMs;
-
 /** How much longer than until it is healed a fault can cost work that was under way, ms. */
 const aftermathMs: Record<FaultKind, number> = {
   'worker killed': 0,
   'worker drained': 0,
   'worker stopped': 1000,
-  'redis killed': judgedAfterMs,
-  'redis frozen': judgedAfterMs,
+  'redis killed': 2500,
+  'redis frozen': 2500,
   'connections cut': 2500,
-  'connections stalled': judgedAfterMs,
+  'connections stalled': 2500,
   // Nobody hears of it before the socket timeout.
   'connections silent': settings.socketTimeoutMs + 2500,
   'network parted': settings.socketTimeoutMs + 2500,

@@ -53,13 +53,13 @@ test('workers obey a lowered and a raised rate without a restart', async () => {
   await until(async () => (await after(lowered)).length >= 15);
   expect(worstWindow(await after(lowered), 1000).count).toBeLessThanOrEqual(10);
 
-  await fleet.ok(['queue', 'set', 'api', '--rate', '200/s']);
+  // A busy machine delivers late: by less than this.
+  await fleet.ok(['queue', 'set', 'api', '--rate', '200/s', '--slack', '200ms']);
   const raised = performance.now();
   // More than the rate before would let through.
   await until(async () => worstWindow(await after(raised), 1000).count > 11);
   await until(async () => (await arrived()) === 800);
-  // The limit, and what a busy machine delivers later than the slack.
-  expect(worstWindow(await after(raised), 1000).count).toBeLessThanOrEqual(220);
+  expect(worstWindow(await after(raised), 1000).count).toBeLessThanOrEqual(200);
   expect(fleet.workers.map(({ pid }) => process.kill(pid, 0))).toEqual([true, true]);
 });
 
