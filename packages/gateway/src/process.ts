@@ -50,22 +50,21 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
     info: (message: string) => log.info(message),
     warn: (message: string) => log.warn(message),
   };
-  const sluice = await connect({ redis, prefix, bodyStore, whenDown: 'fail', logger });
-  // That it loses the same Redis need not be said twice.
-  const silent = { info: () => {}, warn: () => {} };
-  const patient = await connect({ redis, prefix, whenDown: 'wait', logger: silent });
-  const own = await openGatewayRedis(config.redisUrl, prefix);
-  const close = async () => {
-    await Promise.all([sluice.close(), patient.close()]);
-    own.client.disconnect();
-  };
-  const waits = new Waits();
-  const door = doorOf(config, sluice);
-  const stopping = new AbortController();
-  const { openFields, keyRate, trustedProxies } = config;
-  const limits = { redis: own, keyRate, trustedProxies };
-  const app = await buildServer({ sluice, patient, ...door, ...limits, logger: log, openFields, waits });
+  const opened = new AsyncDisposableStack();
   try {
+    const sluice = opened.use(await connect({ redis, prefix, bodyStore, whenDown: 'fail', logger }));
+    // That it loses the same Redis need not be said twice.
+    const silent = { info: () => {}, warn: () => {} };
+    const patient = opened.use(await connect({ redis, prefix, whenDown: 'wait', logger: silent }));
+    const own = await openGatewayRedis(config.redisUrl, prefix);
+    opened.defer(() => own.client.disconnect());
+    const waits = new Waits();
+    const door = doorOf(config, sluice);
+    const stopping = new AbortController();
+    const { openFields, keyRate, trustedProxies } = config;
+    const limits = { redis: own, keyRate, trustedProxies };
+    const app = await buildServer({ sluice, patient, ...door, ...limits, logger: log, openFields, waits });
+    opened.defer(() => app.close());
     await app.listen({ ...api, listenTextResolver: () => 'listening' }).catch((error: unknown) => {
       throw cannotListen('the API', api, error);
     });
@@ -93,14 +92,13 @@ export async function openGatewayProcess(config: GatewayConfig, log: Logger): Pr
         if (isFirst) await sleep(Math.min(pauseMs, graceMs / 5));
         waits.close();
         const isClean = await closed(app, isFirst ? (graceMs * 4) / 5 : 0);
-        await close();
+        await opened.disposeAsync();
         server?.close();
         return isClean;
       },
     };
   } catch (error) {
-    await app.close();
-    await close();
+    await opened.disposeAsync();
     throw error;
   }
 }
